@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Step 2: build the search index from the images in the cache. Needs no network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    cli.add_source_flags(parser)
+    cli.add_build_flags(parser)
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Build the index, and say what it holds."""
+    from helpers.embed_stage import embed_stage
+
+    report.document(embed_stage(args, report))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

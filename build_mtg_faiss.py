@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Both steps in one: download the card images, then build the search index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    cli.add_source_flags(parser)
+    cli.add_download_flags(parser)
+    cli.add_build_flags(parser)
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Download what is missing, build from what is there, and say how both went."""
+    from helpers.download_stage import check_failures, download_stage
+    from helpers.embed_stage import embed_stage
+
+    summary = download_stage(args, report)
+    args.refresh_bulk, args.max_bulk_age = False, None  # step 1 has just asked
+    manifest = embed_stage(args, report)
+    report.document({**manifest, "download": summary.to_json()})
+    check_failures(summary, args)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Step 1: download the image of every Magic card from Scryfall into a cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    cli.add_source_flags(parser)
+    cli.add_download_flags(parser)
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Download what is missing, and say how it went."""
+    from helpers.download_stage import check_failures, download_stage
+
+    summary = download_stage(args, report)
+    report.document(summary.to_json())
+    check_failures(summary, args)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

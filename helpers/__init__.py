@@ -1,0 +1,30 @@
+"""The package under the scripts of the MTG image database.
+
+`from helpers import validate_image` works for every name in `_PUBLIC`; a module is imported when
+one of its names is first asked for, so that nothing heavy is loaded on the way.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "1.0.0"
+
+_PUBLIC = {
+    "DownloadSession": "session",
+    "atomic_write": "atomic_io",
+    "atomic_write_stream": "atomic_io",
+    "download_image": "download",
+    "load_image_rgb": "images",
+    "safe_filename": "records",
+    "safe_percentage": "report",
+    "validate_args": "cli_validation",
+    "validate_image": "validation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)

@@ -1,0 +1,197 @@
+"""Files that appear whole or not at all.
+
+Every file of the project is written to a unique `*.part` in its own directory, flushed to the disk
+and renamed over its final name; then the directory is flushed, so that the rename survives a power
+cut (the order of `os.replace(3)` and `fsync(2)`; borgbackup's `SaveFile` does the same).
+An `OSError` of the disk becomes a `WriteError` here, where the path is known; an error of whoever
+supplies the bytes passes through untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from helpers.errors import write_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+
+_PART_OWNER = re.compile(r"\.(\d+)-[0-9a-f]{8}\.part$")
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into the `WriteError` (exit code 6) that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(error, path) from error
+
+
+def part_path(target: Path) -> Path:
+    """Return a name beside `target` that no other process or thread will choose."""
+    return target.with_name(f"{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make renames inside `directory` durable; a no-op where directories cannot be opened."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # Windows opens no directories
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_file(path: Path) -> None:
+    """Flush to the disk a file that somebody else wrote.
+
+    Raises:
+        OSError: the disk refuses (this is where a full disk may first be noticed).
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def replace_durably(source: Path, target: Path) -> None:
+    """Rename `source` over `target` in the same directory and make it survive a power cut.
+
+    Raises:
+        WriteError: the rename or the flush failed.
+    """
+    with disk_errors(target):
+        source.replace(target)
+        fsync_directory(target.parent)
+
+
+class AtomicFile:
+    """A binary file that gets its name when the `with` block ends well, and vanishes otherwise.
+
+    Raises:
+        WriteError: from any method, if the disk refuses.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.part = part_path(target)
+        with disk_errors(target):
+            self._file: IO[bytes] = self.part.open("xb")
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data` to the unfinished file."""
+        with disk_errors(self.target):
+            self._file.write(data)
+
+    def finish(self) -> None:
+        """Flush everything to the disk; the file is complete but keeps its part name."""
+        with disk_errors(self.target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                if not self._file.closed:
+                    self.finish()
+                replace_durably(self.part, self.target)
+        finally:
+            with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
+                self._file.close()
+            with contextlib.suppress(OSError):
+                self.part.unlink(missing_ok=True)
+
+
+def atomic_write(target: Path | str, data: bytes | str) -> None:
+    """Write `data` (text as UTF-8) to `target`, whole or not at all.
+
+    Raises:
+        WriteError: the disk refuses; `target` is as it was.
+    """
+    payload = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    with AtomicFile(Path(target)) as file:
+        file.write(payload)
+
+
+def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
+    """Write the `chunks` one after the other to `target`, whole or not at all.
+
+    Returns:
+        The number of bytes written.
+
+    Raises:
+        WriteError: the disk refuses; `target` is as it was.
+        Exception: whatever `chunks` raises, unchanged; `target` is as it was.
+    """
+    written = 0
+    with AtomicFile(Path(target)) as file:
+        for chunk in chunks:
+            file.write(chunk)
+            written += len(chunk)
+    return written
+
+
+def atomic_write_json(target: Path, document: Any) -> None:
+    """Write `document` as indented JSON, whole or not at all.
+
+    Raises:
+        WriteError: the disk refuses; `target` is as it was.
+    """
+    atomic_write(target, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def make_directory(directory: Path) -> None:
+    """Create `directory` and its parents if need be.
+
+    Raises:
+        WriteError: it cannot be created, or a file has its name.
+    """
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def remove_parts(directory: Path) -> int:
+    """Remove what stopped runs left unfinished in `directory`, never another living process's.
+
+    Called with the directory's lock held, before the first write of a run or after its last: parts
+    that carry this process's own id are leftovers too (in a container every run has the same id).
+
+    Returns:
+        The number of files removed.
+    """
+    removed = 0
+    with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            owner = _PART_OWNER.search(entry.name)
+            if owner is not None and not _is_another_living_process(int(owner[1])):
+                with contextlib.suppress(OSError):
+                    Path(entry.path).unlink()
+                    removed += 1
+    return removed
+
+
+def _is_another_living_process(pid: int) -> bool:
+    if pid == os.getpid() or sys.platform == "win32":  # there, os.kill(pid, 0) would kill it
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

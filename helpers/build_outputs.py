@@ -1,0 +1,162 @@
+"""The files of one build, written into its staging directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
+from helpers.errors import DataError
+from helpers.index_build import IndexOptions, build_index
+from helpers.manifest import read_manifest
+from helpers.publish import INDEX, METADATA, VECTORS, published_path
+from helpers.row_keys import KEY_TYPE, row_key
+from helpers.vectors import check_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from helpers.build_options import BuildOptions
+    from helpers.census import Census
+    from helpers.checkpoint import VectorStore
+    from helpers.face_list import FaceList
+    from helpers.records import CardFace
+
+_BLOCK = 4096  # rows copied or checked at a time
+_CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
+_CHECK_LEAST = 5.0  # seconds
+
+
+def row_keys(faces: FaceList, census: Census) -> NDArray[np.bytes_]:
+    """Return S16 [n], the key of every row."""
+    keys = np.zeros(len(census.faces), dtype=KEY_TYPE)
+    for row, face in enumerate(_faces_of_rows(faces, census.faces)):
+        keys[row] = row_key(face.face_id, face.image_file, census.sha256[row].tobytes())
+    return keys
+
+
+def reuse_last_build(out: Path, fingerprint: dict[str, Any], store: VectorStore) -> tuple[int, str]:
+    """Take the vectors of unchanged images from the build in `out`.
+
+    Returns:
+        How many, and why none could be taken ("" if some could, or if there is no build).
+    """
+    if not published_path(out, VECTORS).exists():
+        return 0, ""
+    try:
+        manifest = read_manifest(out)
+    except DataError as error:
+        return 0, error.details
+    if manifest["model"] != fingerprint:
+        return 0, "it was made with another model, other weights or other preprocessing"
+    try:
+        vectors = np.load(published_path(out, VECTORS), mmap_mode="r", allow_pickle=False)
+        check_unit(np.asarray(vectors[:1]), store.dim)
+        keys = np.array(list(_published_keys(published_path(out, METADATA))), dtype=KEY_TYPE)
+    except (OSError, ValueError, KeyError, DataError) as error:
+        return 0, f"it is damaged: {error}"
+    if len(keys) != len(vectors):
+        return 0, f"it is damaged: {len(vectors)} vectors, {len(keys)} metadata lines"
+    return store.carry_over(keys, vectors, np.ones(len(keys), dtype=bool)), ""
+
+
+def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
+    """Write the rows int64 [n] of the store as float32 [n, dim], checked block by block.
+
+    Raises:
+        WriteError: the disk refuses.
+        DataError: a vector is not finite or not of unit length.
+    """
+    target = staging / VECTORS
+    with disk_errors(target):
+        if len(rows) == len(store.keys):
+            _link_or_copy(store.path, target)
+        else:
+            whole = np.load(store.path, mmap_mode="r")
+            packed = np.lib.format.open_memmap(
+                target, mode="w+", dtype=np.float32, shape=(len(rows), store.dim)
+            )
+            for start in range(0, len(rows), _BLOCK):
+                packed[start : start + _BLOCK] = whole[rows[start : start + _BLOCK]]
+            packed.flush()
+        fsync_file(target)
+    written = np.load(target, mmap_mode="r")
+    for start in range(0, len(rows), _BLOCK):
+        check_unit(np.asarray(written[start : start + _BLOCK]), store.dim)
+
+
+def write_index(staging: Path, options: BuildOptions, seconds: float) -> dict[str, Any]:
+    """Build the FAISS index of the staged vectors; return its statistics.
+
+    Args:
+        staging: holds the vectors.
+        options: M and efConstruction.
+        seconds: how long the build has taken so far, which bounds the self-check.
+
+    Raises:
+        WriteError, DataError: see `helpers.index_build.build_index`.
+    """
+    return build_index(
+        IndexOptions(
+            vectors=str(staging / VECTORS),
+            target=str(staging / INDEX),
+            hnsw_m=options.hnsw_m,
+            hnsw_ef_construction=options.hnsw_ef_construction,
+            check_seconds=max(_CHECK_LEAST, _CHECK_SHARE * seconds),
+        )
+    )
+
+
+def write_metadata(
+    staging: Path,
+    faces: FaceList,
+    census: Census,
+    rows: NDArray[np.int64],
+    first_rows: dict[str, int],
+) -> None:
+    """Write one line per row: the face, the digest of its image, and the row it is a copy of.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    with AtomicFile(staging / METADATA) as file:
+        kept = _faces_of_rows(faces, census.faces[rows])
+        for line, (row, face) in enumerate(zip(rows, kept, strict=True)):
+            record = json.loads(face.to_json())
+            record["image_sha256"] = census.sha256[row].tobytes().hex()
+            if str(line) in first_rows:
+                record["same_as"] = first_rows[str(line)]
+            text = json.dumps(record, ensure_ascii=False)
+            file.write(text.encode("utf-8", "replace") + b"\n")
+
+
+def _faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:
+    """Yield the faces at the ascending `positions` of the list, in one pass over it."""
+    wanted = iter(positions.tolist())
+    position = next(wanted, None)
+    for number, face in enumerate(faces):
+        if number == position:
+            yield face
+            position = next(wanted, None)
+
+
+def _published_keys(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for line in file:
+            record = json.loads(line)
+            sha256 = bytes.fromhex(record["image_sha256"])
+            yield row_key(record["face_id"], record["image_file"], sha256)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)

@@ -1,0 +1,172 @@
+"""Bulk files on this disk: what is known of them, and their cards in a stream.
+
+Needs the standard library only, so that building from the cache loads no network code.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import json
+import time
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from helpers.cache import sha256_file
+from helpers.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_TEXT_CHUNK = 1 << 20
+_LONGEST_ELEMENT = 64 << 20  # characters; a card object has about 5,000
+
+
+@dataclass(frozen=True, slots=True)
+class BulkFile:
+    """A bulk file on this disk and where it came from; times are ISO 8601 UTC."""
+
+    path: Path
+    kind: str
+    sha256: str
+    updated_at: str | None = None
+    url: str | None = None
+    etag: str | None = None
+    checked_at: float = 0.0  # seconds since the epoch; when Scryfall was last asked
+
+    @property
+    def age_hours(self) -> float:
+        """Hours since Scryfall was last asked."""
+        return (time.time() - self.checked_at) / 3600
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the build manifest says about its source."""
+        return {
+            "kind": self.kind,
+            "updated_at": self.updated_at,
+            "file": self.path.name,
+            "sha256": self.sha256,
+        }
+
+
+def local_bulk(path: Path) -> BulkFile:
+    """Describe the file of `--bulk-file`.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        digest = sha256_file(path)
+    except OSError as error:
+        raise DataError(f"the bulk file cannot be read: {path}", details=str(error)) from error
+    return BulkFile(path, "local", digest)
+
+
+def cached_bulk(directory: Path, kind: str) -> BulkFile | None:
+    """Return the bulk file of that kind in the cache, None if there is none to rely on."""
+    try:
+        document = json.loads(note_path(directory, kind).read_bytes())
+        bulk = BulkFile(**{**document, "path": directory / document["path"]})
+        return bulk if bulk.path.is_file() else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None  # a damaged note costs one download
+
+
+def note_path(directory: Path, kind: str) -> Path:
+    """Return where the cache notes what it knows of its bulk file of that kind."""
+    return directory / f"bulk-{kind}.json"
+
+
+def bulk_date(bulk: BulkFile) -> str:
+    """Return the date of a bulk file for people."""
+    if bulk.updated_at:
+        return bulk.updated_at[:16].replace("T", " ") + " UTC"
+    modified = datetime.fromtimestamp(bulk.path.stat().st_mtime, UTC)
+    return modified.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def iter_cards(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a bulk file: JSONL or one JSON array, gzipped or not, in a stream.
+
+    `gzip.open` reads files of several members and notices a missing end, which a `.gz` cut in half
+    shows only after tens of thousands of good lines.
+
+    Raises:
+        DataError: it is truncated, damaged, empty, or holds something else.
+    """
+    count = 0
+    try:
+        with _open(path) as file:
+            first = _first_character(file)
+            for card in _array(file) if first == b"[" else map(json.loads, _lines(file)):
+                if not isinstance(card, dict) or card.get("object") == "list":
+                    raise _unusable(path, f"entry {count + 1} is not a card object")
+                count += 1
+                yield card
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _unusable(path, f"truncated or damaged after {count:,} cards: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable(path, f"entry {count + 1} is not JSON: {error}") from error
+    except OSError as error:
+        raise _unusable(path, str(error)) from error
+    if count == 0:
+        raise _unusable(path, "it holds no cards")
+
+
+def _unusable(path: Path, details: str) -> DataError:
+    return DataError(
+        f"not a usable bulk file: {path}",
+        details=details,
+        suggestion="get a new one: python download_images.py --refresh-bulk",
+    )
+
+
+def _open(path: Path) -> IO[bytes]:
+    file = path.open("rb")
+    zipped = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    return gzip.open(file) if zipped else file  # type: ignore[return-value]
+
+
+def _first_character(file: IO[bytes]) -> bytes:
+    start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    file.seek(0)
+    return start[:1]
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    # Bytes split at \n only; str.splitlines() would also split at U+2028 inside a card's text.
+    return (line for line in file if not line.isspace())
+
+
+def _array(file: IO[bytes]) -> Iterator[Any]:
+    """Yield the elements of one JSON array without holding more than a few of them."""
+    decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+    scan = json.JSONDecoder().raw_decode
+    text = decode(file.read(_TEXT_CHUNK)).lstrip()[1:]
+    while True:
+        position = _skip_separators(text, 0)
+        with contextlib.suppress(ValueError):  # the element goes on in the next chunk
+            while True:
+                value, position = scan(text, position)
+                yield value
+                position = _skip_separators(text, position)
+        text = text[position:]
+        chunk = file.read(_TEXT_CHUNK)
+        if text.strip() == "]" and not chunk:
+            return
+        if not chunk or len(text) > _LONGEST_ELEMENT:
+            raise ValueError(f"the array breaks off or is broken at {text[:40]!r}")
+        text += decode(chunk)
+
+
+def _skip_separators(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n,":
+        position += 1
+    return position

@@ -1,0 +1,148 @@
+"""The image cache: which file belongs to which picture, and whether it is still what it was.
+
+The directory holds image files named by `records.safe_filename`, the bulk files, and `SHA256SUMS`
+in the format of `sha256sum(1)`: one line per downloaded image, appended in the order of download;
+the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.atomic_io import disk_errors
+from helpers.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+SUMS_NAME = "SHA256SUMS"
+_FLUSH_EVERY = 256  # lines; a lost line costs one decoding at the next validation, no more
+
+
+class ImageCache:
+    """A cache directory. Nothing is read until it is needed."""
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory)
+
+    def require(self) -> None:
+        """Raise `DataError` (exit code 5) unless the directory exists."""
+        if not self.directory.is_dir():
+            raise DataError(
+                f"there is no image cache at {self.directory}",
+                details=f"no such directory: {self.directory.absolute()}",
+                suggestion=f"python download_images.py --cache {self.directory}",
+            )
+
+    def path(self, image_file: str) -> Path:
+        """Return where the image of that name is, or will be."""
+        return self.directory / image_file
+
+    def has(self, image_file: str) -> bool:
+        """Tell whether the image is there. A file under its final name was validated before."""
+        try:
+            return (self.directory / image_file).stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def images(self) -> Iterator[Path]:
+        """Yield every image file, sorted by name; parts, bulk files and lists are none."""
+        with os.scandir(self.directory) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
+            ]
+        return (self.directory / name for name in sorted(names))
+
+
+class DigestTable:
+    """The SHA-256 at download of every image, in 40 bytes each.
+
+    The key is the last 16 digits of the file name, which hash the whole URL. A line that a power
+    cut has torn is left out: its image is decoded instead.
+    """
+
+    def __init__(self, cache: ImageCache) -> None:
+        import numpy as np
+
+        keys, digests = array("Q"), bytearray()
+        with contextlib.suppress(FileNotFoundError), (cache.directory / SUMS_NAME).open() as file:
+            for line in file:
+                with contextlib.suppress(ValueError):
+                    digest, name = line.rstrip("\n").split("  ", 1)
+                    key, value = _key(name), bytes.fromhex(digest)
+                    if len(value) == hashlib.sha256().digest_size:
+                        keys.append(key)
+                        digests += value
+        unsorted = np.array(keys, dtype=np.uint64)
+        self._order = np.argsort(unsorted, kind="stable")
+        self._keys = unsorted[self._order]
+        self._digests = bytes(digests)
+
+    def get(self, image_file: str) -> bytes | None:
+        """Return the 32 bytes noted last for that name, None if there are none."""
+        try:
+            key = _key(image_file)
+        except ValueError:
+            return None
+        import numpy as np
+
+        place = int(np.searchsorted(self._keys, np.uint64(key), side="right")) - 1
+        if place < 0 or int(self._keys[place]) != key:
+            return None
+        row = int(self._order[place])
+        return self._digests[32 * row : 32 * row + 32]
+
+
+def _key(image_file: str) -> int:
+    return int(image_file.split(".", 1)[0][-16:], 16)
+
+
+class DigestLog:
+    """Appends to `SHA256SUMS`, from one thread, in blocks of lines."""
+
+    def __init__(self, cache: ImageCache) -> None:
+        self._path = cache.directory / SUMS_NAME
+        self._lines: list[str] = []
+
+    def add(self, image_file: str, digest: str) -> None:
+        """Note the SHA-256 (64 hexadecimal digits) of an image that has just been published."""
+        self._lines.append(f"{digest}  {image_file}\n")
+        if len(self._lines) >= _FLUSH_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Append what is noted.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        if self._lines:
+            block, self._lines = "".join(self._lines).encode(), []
+            with disk_errors(self._path), self._path.open("ab") as file:
+                if file.tell() and not _ends_a_line(self._path):
+                    file.write(b"\n")
+                file.write(block)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

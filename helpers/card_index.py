@@ -1,0 +1,217 @@
+"""A published index, opened for reading: one consistent set of files, searched and looked up."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from helpers.cache import sha256_file
+from helpers.errors import DataError
+from helpers.manifest import no_index, read_manifest
+from helpers.publish import INDEX, METADATA, VECTORS, published_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_SAME_AS = re.compile(rb'"same_as": (\d+)\}$', re.MULTILINE)
+_TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
+_EXACT_ROWS = 65_536  # rows multiplied at a time: bounds the memory of the exact search
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row of the index and its cosine similarity to the query, -1 to 1."""
+
+    row: int
+    score: float
+
+
+class CardIndex:
+    """The index in a directory, as one build left it.
+
+    Args:
+        out: the output directory of a build.
+        exact: search the vectors by brute force instead of the graph.
+
+    Raises:
+        DataError: there is no index, or its files are damaged or not of one build.
+    """
+
+    def __init__(self, out: Path, *, exact: bool = False) -> None:
+        self.exact = exact
+        self.manifest = _consistent_manifest(out, (VECTORS if exact else INDEX, METADATA))
+        self._out = out
+        self.vectors = int(self.manifest["index"]["vectors"])
+        self.dimension = int(self.manifest["index"]["dimension"])
+        self._lines = _Lines(published_path(out, METADATA))
+        if len(self._lines) != self.vectors:
+            raise no_index(out, f"{self.vectors} vectors, but {len(self._lines)} metadata lines")
+        if exact:
+            self._matrix = np.load(published_path(out, VECTORS), mmap_mode="r", allow_pickle=False)
+            if self._matrix.shape != (self.vectors, self.dimension):
+                raise no_index(out, f"{VECTORS} has the shape {self._matrix.shape}")
+        else:
+            self._graph = _read_graph(out, self.dimension, self.manifest["index"]["distinct"])
+        self._copies = self._lines.copies()
+
+    def effective_ef_search(self, k: int, ef_search: int) -> int:
+        """Return the efSearch that is used: at least 2 k, since HNSW returns short lists below."""
+        return max(ef_search, 2 * k)
+
+    def search(self, queries: NDArray[np.float32], k: int, ef_search: int) -> list[list[Hit]]:
+        """Return up to `k` hits per query, best first; equal pictures in the order of their rows.
+
+        Args:
+            queries: float32 [n, D], rows of unit length.
+            k: at least 1.
+            ef_search: candidates that the graph search keeps, raised to 2 k.
+        """
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:  # noqa: PLR2004
+            raise ValueError(f"queries of shape {queries.shape}, expected (n, {self.dimension})")
+        if self.exact:
+            return self._search_exact(queries, min(k, self.vectors))
+        import faiss
+
+        parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
+        scores, ids = self._graph.search(queries, min(k, self._graph.ntotal), params=parameters)
+        return [
+            self._expand(list(zip(*pair, strict=True)), k)
+            for pair in zip(ids.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def card(self, row: int) -> dict[str, Any]:
+        """Return the metadata of a row."""
+        return self._lines.read(row)
+
+    def _expand(self, found: list[tuple[int, float]], k: int) -> list[Hit]:
+        hits: list[Hit] = []
+        for row, score in found:
+            if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
+                hits += [Hit(copy, score) for copy in (row, *self._copies.get(row, ()))]
+        return hits[:k]
+
+    def _search_exact(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        best_rows = np.full((len(queries), k), -1, dtype=np.int64)
+        for start in range(0, self.vectors, _EXACT_ROWS):
+            block = np.asarray(self._matrix[start : start + _EXACT_ROWS])
+            scores = np.hstack([best_scores, queries @ block.T])
+            numbers = np.broadcast_to(
+                np.arange(start, start + len(block)), (len(queries), len(block))
+            )
+            rows = np.hstack([best_rows, numbers])
+            order = np.lexsort((rows, -scores))[:, :k]
+            best_scores = np.take_along_axis(scores, order, axis=1)
+            best_rows = np.take_along_axis(rows, order, axis=1)
+        return [
+            [Hit(row, score) for row, score in zip(*pair, strict=True)]
+            for pair in zip(best_rows.tolist(), best_scores.tolist(), strict=True)
+        ]
+
+
+def _consistent_manifest(out: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the manifest once the files it names are the ones that lie there.
+
+    While a build is being published, a reader may catch some old and some new files for a few
+    milliseconds; so a mismatch only counts if it stays.
+    """
+    for _ in range(_TRIES):
+        manifest = read_manifest(out)
+        problem = _mismatch(out, manifest, names)
+        if problem is None:
+            return manifest
+        time.sleep(_PAUSE)
+        if read_manifest(out)["build_id"] == manifest["build_id"]:
+            problem = _mismatch(out, manifest, names)
+            if problem is None:
+                return manifest
+            raise no_index(out, problem)
+    raise no_index(out, "its files keep changing")
+
+
+def _mismatch(out: Path, manifest: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        expected = manifest["outputs"][name]
+        path = published_path(out, name)
+        try:
+            size = path.stat().st_size
+            if size != expected["bytes"]:
+                return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
+            if sha256_file(path) != expected["sha256"]:
+                return f"{name} is damaged or of another build: its SHA-256 differs"
+        except OSError as error:
+            return f"{name}: {error.strerror or error}"
+    return None
+
+
+def _read_graph(out: Path, dimension: int, distinct: int) -> Any:
+    import faiss
+
+    try:
+        index = faiss.read_index(str(published_path(out, INDEX)))
+        graph = faiss.downcast_index(index.index)
+    except (RuntimeError, AttributeError) as error:
+        raise no_index(out, f"{INDEX}: {str(error).splitlines()[0]}") from error
+    if graph.metric_type != faiss.METRIC_INNER_PRODUCT:
+        raise no_index(out, f"{INDEX} does not use METRIC_INNER_PRODUCT")
+    if (index.d, index.ntotal) != (dimension, distinct):
+        raise no_index(out, f"{INDEX} holds {index.ntotal} vectors of dimension {index.d}")
+    return index
+
+
+class _Lines:
+    """A JSONL file whose lines are found, and parsed, only when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        ends = np.flatnonzero(np.frombuffer(self._data, dtype=np.uint8) == ord("\n"))
+        self._starts = np.concatenate([[0], ends + 1])
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def read(self, row: int) -> dict[str, Any]:
+        line = self._data[int(self._starts[row]) : int(self._starts[row + 1])]
+        return cast("dict[str, Any]", json.loads(line))
+
+    def copies(self) -> dict[int, list[int]]:
+        """Return first row → further rows with the very same vector."""
+        result: dict[int, list[int]] = defaultdict(list)
+        for match in _SAME_AS.finditer(self._data):
+            row = int(np.searchsorted(self._starts, match.start(), side="right")) - 1
+            result[int(match[1])].append(row)
+        return dict(result)
+
+
+def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise unless the query is embedded exactly as the index was.
+
+    Args:
+        wanted: the fingerprint in the manifest.
+        found: the fingerprint of the model that was loaded for the query.
+
+    Raises:
+        DataError: names every difference.
+    """
+    differences = [
+        f"{key}: the index has {wanted.get(key)!r}, here it is {found.get(key)!r}"
+        for key in sorted({*wanted, *found})
+        if wanted.get(key) != found.get(key)
+    ]
+    if differences:
+        raise DataError(
+            "the model here is not the one the index was built with",
+            details="\n".join(differences),
+            suggestion="restore that model, or build the index anew: python build_embeddings.py",
+        )

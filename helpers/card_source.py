@@ -1,0 +1,120 @@
+"""Which cards a run is about: the flags of the group "source", turned into a list of faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.bulk_file import BulkFile, bulk_date, cached_bulk, local_bulk
+from helpers.errors import DataError
+from helpers.face_list import FaceList, list_path, open_faces, write_faces
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from helpers.report import Reporter
+    from helpers.session import DownloadSession
+
+DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at least that long
+
+
+@dataclass(frozen=True, slots=True)
+class CardSource:
+    """The options of the group "source"; `max_bulk_age` in hours, None for "any age"."""
+
+    kind: str
+    cache: Path
+    limit: int | None
+    image_version: str
+    bulk_file: Path | None
+    refresh: bool
+    max_bulk_age: float | None
+
+    @classmethod
+    def from_args(cls, args: Namespace) -> CardSource:
+        """Read the flags, already validated."""
+        return cls(
+            kind=args.kind,
+            cache=Path(args.cache),
+            limit=args.limit,
+            image_version=args.image_version,
+            bulk_file=Path(args.bulk_file) if args.bulk_file else None,
+            refresh=args.refresh_bulk,
+            max_bulk_age=args.max_bulk_age,
+        )
+
+    def usable_bulk(self, max_age: float | None) -> BulkFile | None:
+        """Return the bulk file that can be used without asking anybody, None if there is none.
+
+        Args:
+            max_age: hours after which Scryfall is to be asked again, None for never.
+        """
+        if self.bulk_file is not None:
+            return local_bulk(self.bulk_file)
+        if self.refresh:
+            return None
+        bulk = cached_bulk(self.cache, self.kind)
+        if bulk is None or (max_age is not None and bulk.age_hours >= max_age):
+            return None
+        return bulk
+
+    def faces(self, bulk: BulkFile, report: Reporter) -> FaceList:
+        """Return the faces of `bulk` and say what was found.
+
+        Raises:
+            DataError: the bulk file is unusable.
+        """
+        faces = open_faces(bulk, self.cache, self.image_version, self.limit)
+        skipped = ", ".join(f"{count} {why}" for why, count in sorted(faces.skipped.items()))
+        report.info(
+            f"Cards: {bulk.path.name} of {bulk_date(bulk)}: {faces.total:,} faces"
+            + (f", limited to {len(faces):,}" if len(faces) < faces.total else "")
+            + (f" (skipped: {skipped})" if skipped else "")
+        )
+        return faces
+
+
+def bulk_for_download(source: CardSource, session: DownloadSession, report: Reporter) -> BulkFile:
+    """Return the bulk file of a download: young enough, or asked for.
+
+    Raises:
+        SourceError: Scryfall cannot be asked.
+        WriteError: the disk refuses.
+    """
+    limit = DEFAULT_MAX_AGE_HOURS if source.max_bulk_age is None else source.max_bulk_age
+    bulk = source.usable_bulk(limit)
+    if bulk is not None:
+        report.detail(f"Bulk data: {bulk.path.name}, {bulk.age_hours:.1f} hours old, not asked for")
+        return bulk
+    from helpers.bulk import refresh_bulk
+
+    report.info(f"Bulk data: asking {session.policy.api_url} for {source.kind}")
+    target = list_path(source.cache, source.kind, source.image_version)
+    return refresh_bulk(
+        session,
+        source.cache,
+        source.kind,
+        lambda path, sha256: write_faces(path, sha256, target, source.image_version),
+    )
+
+
+def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> BulkFile:
+    """Return the bulk file of a build: the cached one of any age, unless the flags say otherwise.
+
+    Raises:
+        DataError: the cache holds none; building alone asks nobody unless told to.
+        SourceError: `--refresh-bulk` or `--max-bulk-age` asks for a newer one and it can't be had.
+    """
+    bulk = source.usable_bulk(source.max_bulk_age)
+    if bulk is not None:
+        return bulk
+    if source.refresh or source.max_bulk_age is not None:
+        from helpers.session import DownloadSession, Policy
+
+        return bulk_for_download(source, DownloadSession(Policy.from_args(args)), report)
+    raise DataError(
+        f"the cache holds no bulk file of kind {source.kind}",
+        details=f"looked in {source.cache.absolute()}",
+        suggestion=f"python download_images.py --kind {source.kind} --cache {source.cache}",
+    )

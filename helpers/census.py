@@ -1,0 +1,110 @@
+"""What the cache holds of each face: missing, broken, or an image with this content.
+
+Every file is read and hashed. Where the hash is the one noted at download, the file is exactly
+what was decoded then, and is not decoded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.cache import DigestTable, ImageCache
+from helpers.parallel import bounded_map, cpu_count
+from helpers.validation import validate_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from helpers.face_list import FaceList
+    from helpers.report import Reporter
+
+DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One file: the SHA-256 of its content, or why it cannot be used; both None if missing."""
+
+    sha256: bytes | None = None
+    reason: str | None = None
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Census:
+    """The faces that have a usable image, in the order of the face list: these are the rows.
+
+    `faces`: int64 [n], positions in the face list. `sha256`: uint8 [n, 32], of the image files.
+    """
+
+    faces: NDArray[np.int64]
+    sha256: NDArray[np.uint8]
+    missing: int
+    invalid: int
+
+
+def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
+    """Read one file of the cache.
+
+    Args:
+        path: the file.
+        digest: the SHA-256 noted at its download, if any.
+        validate: also check that it is a whole image.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Look()
+    except OSError as error:
+        return Look(reason=f"cannot be read: {error.strerror or error}")
+    found = hashlib.sha256(data).digest()
+    if found == digest or (not validate and data):
+        return Look(found, size=len(data))
+    verdict = validate_image(data, path.suffix)
+    if verdict.valid and digest is not None:
+        return Look(reason="changed since its download: SHA-256 differs", size=len(data))
+    return Look(found if verdict.valid else None, verdict.reason, len(data))
+
+
+def take_census(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Census:
+    """Look at the image of every face and name each one that is broken.
+
+    Returns:
+        The usable ones, and how many are missing and invalid.
+    """
+    table = DigestTable(cache)
+    usable = np.zeros(len(faces), dtype=bool)
+    sha256 = np.zeros((len(faces), DIGEST_BYTES), dtype=np.uint8)
+    missing = invalid = 0
+
+    def look(item: tuple[int, str, str]) -> Look:
+        path = cache.path(item[1])
+        return look_at(path, table.get(item[1]), validate=validate)
+
+    results = bounded_map(look, _numbered(faces), cpu_count() + 1)
+    with report.progress(len(faces), "Checking the cache") as progress, closing(results):
+        for (position, image_file, name), found in results:
+            progress.advance()
+            if found.sha256 is not None:
+                usable[position] = True
+                sha256[position] = np.frombuffer(found.sha256, dtype=np.uint8)
+            elif found.reason is not None:
+                invalid += 1
+                report.warning(f"left out: {image_file} ({name}): {found.reason}")
+            else:
+                missing += 1
+    rows = np.flatnonzero(usable)
+    return Census(rows, sha256[rows], missing, invalid)
+
+
+def _numbered(faces: FaceList) -> Iterator[tuple[int, str, str]]:
+    for position, face in enumerate(faces):
+        yield position, face.image_file, face.name

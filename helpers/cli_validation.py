@@ -1,0 +1,181 @@
+"""What the flags may hold: one table, checked before any work and any heavy import.
+
+argparse hands every number over as the text that was typed; `validate_args` turns it into the
+number and lists *all* problems at once, which argparse's own `type=` cannot.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from helpers.errors import UsageError
+from helpers.records import IMAGE_VERSIONS
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+KINDS = ("unique_artwork", "default_cards", "all_cards", "oracle_cards")
+FITS = ("pad", "crop", "squash")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("fp32",)
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class Rule(Protocol):
+    """A rule converts one flag's value."""
+
+    def read(self, value: Any) -> Any:
+        """Return the converted value.
+
+        Raises:
+            ValueError: what is wrong with it, to be shown behind the flag's name.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole or decimal number within bounds (inclusive)."""
+
+    kind: type[int | float]
+    low: float
+    high: float = math.inf
+    also: float | None = None  # one more allowed value, outside the bounds
+
+    def read(self, value: Any) -> int | float:
+        """Return `value` as a number, or raise ValueError."""
+        try:
+            number = self.kind(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if math.isfinite(number) and (self.low <= number <= self.high or number == self.also):
+            return number
+        raise ValueError(f"must be {self._wanted()}, not {str(value)!r}")
+
+    def _wanted(self) -> str:
+        noun = "a whole number" if self.kind is int else "a number"
+        bounds = f">= {self.low:g}" if self.high == math.inf else f"{self.low:g} to {self.high:g}"
+        return f"{noun} {bounds}" + (f" (or {self.also:g})" if self.also is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One word of a list."""
+
+    choices: tuple[str, ...]
+
+    def read(self, value: Any) -> str:
+        """Return `value` if it is in the list, or raise ValueError."""
+        if value in self.choices:
+            return str(value)
+        raise ValueError(f"must be one of {', '.join(self.choices)}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A word or a line that HTTP headers and file systems can carry."""
+
+    def read(self, value: Any) -> str:
+        """Return `value` unless it is empty or holds control characters (ValueError)."""
+        if isinstance(value, str) and value.strip() and value.isprintable() and value.isascii():
+            return value
+        raise ValueError(f"must be a line of plain ASCII text, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """The address of Scryfall's API or of a mirror of it."""
+
+    def read(self, value: Any) -> str:
+        """Return `value` without a final slash, or raise ValueError."""
+        parts = urlsplit(str(value))
+        if parts.hostname and (
+            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+        ):
+            return str(value).rstrip("/")
+        raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
+
+
+RULES: dict[str, Rule] = {
+    "kind": OneOf(KINDS),
+    "limit": Number(int, 0),
+    "image_version": OneOf(IMAGE_VERSIONS),
+    "max_bulk_age": Number(float, 0),
+    "scryfall_api": BaseUrl(),
+    "user_agent": Text(),
+    "workers": Number(int, 1, 128),
+    "timeout_connect": Number(float, 1),
+    "timeout_read": Number(float, 5),
+    "max_retries": Number(int, 0),
+    "max_failure_rate": Number(float, 0, 1),
+    "batch": Number(int, 1),
+    "size": Number(int, 64, 4096),
+    "fit": OneOf(FITS),
+    "hnsw_m": Number(int, 4, 128),
+    "hnsw_ef_construction": Number(int, 4, 2000),
+    "checkpoint_frequency": Number(int, 100, also=0),
+    "device": OneOf(DEVICES),
+    "precision": OneOf(PRECISIONS),
+    "k": Number(int, 1),
+    "ef_search": Number(int, 1),
+    "min_score": Number(float, -1, 1),
+}
+
+
+def validate_args(args: Namespace) -> None:
+    """Check every known attribute of `args` and convert it in place; None means "not given".
+
+    Raises:
+        UsageError: lists all problems at once (exit code 2).
+    """
+    problems = [*_apply_rules(args), *_path_problems(args), *_cross_problems(args)]
+    if problems:
+        raise UsageError(
+            "1 argument is wrong" if len(problems) == 1 else f"{len(problems)} arguments are wrong",
+            details="\n".join(problems),
+            suggestion="correct what is named above; --help lists every flag",
+        )
+
+
+def _apply_rules(args: Namespace) -> Iterator[str]:
+    for name, rule in RULES.items():
+        value = getattr(args, name, None)
+        if value is None:
+            continue
+        try:
+            setattr(args, name, rule.read(value))
+        except ValueError as error:
+            setattr(args, name, None)
+            yield f"{flag(name)} {error}"
+
+
+def _path_problems(args: Namespace) -> Iterator[str]:
+    for name in ("cache", "out", "index"):
+        value = getattr(args, name, None)
+        if value == "":
+            yield f"{flag(name)} must be a directory, not an empty word"
+        elif value is not None and Path(value).exists() and not Path(value).is_dir():
+            yield f"{flag(name)} must be a directory, but {value} is a file"
+    bulk_file = getattr(args, "bulk_file", None)
+    if bulk_file is not None and not Path(bulk_file).is_file():
+        yield f"{flag('bulk_file')} must be an existing file, not {bulk_file!r}"
+
+
+def _cross_problems(args: Namespace) -> Iterator[str]:
+    m, ef = getattr(args, "hnsw_m", None), getattr(args, "hnsw_ef_construction", None)
+    if m is not None and ef is not None and ef < m:
+        yield f"{flag('hnsw_ef_construction')} ({ef}) must be >= {flag('hnsw_m')} ({m})"
+    if getattr(args, "bulk_file", None) is not None and getattr(args, "refresh_bulk", False):
+        yield f"{flag('refresh_bulk')} makes no sense with {flag('bulk_file')}: it asks nobody"
+    cache, out = getattr(args, "cache", None), getattr(args, "out", None)
+    if cache and out and Path(cache).resolve() == Path(out).resolve():
+        yield f"{flag('out')} and {flag('cache')} must be two directories"
+
+
+def flag(name: str) -> str:
+    """Return the flag as it is typed: `hnsw_m` → `--hnsw-m`."""
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,245 @@
+"""Step 2: the cache → vectors → index, published as one set."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from helpers import checkpoint, manifest, publish
+from helpers.atomic_io import atomic_write_json, remove_parts
+from helpers.build_options import BuildOptions, input_state
+from helpers.cache import ImageCache
+from helpers.card_source import bulk_for_build
+from helpers.errors import DataError
+from helpers.lock import directory_lock
+from helpers.report import duration, safe_percentage, safe_rate
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from helpers.bulk_file import BulkFile
+    from helpers.census import Census
+    from helpers.checkpoint import VectorStore
+    from helpers.embedder import Embedder
+    from helpers.face_list import FaceList
+    from helpers.report import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    options: BuildOptions
+    cache: ImageCache
+    bulk: BulkFile
+    faces: FaceList
+
+
+def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
+    """Build the index of everything the cache holds.
+
+    Returns:
+        The manifest of the build, or of the last one if nothing has changed since.
+
+    Raises:
+        DataError, UsageError, SourceError, WriteError, BusyError: the old index is as it was, and
+            finished vectors are kept for the next run.
+    """
+    options = BuildOptions.from_args(args)
+    options.model.check_files()
+    cache = ImageCache(options.source.cache)
+    cache.require()
+    bulk = bulk_for_build(options.source, args, report)
+    inputs = _Inputs(options, cache, bulk, options.source.faces(bulk, report))
+    # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
+    # trace of a build that finds nothing to embed.
+    census = None if options.out.exists() else _census(inputs, report)
+    with directory_lock(options.out):
+        publish.recover(options.out)
+        remove_parts(options.out)
+        state = input_state(options, bulk, inputs.faces, cache)
+        last = _unchanged(options, state)
+        if last is not None:
+            report.info(f"Nothing to do: {options.out} is up to date ({last['timestamp']})")
+            return last
+        return _build(inputs, census or _census(inputs, report), state, report)
+
+
+def _unchanged(options: BuildOptions, state: str) -> dict[str, Any] | None:
+    """Return the manifest in `--out` if it was made from exactly these inputs."""
+    if not options.reuse:
+        return None
+    try:
+        last = manifest.read_manifest(options.out)
+    except DataError:
+        return None
+    same = last["source"].get("state") == state
+    return last if same and manifest.check_sizes(options.out, last) is None else None
+
+
+def _census(inputs: _Inputs, report: Reporter) -> Census:
+    from helpers.census import take_census
+
+    faces, cache = inputs.faces, inputs.cache
+    census = take_census(faces, cache, report, validate=inputs.options.validate_cache)
+    if len(census.faces) == 0:
+        raise DataError(
+            "No valid images to embed",
+            details=f"{len(faces):,} faces: {census.missing:,} are not in {cache.directory},"
+            f" {census.invalid:,} are invalid",
+            suggestion=f"python download_images.py --cache {cache.directory}",
+        )
+    return census
+
+
+def _build(inputs: _Inputs, census: Census, state: str, report: Reporter) -> dict[str, Any]:
+    from helpers.build_outputs import row_keys
+    from helpers.embedder import OpenClipEmbedder
+
+    options, start = inputs.options, time.monotonic()
+    report.info(f"Loading {options.model.model} {options.model.pretrained}".rstrip())
+    embedder = OpenClipEmbedder(options.model)
+    if not options.model.trained:
+        report.warning("the weights are random: the index will recognise nothing (tests only)")
+    keys = row_keys(inputs.faces, census)
+    if not options.resume:
+        checkpoint.discard(options.out)
+    with closing(
+        checkpoint.open_store(options.out, keys, embedder.dim, embedder.fingerprint, report)
+    ) as store:
+        reused = _reuse(options, embedder, store, report)
+        failed = _embed(inputs, census, embedder, store, report)
+        durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
+        staging = publish.new_staging(options.out)
+        index = _write_files(staging, inputs, census, store, durations)
+    statistics = _statistics(inputs, census, reused, failed, durations)
+    document = _manifest(inputs, statistics, embedder, index, state)
+    document["outputs"] = manifest.describe_outputs(staging)
+    atomic_write_json(staging / publish.MANIFEST, document)
+    publish.publish(options.out, staging)
+    checkpoint.discard(options.out)
+    _report_summary(document, options, report)
+    return document
+
+
+def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
+    from helpers.build_outputs import reuse_last_build
+
+    if not options.reuse:
+        return 0
+    reused, why_not = reuse_last_build(options.out, embedder.fingerprint, store)
+    if why_not:
+        report.info(f"No vectors are taken from the last build: {why_not}")
+    elif reused:
+        report.info(f"Taken from the last build: {reused:,} vectors of unchanged images")
+    return reused
+
+
+def _embed(
+    inputs: _Inputs,
+    census: Census,
+    embedder: Embedder,
+    store: VectorStore,
+    report: Reporter,
+) -> int:
+    from helpers.embed_rows import Plan, embed_all, unfinished
+
+    if store.done.all():
+        return 0
+    options = inputs.options
+    items = unfinished(store, inputs.faces, census, inputs.cache)
+    plan = Plan(options.batch, options.checkpoint_frequency)
+    failed = embed_all(items, store, embedder, plan, report)
+    if not store.done.any():
+        raise DataError(
+            "No valid images to embed", details=f"all {failed:,} images failed to decode"
+        )
+    return failed
+
+
+def _write_files(
+    staging: Path,
+    inputs: _Inputs,
+    census: Census,
+    store: VectorStore,
+    durations: dict[str, float],
+) -> dict[str, Any]:
+    import numpy as np
+
+    from helpers.build_outputs import write_index, write_metadata, write_vectors
+
+    rows = np.flatnonzero(store.done)
+    write_vectors(staging, store, rows)
+    index = write_index(staging, inputs.options, durations["embedding_seconds"])
+    durations["index_seconds"] = index.pop("seconds")
+    write_metadata(staging, inputs.faces, census, rows, index.pop("first_rows"))
+    return {
+        "type": f"IDMap,HNSW{inputs.options.hnsw_m},Flat",
+        "metric": "METRIC_INNER_PRODUCT",
+        "vectors": len(rows),
+        "dimension": store.dim,
+        **index,
+    }
+
+
+def _statistics(
+    inputs: _Inputs, census: Census, reused: int, failed: int, durations: dict[str, float]
+) -> dict[str, Any]:
+    total, successful = len(inputs.faces), len(census.faces) - failed
+    return {
+        "total_records": total,
+        "successful_embeddings": successful,
+        "failed_embeddings": failed,
+        "missing_from_cache": census.missing,
+        "validation_failures": census.invalid,
+        "reused_embeddings": reused,
+        "success_rate": safe_percentage(successful, total),
+        **durations,
+    }
+
+
+def _manifest(
+    inputs: _Inputs,
+    statistics: dict[str, Any],
+    embedder: Embedder,
+    index: dict[str, Any],
+    state: str,
+) -> dict[str, Any]:
+    commit = manifest.git_commit()
+    return {
+        "version": manifest.VERSION,
+        "timestamp": manifest.timestamp(),
+        "build_id": uuid.uuid4().hex,
+        "parameters": inputs.options.to_json(),
+        "model": embedder.fingerprint,
+        "index": index,
+        "statistics": statistics,
+        "source": {**inputs.bulk.origin, "state": state},
+        "environment": manifest.describe_environment(),
+        **({"git_commit": commit} if commit else {}),
+    }
+
+
+def _report_summary(document: dict[str, Any], options: BuildOptions, report: Reporter) -> None:
+    numbers, index = document["statistics"], document["index"]
+    embedded = numbers["successful_embeddings"] - numbers["reused_embeddings"]
+    report.info(
+        f"Embedded {embedded:,} images in {duration(numbers['embedding_seconds'])}"
+        f" ({safe_rate(embedded, numbers['embedding_seconds'])} images/s, start-up included),"
+        f" reused {numbers['reused_embeddings']:,}"
+    )
+    report.info(
+        f"Indexed {numbers['successful_embeddings']:,} of {numbers['total_records']:,} faces"
+        f" ({numbers['success_rate']}): {numbers['missing_from_cache']:,} not in the cache,"
+        f" {numbers['validation_failures']:,} invalid, {numbers['failed_embeddings']:,} failed"
+    )
+    check = index["self_check"]
+    report.info(
+        f"Index: {index['type']}, {index['metric']} (cosine), M={options.hnsw_m},"
+        f" efConstruction={options.hnsw_ef_construction}, {index['vectors']:,} vectors"
+        f" ({index['distinct']:,} distinct) of dimension {index['dimension']};"
+        f" {check['found']:,} of {check['asked']:,} rows asked for find themselves"
+    )
+    report.info(f"Written to {options.out}/: {', '.join(publish.NAMES)}")

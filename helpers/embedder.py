@@ -1,0 +1,239 @@
+"""From pixels to unit vectors with open_clip (https://github.com/mlfoundations/open_clip)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import pickle
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from helpers.errors import DataError, SourceError, UsageError
+from helpers.images import Preprocessing
+from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions
+from helpers.parallel import cpu_count
+from helpers.vectors import normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+    from numpy.typing import NDArray
+
+_WAYS_OUT = (
+    "with network, type the same command again (about 605 MB, once);\n"
+    "without: --pretrained FILE for a weights file you have,\n"
+    "or --model local-dir:DIR for an open_clip model directory"
+)
+
+
+class Embedder(Protocol):
+    """Turns prepared pixels into vectors; other models and engines fit in here."""
+
+    dim: int
+    preprocessing: Preprocessing
+    fingerprint: dict[str, Any]  # everything that decides the vectors, JSON-serialisable
+
+    def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
+
+    def share_cpu(self) -> int:
+        """Make ready for calls of `embed` from several threads; return how many pay."""
+
+
+class OpenClipEmbedder:
+    """An open_clip image tower on one device.
+
+    Args:
+        options: the model and its input.
+
+    Raises:
+        UsageError: open_clip knows no such model or tag, or the two do not fit.
+        SourceError: the weights cannot be downloaded.
+        DataError: the weights are missing, damaged, of another model, or not finite.
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        with _quiet_libraries():
+            import open_clip
+            import torch
+
+            check_choice(options)
+            self.device = _device(options.device)
+            self._torch = torch
+            torch.manual_seed(0)  # untrained weights are at least the same ones every time
+            with _loading_errors(options):
+                self._model = open_clip.create_model(
+                    options.model,
+                    pretrained=(options.pretrained or None) if options.trained else None,
+                    require_pretrained=options.trained,
+                    weights_only=True,
+                    device=self.device,
+                )
+        self._model.eval()
+        self.preprocessing = _preprocessing(self._model.visual.preprocess_cfg, options)
+        self.fingerprint = {
+            "model": options.model,
+            "pretrained": options.pretrained,
+            "trained": options.trained,
+            "weights_sha256": _weights_digest(self._model.visual, options),
+            "precision": options.precision,
+            "preprocessing": self.preprocessing.to_json(),
+        }
+        side = self.preprocessing.side
+        self.dim = self.embed(np.zeros((1, 3, side, side), np.float32)).shape[1]
+
+    def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
+        with self._torch.inference_mode():
+            batch = self._torch.from_numpy(pixels).to(self.device)
+            vectors = self._model.encode_image(batch).float().cpu().numpy()
+        return normalize(vectors)
+
+    def share_cpu(self) -> int:
+        """Make ready for calls of `embed` from several threads; return how many pay.
+
+        On a CPU one single-threaded model per core beats one model on all cores; on a GPU (not
+        measured) a second thread decodes while the first one waits for the device.
+        """
+        if self.device != "cpu":
+            return 2
+        self._torch.set_num_threads(1)
+        return cpu_count()
+
+
+def check_choice(options: ModelOptions) -> None:
+    """Raise `UsageError` for a model and weights that cannot be, before anything is loaded.
+
+    open_clip only warns of a QuickGELU mismatch and builds a model without weights if it finds
+    none; both give vectors that look right and mean nothing.
+    """
+    import open_clip
+
+    if options.model.startswith(LOCAL_DIR):
+        return
+    if options.model not in open_clip.list_models():
+        raise UsageError(
+            f"open_clip knows no model {options.model!r}",
+            suggestion="python -c 'import open_clip; print(open_clip.list_models())'",
+        )
+    if options.pretrained == RANDOM or Path(options.pretrained).is_file():
+        return
+    tags = open_clip.list_pretrained_tags_by_model(options.model)
+    if options.pretrained not in tags:
+        raise UsageError(
+            f"{options.model} has no weights {options.pretrained!r}, and no such file exists",
+            details=f"tags of {options.model}: {', '.join(tags) or 'none'}",
+            suggestion="choose a tag, a file, or --pretrained random for untrained test weights",
+        )
+    _check_activation(options)
+
+
+def _check_activation(options: ModelOptions) -> None:
+    import open_clip
+
+    weights = open_clip.get_pretrained_cfg(options.model, options.pretrained)
+    model_quick = bool((open_clip.get_model_config(options.model) or {}).get("quick_gelu"))
+    if bool(weights.get("quick_gelu")) != model_quick:
+        plain = options.model.removesuffix("-quickgelu")
+        raise UsageError(
+            f"{options.model} does not fit the weights {options.pretrained!r}",
+            details="one uses QuickGELU and the other GELU: the vectors would be wrong",
+            suggestion=f"--model {plain if model_quick else plain + '-quickgelu'}",
+        )
+
+
+@contextlib.contextmanager
+def _loading_errors(options: ModelOptions) -> Iterator[None]:
+    try:
+        yield
+    except UserWarning as error:
+        raise DataError(f"open_clip warns of {options.model}: {error}") from error
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"the weights file is damaged or wants to run code: {options.pretrained}",
+            details=str(error).split("\n", 1)[0],
+            suggestion="get the weights from their publisher, best as .safetensors",
+        ) from error
+    except Exception as error:
+        if "Failed to download" in str(error) or isinstance(error, ConnectionError):
+            raise SourceError(
+                f"the weights {options.model}/{options.pretrained} cannot be downloaded",
+                details=str(error).split("\n", 1)[0][:300],
+                suggestion=_WAYS_OUT,
+            ) from error
+        raise DataError(
+            f"the weights do not load: {options.model}, {options.pretrained}",
+            details=f"{type(error).__name__}: {str(error)[:300]}",
+            suggestion=_WAYS_OUT,
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep chatter off stderr, but make the one warning that matters an error."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1" if not os.isatty(2) else "0")
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message="QuickGELU mismatch")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        return next(name for name, there in available.items() if there)
+    if not available[wanted]:
+        raise UsageError(
+            f"--device {wanted}: this machine has none that torch can use",
+            details="available: " + ", ".join(name for name, there in available.items() if there),
+            suggestion="--device auto",
+        )
+    return wanted
+
+
+def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessing:
+    side = config["size"]
+    return Preprocessing(
+        fit=options.fit,
+        size=options.size,
+        side=side if isinstance(side, int) else side[0],
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config.get("interpolation", "bicubic"),
+    )
+
+
+def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
+    """Return the SHA-256 over the image tower's tensors, wherever they came from.
+
+    Raises:
+        DataError: a weight is not finite; a model with NaN weights loads without complaint.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tower.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            raise DataError(
+                f"the weights hold values that are not finite: {name}",
+                details=f"{options.model}, {options.pretrained}",
+                suggestion="get the weights from their publisher again",
+            )
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\n".encode())
+        digest.update(memoryview(values.reshape(-1).numpy()).cast("B"))
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""The failures that end a run, each with its exit code.
+
+A run that fails is an exception of this family; an item that fails (one image, one query) is a
+value. The exit code belongs to the class, so that one place (`helpers.cli.run`) maps errors to
+codes and no script chooses one.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """A foreseeable failure of a whole run: a clear message, never a traceback.
+
+    Args:
+        message: what is wrong, in one line.
+        details: what was seen (a value, a path, counts).
+        suggestion: the next command to type.
+    """
+
+    exit_code: ClassVar[int] = 1
+    category: ClassVar[str] = "unexpected"
+
+    def __init__(self, message: str, *, details: str = "", suggestion: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        self.suggestion = suggestion
+
+    def __str__(self) -> str:
+        lines = [f"ERROR: {self.category}: {self.message}"]
+        if self.details:
+            lines.append("  Details: " + self.details.replace("\n", "\n           "))
+        if self.suggestion:
+            lines.append("  Suggestion: " + self.suggestion.replace("\n", "\n              "))
+        return "\n".join(lines)
+
+
+class UsageError(AppError):
+    """Bad arguments, found before any work."""
+
+    exit_code = 2
+    category = "usage"
+
+
+class IncompleteError(AppError):
+    """The run finished, but too much of it failed."""
+
+    exit_code = 3
+    category = "incomplete"
+
+
+class SourceError(AppError):
+    """Scryfall, the network or the model weights cannot be had."""
+
+    exit_code = 4
+    category = "source unavailable"
+
+
+class DataError(AppError):
+    """The data are missing, damaged or do not belong together."""
+
+    exit_code = 5
+    category = "data unusable"
+
+
+class WriteError(AppError):
+    """Nothing can be written: disk full, permission, read-only."""
+
+    exit_code = 6
+    category = "cannot write"
+
+
+class BusyError(AppError):
+    """Another run holds the lock of the directory (75 is EX_TEMPFAIL of sysexits.h)."""
+
+    exit_code = 75
+    category = "already running"
+
+
+class Stopped(BaseException):
+    """SIGINT or SIGTERM arrived. Not an `Exception`, so that no item's handler swallows it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+        self.exit_code = 128 + signum
+
+
+_WRITE_ADVICE = {
+    errno.ENOSPC: "free some space, then type the same command again: it resumes",
+    errno.EDQUOT: "raise the quota or free some space, then type the same command again",
+    errno.EFBIG: "raise the file-size limit (ulimit -f), then type the same command again",
+    errno.EROFS: "choose a directory on a writable file system",
+    errno.EACCES: "choose a directory you may write to, or change its permissions",
+    errno.EPERM: "choose a directory you may write to, or change its permissions",
+    errno.ENOTDIR: "choose a path whose parent is a directory",
+}
+
+
+def write_error(error: OSError, path: object) -> WriteError:
+    """Return the `WriteError` that tells the user what `error`, met while writing `path`, means."""
+    reason = error.strerror or str(error)
+    return WriteError(
+        f"{reason}: {path}",
+        details=f"{type(error).__name__}: {error}",
+        suggestion=_WRITE_ADVICE.get(error.errno or 0, "check the disk and type the command again"),
+    )

@@ -1,0 +1,104 @@
+"""`build_manifest.json`: how an index was made, and which files belong to it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from helpers.cache import sha256_file
+from helpers.errors import DataError
+from helpers.publish import INDEX, MANIFEST, METADATA, VECTORS, published_path
+
+VERSION = "1.0"
+_PACKAGES = ("numpy", "torch", "open_clip_torch", "faiss-cpu", "pillow")
+_OUTPUTS = (VECTORS, INDEX, METADATA)
+
+
+def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
+    """Return size in bytes and SHA-256 of each file of a build."""
+    return {
+        name: {
+            "bytes": (staging / name).stat().st_size,
+            "sha256": sha256_file(staging / name),
+        }
+        for name in _OUTPUTS
+    }
+
+
+def describe_environment() -> dict[str, str]:
+    """Return the versions that a build depends on."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_commit() -> str | None:
+    """Return the commit of this program, None if it is not in a git checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's own git, wherever it is
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def timestamp() -> str:
+    """Return the time now, ISO 8601 UTC, in seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """Return the manifest of the index in `out`.
+
+    Raises:
+        DataError: there is none, or it is no manifest that this version understands.
+    """
+    path = published_path(out, MANIFEST)
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise no_index(out, f"there is no {MANIFEST}") from error
+    except (OSError, ValueError) as error:
+        raise no_index(out, f"{path} cannot be read: {error}") from error
+    keys = {"version", "build_id", "parameters", "outputs", "model", "index"}
+    if not isinstance(document, dict) or not keys <= document.keys():
+        raise no_index(out, f"{path} is not a manifest of this program")
+    if str(document["version"]).partition(".")[0] != VERSION.partition(".")[0]:
+        raise no_index(out, f"it was built by another version: {document['version']}")
+    return document
+
+
+def no_index(out: Path, details: str) -> DataError:
+    """Return the error for a directory that holds no usable index."""
+    return DataError(
+        f"no usable index in {out}",
+        details=details,
+        suggestion=f"build it: python build_embeddings.py --out {out}",
+    )
+
+
+def check_sizes(out: Path, manifest: dict[str, Any]) -> str | None:
+    """Return what is wrong with the sizes of the files that the manifest names, None if nothing."""
+    for name, expected in manifest["outputs"].items():
+        try:
+            size = published_path(out, name).stat().st_size
+        except OSError:
+            return f"{name} is missing"
+        if size != expected["bytes"]:
+            return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
+    return None

@@ -1,0 +1,144 @@
+"""Scryfall card objects and the card faces that the index is made of.
+
+Source of the fields: https://scryfall.com/docs/api/cards and https://scryfall.com/docs/api/images
+(state of August 2026; objects of 2019 are read as well).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Images that show the whole card, in the order in which one stands in for another that a face
+#: lacks: first what is large enough for every model, then the ones that are small or trimmed.
+FULL_CARD_VERSIONS = ("normal", "large", "display", "png", "grid", "border_crop", "small", "thumb")
+IMAGE_VERSIONS = (*FULL_CARD_VERSIONS, "crop", "art_crop", "art")
+
+#: `image_status` values under which every image URL leads to a stand-in picture, not to the card.
+_NO_IMAGE_STATUS = ("missing", "placeholder")
+_STAND_IN_HOST = "errors.scryfall.com"
+
+SkipReason = Literal["missing", "placeholder", "no_image", "not_a_card"]
+
+
+@dataclass(frozen=True, slots=True)
+class CardFace:
+    """One side of one printing: what a row of the index describes. Its JSON is the metadata line.
+
+    `name` is the face's own name and `card_name` the whole card's; `image_url` is the picture that
+    is embedded, `card_url` a picture of the whole card to show, and `image_file` the name of the
+    embedded picture inside the cache directory.
+    """
+
+    name: str
+    scryfall_id: str
+    face_id: str
+    set: str | None
+    collector_number: str | None
+    frame: str | None
+    layout: str | None
+    lang: str | None
+    colors: list[str] | None
+    image_url: str
+    card_url: str
+    scryfall_uri: str | None
+    card_name: str
+    oracle_id: str | None
+    illustration_id: str | None
+    artist: str | None
+    released_at: str | None
+    image_file: str
+
+    def to_json(self) -> str:
+        """Return the face as one line of JSON, without the line end."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def safe_filename(url: str) -> str:
+    """Return the cache's file name for an image URL: 48 hexadecimal digits and the extension.
+
+    The first 32 digits hash the URL without its query, the last 16 the whole URL. Scryfall puts
+    the scan's epoch into the query, so two scans of one picture share the first part and differ in
+    the second: a stale scan can be told from an unrelated file by its name alone.
+    """
+    place = hashlib.sha256(url.split("?", 1)[0].encode()).hexdigest()[:32]
+    scan = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return place + scan + image_suffix(url)
+
+
+def image_suffix(url: str) -> str:
+    """Return the extension of an image URL's path in lower case, `.jpg` if it names none of ours.
+
+    A `.jpeg` is a `.jpg`, so that one format has one extension in the cache.
+    """
+    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
+    return suffix if suffix in {".png", ".webp"} else ".jpg"
+
+
+def faces_of(card: Mapping[str, Any], version: str) -> Iterator[CardFace | SkipReason]:
+    """Yield each face of a Scryfall card object, or why it has none that can be indexed.
+
+    Where the pictures are decides, never the layout's name: a top-level `image_uris` is one
+    picture of the whole card (split, adventure and flip cards have faces, too), otherwise every
+    entry of `card_faces` has its own. New layouts therefore need no change here.
+
+    Args:
+        card: an object of a bulk file, in the shape of 2019 to 2026.
+        version: the wanted key of `image_uris`; a face without it gets the next best full card.
+    """
+    if not isinstance(card.get("id"), str) or not isinstance(card.get("name"), str):
+        yield "not_a_card"
+    elif card.get("image_status") in _NO_IMAGE_STATUS:
+        yield card["image_status"]
+    elif card.get("image_uris"):
+        yield _face(card, card, card["id"], version)
+    else:
+        sides = card.get("card_faces") or [{}]
+        for index, side in enumerate(sides):
+            yield _face(card, side, f"{card['id']}:face:{index}", version)
+
+
+def _face(
+    card: Mapping[str, Any], side: Mapping[str, Any], face_id: str, version: str
+) -> CardFace | SkipReason:
+    uris = side.get("image_uris") or {}
+    image_url = _pick(uris, version)
+    if image_url is None:
+        return "no_image"
+    if urlsplit(image_url).netloc == _STAND_IN_HOST:
+        return "missing"
+
+    def either(key: str) -> Any:
+        return side.get(key) if side.get(key) is not None else card.get(key)
+
+    return CardFace(
+        name=side.get("name") or card["name"],
+        scryfall_id=card["id"],
+        face_id=face_id,
+        set=card.get("set"),
+        collector_number=card.get("collector_number"),
+        frame=card.get("frame"),
+        layout=card.get("layout"),
+        lang=card.get("lang"),
+        colors=either("colors"),
+        image_url=image_url,
+        card_url=_pick(uris, "normal") or image_url,
+        scryfall_uri=card.get("scryfall_uri"),
+        card_name=card["name"],
+        oracle_id=either("oracle_id"),
+        illustration_id=either("illustration_id"),
+        artist=either("artist"),
+        released_at=card.get("released_at"),
+        image_file=safe_filename(image_url),
+    )
+
+
+def _pick(uris: Mapping[str, str], version: str) -> str | None:
+    return next((uris[key] for key in (version, *FULL_CARD_VERSIONS) if uris.get(key)), None)

@@ -1,0 +1,230 @@
+"""The only module that prints: stdout carries the result, stderr everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from helpers.errors import write_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from helpers.errors import AppError
+
+#: Without a terminal, one status line in this many seconds: enough for a log, no flood.
+STATUS_SECONDS = 30.0
+#: Of every JSON document; documents only gain fields.
+DOCUMENT_VERSION = "1.0"
+_TENTHS_BELOW = 10
+_KILO = 1000
+
+
+def safe_percentage(part: float, whole: float) -> str:
+    """Return `part` of `whole` as a percentage such as `99.1%`; `N/A` for a part of nothing."""
+    return f"{100 * part / whole:.1f}%" if whole else "N/A"
+
+
+def safe_rate(count: float, seconds: float) -> str:
+    """Return `count` per second such as `21.4`; `N/A` where no time has passed."""
+    return f"{count / seconds:.1f}" if seconds > 0 else "N/A"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time for people: `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`."""
+    if seconds < _TENTHS_BELOW:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{minutes} min {rest:02} s" if hours == 0 else f"{hours} h {minutes_left:02} min"
+
+
+def byte_size(count: float) -> str:
+    """Return a number of bytes for people, in powers of 1000: `111.0 kB`, `6.1 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < _KILO:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= _KILO
+    return f"{count:.1f} GB"
+
+
+class Progress(Protocol):
+    """How far a long loop has come."""
+
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more items as done."""
+
+
+class Reporter:
+    """Says what a script does, in the amount that `--quiet`, `--verbose` and `--json` ask for."""
+
+    def __init__(
+        self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False
+    ) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self.as_json = as_json
+
+    def info(self, text: str) -> None:
+        """Say something on stderr, unless `--quiet`."""
+        if not self.quiet:
+            self._say(text)
+
+    def detail(self, text: str) -> None:
+        """Say something on stderr that only `--verbose` shows."""
+        if self.verbose:
+            self._say(text)
+
+    def warning(self, text: str) -> None:
+        """Warn on stderr, unless `--quiet` ("errors only")."""
+        if not self.quiet:
+            self._say(_coloured("WARNING: ", "33") + text)
+
+    def error(self, error: AppError) -> None:
+        """Show a failure that ends the run, with its traceback under `--verbose`."""
+        if self.verbose:
+            traceback.print_exception(error, file=sys.stderr)
+        self._say(str(error).replace("ERROR: ", _coloured("ERROR: ", "31"), 1))
+
+    def item_error(self, text: str) -> None:
+        """Name one item that failed; shown under `--quiet`, too."""
+        self._say(_coloured("ERROR: ", "31") + text)
+
+    def bug(self, error: Exception) -> None:
+        """Show an error that nobody foresaw, always with its traceback."""
+        traceback.print_exception(error, file=sys.stderr)
+        self._say(_coloured("ERROR: ", "31") + f"unexpected: {type(error).__name__}: {error}")
+        self._say("  Details: this is a bug; nothing that was finished is lost")
+        self._say("  Suggestion: report it with the lines above; the same command resumes")
+
+    def document(self, document: Any) -> None:
+        """Print the run's result on stdout as one JSON document, if `--json`."""
+        if self.as_json:
+            self._put(json.dumps(document, indent=2, ensure_ascii=False))
+
+    def line(self, text: str) -> None:
+        """Print one line of the result on stdout, unless `--json` replaces it by a document."""
+        if not self.as_json:
+            self._put(text)
+
+    def flush(self) -> None:
+        """Hand the result to whoever reads stdout.
+
+        Raises:
+            WriteError: stdout is a file on a full disk.
+            BrokenPipeError: the reader has gone (`| head`).
+        """
+        with _stdout_errors():
+            sys.stdout.flush()
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows on stdout: aligned below a header on a terminal, tab-separated into a pipe."""
+        if not sys.stdout.isatty():
+            for row in rows:
+                self.line("\t".join(" ".join(cell.split()) for cell in row))
+            return
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for row in (header, *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.line("  ".join(cells).rstrip())
+
+    def answers(self, query: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print the hits of one query: below its name on a terminal, beside it into a pipe."""
+        if sys.stdout.isatty():
+            self.line(query)
+            self.table(header, rows)
+            self.line("")
+        else:
+            self.table(("query", *header), [(query, *row) for row in rows])
+            self.flush()
+
+    @contextmanager
+    def progress(self, total: int, label: str, unit: str = "images") -> Iterator[Progress]:
+        """Show how far a loop over `total` items has come, with rate and time left."""
+        if self.quiet:
+            yield _Silent()
+        elif sys.stderr.isatty():
+            with _Bar(total, label, unit) as bar:
+                yield bar
+        else:
+            lines = _StatusLines(self, total, label, unit)
+            try:
+                yield lines
+            finally:
+                lines.show()
+
+    def _put(self, text: str) -> None:
+        with _stdout_errors():
+            sys.stdout.write(text + "\n")
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def _stdout_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise write_error(error, "standard output") from error
+
+
+class _Silent:
+    def advance(self, count: int = 1) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, total: int, label: str, unit: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True)
+
+    def advance(self, count: int = 1) -> None:
+        self._bar.update(count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+class _StatusLines:
+    def __init__(self, report: Reporter, total: int, label: str, unit: str) -> None:
+        self._report, self._total, self._label, self._unit = report, total, label, unit
+        self._done = 0
+        self._start = self._shown = time.monotonic()
+        report.info(f"{label}: {total:,} {unit}")
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        if time.monotonic() - self._shown >= STATUS_SECONDS:
+            self.show()
+
+    def show(self) -> None:
+        self._shown = time.monotonic()
+        seconds = self._shown - self._start
+        left = (self._total - self._done) * seconds / self._done if self._done else 0
+        self._report.info(
+            f"{self._label}: {self._done:,} of {self._total:,}"
+            f" ({safe_percentage(self._done, self._total)}),"
+            f" {safe_rate(self._done, seconds)} {self._unit}/s"
+            + (f", {duration(left)} left" if left else "")
+        )
+
+
+def _coloured(text: str, code: str) -> str:
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        return f"\033[{code}m{text}\033[0m"
+    return text

@@ -1,0 +1,63 @@
+"""SIGINT and SIGTERM as one exception, `Stopped`, in the main thread.
+
+The first signal raises `Stopped` wherever the main thread is, or, inside `held()`, when that block
+ends, so that a batch or a checkpoint in hand is finished. A second signal ends the process at once.
+A signal that the parent told us to ignore (jobs started with `&` from a script ignore SIGINT)
+stays ignored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from helpers.errors import Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _State:
+    received: int | None = None
+    held: bool = False
+
+
+def install() -> None:
+    """Route SIGINT and SIGTERM to `Stopped`; call it once, from the main thread."""
+    for signum in _SIGNALS:
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, _on_signal)
+
+
+def _on_signal(signum: int, _frame: object) -> None:
+    if _State.received is not None:
+        os._exit(128 + signum)
+    _State.received = signum
+    if not _State.held:
+        raise Stopped(signum)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let the block finish before a signal takes effect."""
+    _State.held = True
+    try:
+        yield
+    finally:
+        _State.held = False
+        raise_if_stopped()
+
+
+def raise_if_stopped() -> None:
+    """Raise `Stopped` if a signal arrived while it was held back."""
+    if _State.received is not None:
+        raise Stopped(_State.received)
+
+
+def pending() -> bool:
+    """Tell whether a signal is being held back, for loops that want to end early and well."""
+    return _State.received is not None

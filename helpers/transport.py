@@ -1,0 +1,126 @@
+"""HTTP connections that another thread can cut.
+
+A socket timeout bounds one silence, not a whole answer: a server that drips a byte a second holds
+a reader for ever, in the headers or in the body, and a thread blocked in a read sees no Ctrl-C.
+Here every connection tells which thread uses it, so that a watchdog (at a deadline) or `cut_all`
+(at a stop) can shut its socket down; the blocked read then fails at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TICK = 0.1  # seconds between two looks of the watchdog: how late a deadline may be noticed
+
+
+class Lines:
+    """The sockets in use, by thread, and until when each thread may use its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: dict[int, socket.socket] = {}
+        self._deadlines: dict[int, float] = {}
+        self._all_cut = False
+        self._watchdog: threading.Thread | None = None
+
+    def use(self, line: socket.socket | None) -> None:
+        """Note that the calling thread talks through `line`."""
+        if line is not None:
+            with self._lock:
+                self._sockets[threading.get_ident()] = line
+                if self._all_cut:
+                    _cut(line)
+
+    @contextlib.contextmanager
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Cut the calling thread's connection once the block has lasted `seconds`."""
+        me = threading.get_ident()
+        with self._lock:
+            self._deadlines[me] = time.monotonic() + seconds
+            self._start_watchdog()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deadlines.pop(me, None)
+                self._sockets.pop(me, None)
+
+    def cut_all(self) -> None:
+        """Cut every connection, and every one that is opened from now on."""
+        with self._lock:
+            self._all_cut = True
+            for line in self._sockets.values():
+                _cut(line)
+
+    def _start_watchdog(self) -> None:
+        if self._watchdog is None:
+            self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+            self._watchdog.start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_TICK)
+            now = time.monotonic()
+            with self._lock:
+                for owner, end in self._deadlines.items():
+                    if now > end and owner in self._sockets:
+                        _cut(self._sockets.pop(owner))
+
+
+def _cut(line: socket.socket) -> None:
+    # The plain socket's method, also for TLS: SSLSocket.shutdown would drop its TLS state under
+    # the thread that reads from it.
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+
+def adapter(lines: Lines, pool_size: int) -> HTTPAdapter:
+    """Return an adapter with a pool of `pool_size` connections per host, all known to `lines`.
+
+    It retries nothing by itself: urllib3 never retries a body and would hide the waits.
+    """
+
+    class Plain(_Line, HTTPConnection):
+        pass
+
+    class Secure(_Line, HTTPSConnection):
+        pass
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    Plain.lines = Secure.lines = lines
+    result = HTTPAdapter(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
+    result.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    return result
+
+
+class _Line:
+    """Mixed into urllib3's connections: reports the socket whenever a thread starts to use it."""
+
+    lines: Lines
+    _socket: socket.socket | None = None
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        # http.client forgets the socket of an answer that ends with its connection; this does not.
+        self._socket = self.sock  # type: ignore[attr-defined]
+        self.lines.use(self._socket)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self.lines.use(self._socket)
+        super().request(*args, **kwargs)  # type: ignore[misc]

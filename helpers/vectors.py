@@ -1,0 +1,62 @@
+"""Unit vectors are checked, not trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NORM_TOLERANCE = 1e-5
+
+
+def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale rows to unit length, in float32 whatever the model computed in.
+
+    Args:
+        vectors: [n, D].
+
+    Returns:
+        float32 [n, D].
+
+    Raises:
+        DataError: a row is zero or not finite, so the model or its weights are broken.
+    """
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or not norms.all():
+        raise DataError(
+            "the model returned a vector that is zero or not finite",
+            details=f"{int((~np.isfinite(norms) | (norms == 0)).sum())} of {len(rows)} rows",
+            suggestion="check the weights: --model, --pretrained",
+        )
+    return np.asarray(rows / norms, dtype=np.float32)
+
+
+def check_unit(vectors: NDArray[np.float32], dim: int) -> None:
+    """Check rows before FAISS sees them.
+
+    `np.allclose(x, 1, atol=1e-5)` would allow 2e-5 and pass an empty array.
+
+    Raises:
+        DataError: not float32 [n > 0, dim], or a row is not finite or not of unit length ± 1e-5.
+    """
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] != dim:  # noqa: PLR2004
+        raise DataError(
+            "the vectors have the wrong form",
+            details=f"found {vectors.dtype} {vectors.shape}, expected float32 (n, {dim})",
+        )
+    if len(vectors) == 0:
+        raise DataError("No valid images to embed")
+    off = np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1)
+    if not (off <= NORM_TOLERANCE).all():  # also false for NaN
+        worst = int(np.nanargmax(np.where(np.isnan(off), np.inf, off)))
+        raise DataError(
+            "a vector is not of unit length",
+            details=f"row {worst} of this block is off by {off[worst]:.2e}, not {NORM_TOLERANCE}",
+            suggestion="start the build anew: --no-resume --no-reuse",
+        )

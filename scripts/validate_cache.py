@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Check every image in the cache; name, report and remove the broken ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _project  # noqa: F401 - puts the project's root on the path
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.cache_check import CacheCheck
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    add = parser.add_argument_group("cache").add_argument
+    add("--cache", required=True, metavar="DIR", help="image cache to check")
+    add("--fix", action="store_true", help="remove invalid files; a download fetches them again")
+    add("--dry-run", action="store_true", help="with --fix: only say what would be removed")
+    add("--report", metavar="FILE", help="write the result as JSON to FILE, too")
+    add("--workers", metavar="N", help="files at a time, 1 to 128 (one more than CPUs)")
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Check, report, repair."""
+    from contextlib import nullcontext
+
+    from helpers.atomic_io import atomic_write_json
+    from helpers.cache import ImageCache
+    from helpers.cache_check import check_cache, remove_failures
+    from helpers.lock import directory_lock
+
+    cache = ImageCache(args.cache)
+    cache.require()
+    fix = args.fix and not args.dry_run
+    with directory_lock(cache.directory) if fix else nullcontext():
+        check = check_cache(cache, args.workers, report)
+        _print_result(check, report)
+        if args.report:
+            atomic_write_json(Path(args.report), check.to_json())
+        if fix:
+            remove_failures(check)
+    return _conclude(check, args, report)
+
+
+def _print_result(check: CacheCheck, report: Reporter) -> None:
+    from helpers.report import safe_percentage
+
+    rows = [
+        (failure.filename, failure.reason, str(failure.size_bytes)) for failure in check.failures
+    ]
+    if rows:
+        report.table(("file", "reason", "bytes"), rows)
+    report.document(check.to_json())
+    valid = check.total - len(check.failures)
+    report.info(
+        f"Checked {check.total:,} files: {valid:,} valid ({safe_percentage(valid, check.total)}),"
+        f" {len(check.failures):,} invalid"
+    )
+
+
+def _conclude(check: CacheCheck, args: Namespace, report: Reporter) -> int:
+    from helpers.errors import IncompleteError
+
+    if not check.failures:
+        return 0
+    if args.fix and not args.dry_run:
+        report.info(f"Removed {len(check.failures):,} files; download_images.py fetches them again")
+        return 0
+    would = "would be removed by --fix without --dry-run" if args.fix else "were not removed"
+    raise IncompleteError(
+        f"{len(check.failures):,} invalid files {would}",
+        details=f"{check.directory}",
+        suggestion=f"python scripts/validate_cache.py --cache {check.directory} --fix",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,43 @@
+"""The whole way: Scryfall → cache → index → query, with the real scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from support import Scryfall, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OUTPUTS = ("mtg_embeddings.npy", "mtg_meta.jsonl")
+
+
+def test_every_card_finds_itself(filled_cache: Path, built_index: Path) -> None:
+    """Each image of the cache, asked for, is answered with its own card at a score ≥ 0.99."""
+    result = run("query_index.py", "--index", built_index, "--k", 1, "--json", filled_cache)
+
+    assert result.code == 0, result.err
+    queries = result.json()["queries"]
+    assert len(queries) == 24
+    for query in queries:
+        (hit,) = query["hits"]
+        assert query["query"].endswith(hit["image_file"])
+        assert hit["score"] >= 0.99
+
+
+def test_one_step_gives_the_same_files_as_two(
+    scryfall: Scryfall, model: str, tmp_path: Path
+) -> None:
+    """`build_mtg_faiss.py` writes byte for byte what the two single steps write."""
+    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path / "one")
+    one = run("build_mtg_faiss.py", *flags, "--out", tmp_path / "one_out", "--model", model)
+    assert one.code == 0, one.err
+
+    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path / "two")
+    assert run("download_images.py", *flags).code == 0
+    two = run("build_embeddings.py", *flags, "--out", tmp_path / "two_out", "--model", model)
+    assert two.code == 0, two.err
+
+    for name in OUTPUTS:
+        both = [(tmp_path / folder / name).read_bytes() for folder in ("one_out", "two_out")]
+        assert both[0] == both[1]
