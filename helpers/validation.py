@@ -26,6 +26,7 @@ _FORMAT_OF_SUFFIX = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "W
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
+_ZERO_TAIL = bytes(32)  # a WebP has no end marker; its coder never ends in that many zeros
 _RIFF_HEADER = 8  # bytes before what the RIFF length counts
 
 #: Everything Pillow raises for a damaged file; `verify()` raises SyntaxError, too.
@@ -149,7 +150,8 @@ def _check_end(data: bytes, found: str) -> None:
     elif found == "PNG":
         whole = data.endswith(_PNG_END)
     else:
-        whole = len(data) == int.from_bytes(data[4:8], "little") + _RIFF_HEADER
+        right_length = len(data) == int.from_bytes(data[4:8], "little") + _RIFF_HEADER
+        whole = right_length and not data.endswith(_ZERO_TAIL)
     if not whole:
         raise InvalidImageError(f"truncated or followed by junk: no {found} end at its end")
 

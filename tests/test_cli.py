@@ -1,0 +1,119 @@
+"""Flags, errors and exit codes that all scripts share."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+import pytest
+from support import ROOT, run
+
+import helpers
+from helpers.cli_validation import validate_args
+from helpers.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPTS = ("download_images.py", "build_embeddings.py", "build_mtg_faiss.py", "query_index.py")
+PUBLIC = (
+    *("DownloadSession", "validate_image", "validate_args", "atomic_write", "atomic_write_stream"),
+    *("safe_filename", "download_image", "load_image_rgb", "safe_percentage"),
+)
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    """Every wrong flag is named in one message, exit code 2, and nothing is created."""
+    result = run(
+        "build_mtg_faiss.py",
+        *("--limit", "-1", "--workers", "129", "--batch", "0", "--size", "63", "--kind", "cards"),
+        *("--timeout-connect", "0", "--timeout-read", "4.9", "--max-retries", "x"),
+        *("--hnsw-m", "3", "--hnsw-ef-construction", "2001", "--checkpoint-frequency", "99"),
+        *("--max-failure-rate", "nan", "--scryfall-api", "http://example.org"),
+        cwd=tmp_path,
+    )
+    assert result.code == 2
+    assert result.out == ""
+    assert "ERROR: usage: 13 arguments are wrong" in result.err
+    for flag in ("--limit", "--workers", "--batch", "--size", "--kind", "--timeout-connect"):
+        assert f"{flag} must be" in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_unknown_flags_are_usage_errors(script: str) -> None:
+    """Argparse's own complaints have the same form and code; flags cannot be abbreviated."""
+    result = run(script, "--ver")
+    assert result.code == 2
+    assert result.err.startswith("ERROR: usage: ")
+    assert "Suggestion:" in result.err
+
+
+def test_quiet_and_verbose_exclude_each_other() -> None:
+    """A contradiction is refused."""
+    assert run("download_images.py", "-q", "-v").code == 2
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_version(script: str) -> None:
+    """`--version` names the script and the version on stdout."""
+    assert run(script, "--version").out == f"{script} {helpers.__version__}\n"
+
+
+def test_ef_construction_must_not_be_below_m() -> None:
+    """A cross-check that no single flag's rule can see."""
+    args = Namespace(hnsw_m=64, hnsw_ef_construction=32)
+    with pytest.raises(UsageError, match="1 argument is wrong") as caught:
+        validate_args(args)
+    assert "--hnsw-ef-construction (32) must be >= --hnsw-m (64)" in caught.value.details
+
+
+def test_values_are_converted_and_bounds_are_inclusive() -> None:
+    """Text becomes numbers; the limits of the contract are allowed, 0 switches checkpoints off."""
+    args = Namespace(workers="128", limit="0", size="64", checkpoint_frequency="0", hnsw_m=None)
+    validate_args(args)
+    assert vars(args) == {
+        "workers": 128,
+        "limit": 0,
+        "size": 64,
+        "checkpoint_frequency": 0,
+        "hnsw_m": None,
+    }
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    """`--cache FILE` and `--bulk-file MISSING` are refused before any work."""
+    file = tmp_path / "file"
+    file.touch()
+    args = Namespace(cache=str(file), bulk_file=str(tmp_path / "missing"))
+    with pytest.raises(UsageError) as caught:
+        validate_args(args)
+    assert "is a file" in caught.value.details
+    assert "--bulk-file must be an existing file" in caught.value.details
+
+
+def test_scripts_run_from_any_directory(tmp_path: Path) -> None:
+    """The package is found by the script's own path."""
+    assert run("scripts/validate_cache.py", "--version", cwd=tmp_path).code == 0
+
+
+def test_public_names_can_be_imported() -> None:
+    """The names of the contract come from the package itself, each from its module."""
+    for name in PUBLIC:
+        assert callable(getattr(helpers, name))
+    with pytest.raises(AttributeError):
+        _ = helpers.no_such_name
+
+
+def test_a_broken_pipe_ends_quietly(filled_cache: Path, tmp_path: Path) -> None:
+    """A reader that has seen enough (`| head`) causes no traceback."""
+    cache = shutil.copytree(filled_cache, tmp_path / "cache")
+    for path in cache.glob("*.jpg"):
+        path.write_bytes(b"broken" * 1000)
+    script = f"{sys.executable} {ROOT}/scripts/validate_cache.py --cache {cache} --json | head -c 1"
+    done = subprocess.run(script, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.stdout == "{"
+    assert "Traceback" not in done.stderr
