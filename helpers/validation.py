@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "Y
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
 _ZERO_TAIL = bytes(32)  # a WebP has no end marker; its coder never ends in that many zeros
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc")
 _RIFF_HEADER = 8  # bytes before what the RIFF length counts
 
 #: Everything Pillow raises for a damaged file; `verify()` raises SyntaxError, too.
@@ -108,8 +109,16 @@ def decoding(data: bytes, formats: tuple[str, ...] | None = None) -> Iterator[Im
             yield image
     except InvalidImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise InvalidImageError(_unknown_format(data)) from error
     except DECODE_ERRORS as error:
         raise InvalidImageError(f"does not decode: {error}") from error
+
+
+def _unknown_format(data: bytes) -> str:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return "a HEIC picture, which Pillow cannot read: convert it to JPEG first"
+    return "not a picture in a format that Pillow reads" if data else "empty file"
 
 
 def check_header(image: Image.Image) -> None:

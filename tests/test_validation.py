@@ -113,3 +113,17 @@ def test_a_library_that_allows_truncated_images_changes_nothing() -> None:
             load_image_rgb(whole[: len(whole) // 2])
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty file"),
+        (b"a text", "not a picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(64), "HEIC"),
+    ],
+)
+def test_pictures_that_pillow_does_not_know(data: bytes, reason: str) -> None:
+    """A query with something else gets a reason that says what to do, without Pillow's addresses."""
+    with pytest.raises(InvalidImageError, match=reason):
+        load_image_rgb(data)
