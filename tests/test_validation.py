@@ -124,6 +124,6 @@ def test_a_library_that_allows_truncated_images_changes_nothing() -> None:
     ],
 )
 def test_pictures_that_pillow_does_not_know(data: bytes, reason: str) -> None:
-    """A query with something else gets a reason that says what to do, without Pillow's addresses."""
+    """A query with something else gets a reason that says what to do."""
     with pytest.raises(InvalidImageError, match=reason):
         load_image_rgb(data)
