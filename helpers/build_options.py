@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from helpers.face_list import FaceList
 
 
+#: Where something is, or how it is worked off: with the same images the same vectors are reused.
+_NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "device"})
+
+
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
     """The flags of the group "build"."""
@@ -76,8 +80,9 @@ def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: I
 
     Files count by name, size and time of change, as for make(1).
     """
+    shaping = {name: value for name, value in options.to_json().items() if name not in _NOT_SHAPING}
     digest = hashlib.sha256(__version__.encode())
-    digest.update(json.dumps([options.to_json(), bulk.sha256], sort_keys=True).encode())
+    digest.update(json.dumps([shaping, bulk.sha256], sort_keys=True).encode())
     for path in options.model.files():
         digest.update(_stamp(path))
     for face in faces:

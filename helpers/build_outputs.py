@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +13,10 @@ import numpy as np
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.errors import DataError
 from helpers.index_build import IndexOptions, build_index
-from helpers.manifest import read_manifest
+from helpers.manifest import damage, read_manifest
+from helpers.model_options import differences
 from helpers.publish import INDEX, METADATA, VECTORS, published_path
+from helpers.row_file import BLOCK, RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, row_key
 from helpers.vectors import check_unit
 
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from helpers.face_list import FaceList
     from helpers.records import CardFace
 
-_BLOCK = 4096  # rows copied or checked at a time
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds
 
@@ -51,20 +53,19 @@ def reuse_last_build(out: Path, fingerprint: dict[str, Any], store: VectorStore)
     if not published_path(out, VECTORS).exists():
         return 0, ""
     try:
-        manifest = read_manifest(out)
+        last = read_manifest(out)
+        if differences(last["model"], fingerprint):
+            return 0, "it was made with another model, other weights or other preprocessing"
+        problem = damage(out, last, (VECTORS, METADATA))
+        if problem is not None:
+            return 0, problem
+        keys = np.array(list(_published_keys(published_path(out, METADATA))), dtype=KEY_TYPE)
+        with reading(published_path(out, VECTORS), vector_type(store.dim), len(keys)) as vectors:
+            return store.carry_over(keys, vectors, np.ones(len(keys), dtype=bool)), ""
     except DataError as error:
         return 0, error.details
-    if manifest["model"] != fingerprint:
-        return 0, "it was made with another model, other weights or other preprocessing"
-    try:
-        vectors = np.load(published_path(out, VECTORS), mmap_mode="r", allow_pickle=False)
-        check_unit(np.asarray(vectors[:1]), store.dim)
-        keys = np.array(list(_published_keys(published_path(out, METADATA))), dtype=KEY_TYPE)
-    except (OSError, ValueError, KeyError, DataError) as error:
-        return 0, f"it is damaged: {error}"
-    if len(keys) != len(vectors):
-        return 0, f"it is damaged: {len(vectors)} vectors, {len(keys)} metadata lines"
-    return store.carry_over(keys, vectors, np.ones(len(keys), dtype=bool)), ""
+    except (OSError, ValueError, KeyError) as error:
+        return 0, str(error)
 
 
 def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
@@ -74,22 +75,20 @@ def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) ->
         WriteError: the disk refuses.
         DataError: a vector is not finite or not of unit length.
     """
-    target = staging / VECTORS
-    with disk_errors(target):
-        if len(rows) == len(store.keys):
+    target, row = staging / VECTORS, vector_type(store.dim)
+    if len(rows) == len(store.keys):
+        with disk_errors(target):
             _link_or_copy(store.path, target)
-        else:
-            whole = np.load(store.path, mmap_mode="r")
-            packed = np.lib.format.open_memmap(
-                target, mode="w+", dtype=np.float32, shape=(len(rows), store.dim)
-            )
-            for start in range(0, len(rows), _BLOCK):
-                packed[start : start + _BLOCK] = whole[rows[start : start + _BLOCK]]
-            packed.flush()
+    else:
+        with closing(RowFile.create(target, row, len(rows))) as packed:
+            for start in range(0, len(rows), BLOCK):
+                block = np.arange(start, min(start + BLOCK, len(rows)))
+                packed.write(block, store.read(rows[block]))
+    with disk_errors(target):
         fsync_file(target)
-    written = np.load(target, mmap_mode="r")
-    for start in range(0, len(rows), _BLOCK):
-        check_unit(np.asarray(written[start : start + _BLOCK]), store.dim)
+    with reading(target, row, len(rows)) as written:
+        for _, vectors in written.blocks():
+            check_unit(vectors, store.dim)
 
 
 def write_index(staging: Path, options: BuildOptions, seconds: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import re
@@ -11,13 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.lib import format as npy
 
-from helpers.cache import sha256_file
 from helpers.errors import DataError
-from helpers.manifest import no_index, read_manifest
-from helpers.publish import INDEX, METADATA, VECTORS, published_path
+from helpers.manifest import mismatch, no_index, read_manifest
+from helpers.model_options import differences
+from helpers.publish import INDEX, METADATA, VECTORS, open_published
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -48,19 +52,20 @@ class CardIndex:
 
     def __init__(self, out: Path, *, exact: bool = False) -> None:
         self.exact = exact
-        self.manifest = _consistent_manifest(out, (VECTORS if exact else INDEX, METADATA))
-        self._out = out
-        self.vectors = int(self.manifest["index"]["vectors"])
-        self.dimension = int(self.manifest["index"]["dimension"])
-        self._lines = _Lines(published_path(out, METADATA))
-        if len(self._lines) != self.vectors:
-            raise no_index(out, f"{self.vectors} vectors, but {len(self._lines)} metadata lines")
-        if exact:
-            self._matrix = np.load(published_path(out, VECTORS), mmap_mode="r", allow_pickle=False)
-            if self._matrix.shape != (self.vectors, self.dimension):
-                raise no_index(out, f"{VECTORS} has the shape {self._matrix.shape}")
-        else:
-            self._graph = _read_graph(out, self.dimension, self.manifest["index"]["distinct"])
+        name = VECTORS if exact else INDEX
+        with _open_set(out, (name, METADATA)) as (self.manifest, files):
+            about = self.manifest["index"]
+            self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
+            self._lines = Lines(files[METADATA])
+            if len(self._lines) != self.vectors:
+                raise no_index(out, f"{self.vectors} vectors, {len(self._lines)} metadata lines")
+            try:
+                if exact:
+                    self._matrix = map_vectors(files[name], about)
+                else:
+                    self._graph = read_graph(files[name], about)
+            except ValueError as error:
+                raise no_index(out, f"{name}: {error}") from error
         self._copies = self._lines.copies()
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
@@ -119,62 +124,82 @@ class CardIndex:
         ]
 
 
-def _consistent_manifest(out: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the manifest once the files it names are the ones that lie there.
+@contextlib.contextmanager
+def _open_set(
+    out: Path, names: tuple[str, ...]
+) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader]]]:
+    """Yield the manifest and, opened, the files of the very build that it describes.
 
-    While a build is being published, a reader may catch some old and some new files for a few
-    milliseconds; so a mismatch only counts if it stays.
+    While a build is being published, a reader may come upon some old and some new files; so what
+    counts is the content of what was opened, and a mismatch only counts if it stays.
     """
+    before = None
     for _ in range(_TRIES):
         manifest = read_manifest(out)
-        problem = _mismatch(out, manifest, names)
-        if problem is None:
-            return manifest
-        time.sleep(_PAUSE)
-        if read_manifest(out)["build_id"] == manifest["build_id"]:
-            problem = _mismatch(out, manifest, names)
+        with contextlib.ExitStack() as stack:
+            problem = None
+            try:
+                files = {name: stack.enter_context(open_published(out, name)) for name in names}
+            except OSError as error:
+                problem = f"{error.strerror or error}: {error.filename}"
+            else:
+                problems = (mismatch(files[name], name, manifest) for name in names)
+                problem = next(filter(None, problems), None)
             if problem is None:
-                return manifest
+                yield manifest, files
+                return
+        if before == (manifest["build_id"], problem):
             raise no_index(out, problem)
+        before = (manifest["build_id"], problem)
+        time.sleep(_PAUSE)
     raise no_index(out, "its files keep changing")
 
 
-def _mismatch(out: Path, manifest: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    for name in names:
-        expected = manifest["outputs"][name]
-        path = published_path(out, name)
-        try:
-            size = path.stat().st_size
-            if size != expected["bytes"]:
-                return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
-            if sha256_file(path) != expected["sha256"]:
-                return f"{name} is damaged or of another build: its SHA-256 differs"
-        except OSError as error:
-            return f"{name}: {error.strerror or error}"
-    return None
+def read_graph(file: BufferedReader, about: dict[str, Any]) -> Any:
+    """Return the `faiss.IndexIDMap` in `file`.
 
+    Args:
+        file: an index file; read from its start.
+        about: what the manifest says of the index.
 
-def _read_graph(out: Path, dimension: int, distinct: int) -> Any:
+    Raises:
+        ValueError: it is something else.
+    """
     import faiss
 
+    file.seek(0)
     try:
-        index = faiss.read_index(str(published_path(out, INDEX)))
+        index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
         graph = faiss.downcast_index(index.index)
     except (RuntimeError, AttributeError) as error:
-        raise no_index(out, f"{INDEX}: {str(error).splitlines()[0]}") from error
+        raise ValueError(str(error).splitlines()[0]) from error
     if graph.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise no_index(out, f"{INDEX} does not use METRIC_INNER_PRODUCT")
-    if (index.d, index.ntotal) != (dimension, distinct):
-        raise no_index(out, f"{INDEX} holds {index.ntotal} vectors of dimension {index.d}")
+        raise ValueError("it does not use METRIC_INNER_PRODUCT")
+    if (index.d, index.ntotal) != (about["dimension"], about["distinct"]):
+        raise ValueError(f"it holds {index.ntotal} vectors of dimension {index.d}")
     return index
 
 
-class _Lines:
+def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
+    """Return float32 [N, D], mapped from an `.npy` file that `about` describes.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    file.seek(0)
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("it is no .npy file of format 1.0")
+    shape, fortran, dtype = npy.read_array_header_1_0(file)
+    if shape != (about["vectors"], about["dimension"]) or fortran or dtype != np.float32:
+        raise ValueError(f"it holds {dtype} {shape}")
+    return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
+
+
+class Lines:
     """A JSONL file whose lines are found, and parsed, only when asked for."""
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, file: BufferedReader) -> None:
+        self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         ends = np.flatnonzero(np.frombuffer(self._data, dtype=np.uint8) == ord("\n"))
         self._starts = np.concatenate([[0], ends + 1])
 
@@ -182,6 +207,7 @@ class _Lines:
         return len(self._starts) - 1
 
     def read(self, row: int) -> dict[str, Any]:
+        """Return line `row`, counted from 0."""
         line = self._data[int(self._starts[row]) : int(self._starts[row + 1])]
         return cast("dict[str, Any]", json.loads(line))
 
@@ -204,14 +230,10 @@ def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
     Raises:
         DataError: names every difference.
     """
-    differences = [
-        f"{key}: the index has {wanted.get(key)!r}, here it is {found.get(key)!r}"
-        for key in sorted({*wanted, *found})
-        if wanted.get(key) != found.get(key)
-    ]
-    if differences:
+    different = differences(wanted, found)
+    if different:
         raise DataError(
-            "the model here is not the one the index was built with",
-            details="\n".join(differences),
+            "the model here is not the one that the index was built with",
+            details="\n".join(different),
             suggestion="restore that model, or build the index anew: python build_embeddings.py",
         )

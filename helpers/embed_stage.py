@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from helpers import checkpoint, manifest, publish
+from helpers import manifest, publish
 from helpers.atomic_io import atomic_write_json, remove_parts
 from helpers.build_options import BuildOptions, input_state
 from helpers.cache import ImageCache
@@ -55,34 +55,43 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     inputs = _Inputs(options, cache, bulk, options.source.faces(bulk, report))
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
-    census = None if options.out.exists() else _census(inputs, report)
+    look_first = not options.out.exists() or len(inputs.faces) == 0
+    census = _census(inputs, report) if look_first else None
     with directory_lock(options.out):
         publish.recover(options.out)
         remove_parts(options.out)
         state = input_state(options, bulk, inputs.faces, cache)
-        last = _unchanged(options, state)
+        last = _unchanged(options, state, report)
         if last is not None:
             report.info(f"Nothing to do: {options.out} is up to date ({last['timestamp']})")
             return last
         return _build(inputs, census or _census(inputs, report), state, report)
 
 
-def _unchanged(options: BuildOptions, state: str) -> dict[str, Any] | None:
-    """Return the manifest in `--out` if it was made from exactly these inputs."""
+def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str, Any] | None:
+    """Return the manifest in `--out` if it was made from exactly these inputs and is whole."""
     if not options.reuse:
         return None
     try:
         last = manifest.read_manifest(options.out)
     except DataError:
         return None
-    same = last["source"].get("state") == state
-    return last if same and manifest.check_sizes(options.out, last) is None else None
+    if last["source"].get("state") != state:
+        return None
+    problem = manifest.damage(options.out, last)
+    if problem is not None:
+        report.warning(f"the index in {options.out} is built anew: {problem}")
+        return None
+    return last
 
 
 def _census(inputs: _Inputs, report: Reporter) -> Census:
     from helpers.census import take_census
+    from helpers.embedder import check_choice
 
     faces, cache = inputs.faces, inputs.cache
+    if len(faces):  # reading a whole cache takes minutes: a model that cannot be is named before
+        check_choice(inputs.options.model)
     census = take_census(faces, cache, report, validate=inputs.options.validate_cache)
     if len(census.faces) == 0:
         raise DataError(
@@ -95,33 +104,49 @@ def _census(inputs: _Inputs, report: Reporter) -> Census:
 
 
 def _build(inputs: _Inputs, census: Census, state: str, report: Reporter) -> dict[str, Any]:
-    from helpers.build_outputs import row_keys
-    from helpers.embedder import OpenClipEmbedder
+    from helpers.checkpoint import leftovers
 
     options, start = inputs.options, time.monotonic()
+    embedder = _load_model(options, report)
+    with closing(_open_store(inputs, census, embedder, report)) as store:
+        counts = {"resumed_embeddings": int(store.done.sum())}
+        counts["reused_embeddings"] = _reuse(options, embedder, store, report)
+        counts["failed_embeddings"] = _embed(inputs, census, embedder, store, report)
+        durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
+        staging = publish.new_staging(options.out)
+        index = _write_files(staging, inputs, census, store, durations)
+    statistics = _statistics(inputs, census, counts, durations)
+    document = _manifest(inputs, statistics, embedder, index, state)
+    document["outputs"] = manifest.describe_outputs(staging)
+    atomic_write_json(staging / publish.MANIFEST, document)
+    publish.publish(options.out, staging, leftovers(options.out))
+    _report_summary(document, options, report)
+    return document
+
+
+def _load_model(options: BuildOptions, report: Reporter) -> Embedder:
+    from helpers.embedder import OpenClipEmbedder
+
     report.info(f"Loading {options.model.model} {options.model.pretrained}".rstrip())
     embedder = OpenClipEmbedder(options.model)
     if not options.model.trained:
         report.warning("the weights are random: the index will recognise nothing (tests only)")
+    return embedder
+
+
+def _open_store(
+    inputs: _Inputs, census: Census, embedder: Embedder, report: Reporter
+) -> VectorStore:
+    from helpers import checkpoint
+    from helpers.build_outputs import row_keys
+    from helpers.resume import open_store
+
+    out = inputs.options.out
+    if not inputs.options.resume and checkpoint.leftovers(out):
+        report.info("--no-resume: the checkpoint is removed")
+        checkpoint.discard(out)
     keys = row_keys(inputs.faces, census)
-    if not options.resume:
-        checkpoint.discard(options.out)
-    with closing(
-        checkpoint.open_store(options.out, keys, embedder.dim, embedder.fingerprint, report)
-    ) as store:
-        reused = _reuse(options, embedder, store, report)
-        failed = _embed(inputs, census, embedder, store, report)
-        durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
-        staging = publish.new_staging(options.out)
-        index = _write_files(staging, inputs, census, store, durations)
-    statistics = _statistics(inputs, census, reused, failed, durations)
-    document = _manifest(inputs, statistics, embedder, index, state)
-    document["outputs"] = manifest.describe_outputs(staging)
-    atomic_write_json(staging / publish.MANIFEST, document)
-    publish.publish(options.out, staging)
-    checkpoint.discard(options.out)
-    _report_summary(document, options, report)
-    return document
+    return open_store(out, keys, embedder.dim, embedder.fingerprint, report)
 
 
 def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
@@ -185,16 +210,15 @@ def _write_files(
 
 
 def _statistics(
-    inputs: _Inputs, census: Census, reused: int, failed: int, durations: dict[str, float]
+    inputs: _Inputs, census: Census, counts: dict[str, int], durations: dict[str, float]
 ) -> dict[str, Any]:
-    total, successful = len(inputs.faces), len(census.faces) - failed
+    total, successful = len(inputs.faces), len(census.faces) - counts["failed_embeddings"]
     return {
         "total_records": total,
         "successful_embeddings": successful,
-        "failed_embeddings": failed,
+        **counts,
         "missing_from_cache": census.missing,
         "validation_failures": census.invalid,
-        "reused_embeddings": reused,
         "success_rate": safe_percentage(successful, total),
         **durations,
     }
@@ -217,18 +241,20 @@ def _manifest(
         "index": index,
         "statistics": statistics,
         "source": {**inputs.bulk.origin, "state": state},
-        "environment": manifest.describe_environment(),
+        "environment": {**manifest.describe_environment(), "device": embedder.device},
         **({"git_commit": commit} if commit else {}),
     }
 
 
 def _report_summary(document: dict[str, Any], options: BuildOptions, report: Reporter) -> None:
     numbers, index = document["statistics"], document["index"]
-    embedded = numbers["successful_embeddings"] - numbers["reused_embeddings"]
+    reused, resumed = numbers["reused_embeddings"], numbers["resumed_embeddings"]
+    embedded = numbers["successful_embeddings"] - reused - resumed
     report.info(
         f"Embedded {embedded:,} images in {duration(numbers['embedding_seconds'])}"
         f" ({safe_rate(embedded, numbers['embedding_seconds'])} images/s, start-up included),"
-        f" reused {numbers['reused_embeddings']:,}"
+        f" reused {reused:,} of the last build"
+        + (f" and {resumed:,} of a stopped one" if resumed else "")
     )
     report.info(
         f"Indexed {numbers['successful_embeddings']:,} of {numbers['total_records']:,} faces"

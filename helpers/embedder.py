@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import pickle
@@ -15,7 +16,7 @@ import numpy as np
 
 from helpers.errors import DataError, SourceError, UsageError
 from helpers.images import Preprocessing
-from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions
+from helpers.model_options import CONFIG_FILE, LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
 from helpers.parallel import cpu_count
 from helpers.vectors import normalize
 
@@ -32,10 +33,14 @@ _WAYS_OUT = (
 )
 
 
+_HUB_SECONDS = 4.0
+
+
 class Embedder(Protocol):
     """Turns prepared pixels into vectors; other models and engines fit in here."""
 
     dim: int
+    device: str
     preprocessing: Preprocessing
     fingerprint: dict[str, Any]  # everything that decides the vectors, JSON-serialisable
 
@@ -64,6 +69,7 @@ class OpenClipEmbedder:
             import torch
 
             check_choice(options)
+            require_weights(options)
             self.device = _device(options.device)
             self._torch = torch
             torch.manual_seed(0)  # untrained weights are at least the same ones every time
@@ -81,6 +87,7 @@ class OpenClipEmbedder:
             "model": options.model,
             "pretrained": options.pretrained,
             "trained": options.trained,
+            "architecture_sha256": _architecture_digest(options),
             "weights_sha256": _weights_digest(self._model.visual, options),
             "precision": options.precision,
             "preprocessing": self.preprocessing.to_json(),
@@ -113,17 +120,11 @@ def check_choice(options: ModelOptions) -> None:
     open_clip only warns of a QuickGELU mismatch and builds a model without weights if it finds
     none; both give vectors that look right and mean nothing.
     """
+    options.check_files()
+    if _is_local(options):
+        return
     import open_clip
 
-    if options.model.startswith(LOCAL_DIR):
-        return
-    if options.model not in open_clip.list_models():
-        raise UsageError(
-            f"open_clip knows no model {options.model!r}",
-            suggestion="python -c 'import open_clip; print(open_clip.list_models())'",
-        )
-    if options.pretrained == RANDOM or Path(options.pretrained).is_file():
-        return
     tags = open_clip.list_pretrained_tags_by_model(options.model)
     if options.pretrained not in tags:
         raise UsageError(
@@ -132,6 +133,59 @@ def check_choice(options: ModelOptions) -> None:
             suggestion="choose a tag, a file, or --pretrained random for untrained test weights",
         )
     _check_activation(options)
+
+
+def _is_local(options: ModelOptions) -> bool:
+    """Tell whether the weights are on this machine, or none are wanted."""
+    return (
+        options.model.startswith(LOCAL_DIR)
+        or options.pretrained == RANDOM
+        or Path(options.pretrained).is_file()
+    )
+
+
+def require_weights(options: ModelOptions) -> None:
+    """Make sure, within seconds, that the weights of a tag are here or can be had.
+
+    The hub's client retries for 47 s before it gives up, and asks the network even for weights
+    that lie in its cache; so one short question is asked first, or none at all.
+
+    Raises:
+        SourceError: they are not in the hub's cache, and the hub does not answer.
+    """
+    if _is_local(options):
+        return
+    import huggingface_hub
+    import open_clip
+    from huggingface_hub import constants
+
+    weights = open_clip.get_pretrained_cfg(options.model, options.pretrained)
+    repository, _, file = str(weights.get("hf_hub", "")).rpartition("/")
+    if not repository:  # older weights come from a plain URL, which fails at once
+        return
+    names = (file, str(Path(file).with_suffix(".safetensors"))) if file else WEIGHT_FILES
+    if any(_in_cache(repository, name) for name in names):
+        constants.HF_HUB_OFFLINE = True
+        return
+    try:
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
+    except Exception as error:
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise _no_weights(options, f"{constants.ENDPOINT}: {reason}") from error
+
+
+def _in_cache(repository: str, name: str) -> bool:
+    import huggingface_hub
+
+    return isinstance(huggingface_hub.try_to_load_from_cache(repository, name), str)
+
+
+def _no_weights(options: ModelOptions, details: str) -> SourceError:
+    return SourceError(
+        f"the weights {options.model}/{options.pretrained} cannot be downloaded",
+        details=details,
+        suggestion=_WAYS_OUT,
+    )
 
 
 def _check_activation(options: ModelOptions) -> None:
@@ -162,11 +216,7 @@ def _loading_errors(options: ModelOptions) -> Iterator[None]:
         ) from error
     except Exception as error:
         if "Failed to download" in str(error) or isinstance(error, ConnectionError):
-            raise SourceError(
-                f"the weights {options.model}/{options.pretrained} cannot be downloaded",
-                details=str(error).split("\n", 1)[0][:300],
-                suggestion=_WAYS_OUT,
-            ) from error
+            raise _no_weights(options, str(error).split("\n", 1)[0][:300]) from error
         raise DataError(
             f"the weights do not load: {options.model}, {options.pretrained}",
             details=f"{type(error).__name__}: {str(error)[:300]}",
@@ -217,6 +267,19 @@ def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessi
         std=tuple(config["std"]),
         interpolation=config.get("interpolation", "bicubic"),
     )
+
+
+def _architecture_digest(options: ModelOptions) -> str:
+    """Return the SHA-256 of the image tower's description: its activation is in no weight."""
+    import open_clip
+
+    if options.model.startswith(LOCAL_DIR):
+        path = Path(options.model.removeprefix(LOCAL_DIR)) / CONFIG_FILE
+        description = json.loads(path.read_bytes())["model_cfg"]
+    else:
+        description = open_clip.get_model_config(options.model) or {}
+    tower = {key: value for key, value in description.items() if key != "text_cfg"}
+    return hashlib.sha256(json.dumps(tower, sort_keys=True).encode()).hexdigest()
 
 
 def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:

@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,9 +149,17 @@ def _finds(
     return found
 
 
+def _end_with_parent() -> None:
+    """Wait until stdin ends, which a parent that was killed cannot prevent."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
 def main() -> int:
     """Run the child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         answer = build(json.loads(sys.argv[1]))
     except (OSError, RuntimeError, MemoryError) as error:

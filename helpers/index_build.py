@@ -36,9 +36,12 @@ def build_index(options: IndexOptions) -> dict[str, Any]:
         DataError: the index does not find its own rows, or FAISS fails.
     """
     command = [sys.executable, str(_CHILD), json.dumps(asdict(options))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603 - ours
+    # The child ends when its stdin does, so that it does not outlive a parent that is killed.
+    with subprocess.Popen(  # noqa: S603 - ours
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
         try:
-            output, _ = child.communicate()
+            output = _read_to_end(child)
         except BaseException:
             child.terminate()
             raise
@@ -55,6 +58,14 @@ def build_index(options: IndexOptions) -> dict[str, Any]:
         raise DataError("the index could not be built", details=answer["error"])
     _check_found(answer["self_check"])
     return answer
+
+
+def _read_to_end(child: subprocess.Popen[str]) -> str:
+    # Not `communicate()`, which would close the child's stdin at once.
+    assert child.stdout is not None  # noqa: S101 - for mypy: it is a pipe
+    output = child.stdout.read()
+    child.wait()
+    return output
 
 
 def _check_found(check: dict[str, int]) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from helpers.cache import sha256_file
 from helpers.errors import DataError
-from helpers.publish import INDEX, MANIFEST, METADATA, VECTORS, published_path
+from helpers.publish import INDEX, MANIFEST, METADATA, VECTORS, open_published
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from io import BufferedReader
 
 VERSION = "1.0"
 _PACKAGES = ("numpy", "torch", "open_clip_torch", "faiss-cpu", "pillow")
-_OUTPUTS = (VECTORS, INDEX, METADATA)
+OUTPUTS = (VECTORS, INDEX, METADATA)
 
 
 def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
@@ -26,7 +32,7 @@ def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
             "bytes": (staging / name).stat().st_size,
             "sha256": sha256_file(staging / name),
         }
-        for name in _OUTPUTS
+        for name in OUTPUTS
     }
 
 
@@ -68,16 +74,16 @@ def read_manifest(out: Path) -> dict[str, Any]:
     Raises:
         DataError: there is none, or it is no manifest that this version understands.
     """
-    path = published_path(out, MANIFEST)
     try:
-        document = json.loads(path.read_bytes())
+        with open_published(out, MANIFEST) as file:
+            document = json.load(file)
     except FileNotFoundError as error:
         raise no_index(out, f"there is no {MANIFEST}") from error
     except (OSError, ValueError) as error:
-        raise no_index(out, f"{path} cannot be read: {error}") from error
+        raise no_index(out, f"{MANIFEST} cannot be read: {error}") from error
     keys = {"version", "build_id", "parameters", "outputs", "model", "index"}
     if not isinstance(document, dict) or not keys <= document.keys():
-        raise no_index(out, f"{path} is not a manifest of this program")
+        raise no_index(out, f"{MANIFEST} is not one of this program")
     if str(document["version"]).partition(".")[0] != VERSION.partition(".")[0]:
         raise no_index(out, f"it was built by another version: {document['version']}")
     return document
@@ -92,13 +98,25 @@ def no_index(out: Path, details: str) -> DataError:
     )
 
 
-def check_sizes(out: Path, manifest: dict[str, Any]) -> str | None:
-    """Return what is wrong with the sizes of the files that the manifest names, None if nothing."""
-    for name, expected in manifest["outputs"].items():
+def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = OUTPUTS) -> str | None:
+    """Return what is wrong with the files that the manifest names, None if nothing."""
+    for name in names:
         try:
-            size = published_path(out, name).stat().st_size
-        except OSError:
-            return f"{name} is missing"
-        if size != expected["bytes"]:
-            return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
+            with open_published(out, name) as file:
+                problem = mismatch(file, name, manifest)
+        except OSError as error:
+            problem = f"{name}: {error.strerror or error}"
+        if problem is not None:
+            return problem
+    return None
+
+
+def mismatch(file: BufferedReader, name: str, manifest: dict[str, Any]) -> str | None:
+    """Return how an open file differs from what the manifest says of `name`, None if it doesn't."""
+    expected = manifest["outputs"][name]
+    size = os.fstat(file.fileno()).st_size
+    if size != expected["bytes"]:
+        return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
+    if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
+        return f"{name} is damaged or of another build: its SHA-256 differs"
     return None

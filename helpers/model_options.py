@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.errors import DataError, UsageError
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 LOCAL_DIR = "local-dir:"
 RANDOM = "random"
+CONFIG_FILE = "open_clip_config.json"
+WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 DEFAULT_PRETRAINED = "openai"
 
 
@@ -53,9 +56,16 @@ class ModelOptions:
         return self.pretrained != RANDOM
 
     def check_files(self) -> None:
-        """Raise `DataError` if a model directory is none; open_clip would use random weights."""
+        """Check what can be checked without importing open_clip.
+
+        Raises:
+            DataError: a model directory is none; open_clip would use random weights.
+            UsageError: open_clip knows no such model.
+        """
         if self.model.startswith(LOCAL_DIR):
             _check_directory(Path(self.model.removeprefix(LOCAL_DIR)))
+        else:
+            _check_name(self.model)
 
     def files(self) -> Iterator[Path]:
         """Yield the local files that the weights come from, if any."""
@@ -65,11 +75,63 @@ class ModelOptions:
             yield Path(self.pretrained)
 
 
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return what keeps two fingerprints from giving the same vectors, as lines for people.
+
+    Where the model came from does not count: its weights and its architecture are in the
+    fingerprint by their digests, so a model directory may be moved.
+    """
+    if _identity(old) == _identity(new):
+        return []
+    before, after = _flat(old), _flat(new)
+    return [
+        f"{key}: was {before.get(key)!r}, is now {after.get(key)!r}"
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _identity(fingerprint: dict[str, Any]) -> dict[str, Any]:
+    return {key: fingerprint[key] for key in fingerprint if key not in {"model", "pretrained"}}
+
+
+def _flat(fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields, those of `preprocessing` as `preprocessing.size` and so on."""
+    flat: dict[str, Any] = {}
+    for key, value in fingerprint.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _check_name(model: str) -> None:
+    """Look among the files that open_clip reads its models from: importing it takes seconds."""
+    package = importlib.util.find_spec("open_clip")
+    if package is None or not package.submodule_search_locations:
+        return
+    folder = Path(package.submodule_search_locations[0]) / "model_configs"
+    names = sorted(path.stem for path in folder.glob("*.json"))
+    if names and model not in names:
+        raise UsageError(
+            f"open_clip knows no model {model!r}",
+            details=_similar(model, names),
+            suggestion="python -c 'import open_clip; print(*open_clip.list_models())' lists them",
+        )
+
+
+def _similar(model: str, names: list[str]) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(model, names, n=4, cutoff=0.5)
+    return f"similar: {', '.join(found)}" if found else f"{len(names)} models are known"
+
+
 def _check_directory(directory: Path) -> None:
-    weights = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-    missing = [] if (directory / "open_clip_config.json").is_file() else ["open_clip_config.json"]
-    if not any((directory / name).is_file() for name in weights):
-        missing.append(" or ".join(weights))
+    missing = [] if (directory / CONFIG_FILE).is_file() else [CONFIG_FILE]
+    if not any((directory / name).is_file() for name in WEIGHT_FILES):
+        missing.append(" or ".join(WEIGHT_FILES))
     if missing:
         raise DataError(
             f"not an open_clip model directory: {directory}",

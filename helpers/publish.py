@@ -2,18 +2,19 @@
 
 A build writes its files, under their final names, into a hidden directory beside the old ones. Then
 `publish.json` names that directory: from this moment the new build counts, whatever happens. The
-files are moved over the old ones one by one and `publish.json` is removed; a crash in between is
-made good by the next run. A reader that finds `publish.json` looks for each file in the hidden
-directory first, so it sees the old set or the new one; that it is one set is checked against the
-digests of the manifest (`helpers.manifest`).
+files are moved over the old ones one by one, the checkpoint that has served its purpose is removed,
+and then `publish.json`; a crash in between is made good by the next run. A reader that finds
+`publish.json` looks for each file in the hidden directory first, so it sees the old set or the new
+one; that it is one set is checked against the digests of the manifest (`helpers.manifest`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import (
     atomic_write_json,
@@ -24,6 +25,8 @@ from helpers.atomic_io import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from io import BufferedReader
     from pathlib import Path
 
 VECTORS = "mtg_embeddings.npy"
@@ -33,6 +36,8 @@ MANIFEST = "build_manifest.json"
 NAMES = (VECTORS, INDEX, METADATA, MANIFEST)
 JOURNAL = "publish.json"
 _STAGING_PREFIX = ".build-"
+_OBSOLETE_PREFIX = "checkpoint"  # nothing else is ever removed on the word of a journal
+_LOOKS = 3  # a file that is being moved is looked for again
 
 
 def new_staging(out: Path) -> Path:
@@ -46,16 +51,23 @@ def new_staging(out: Path) -> Path:
     return staging
 
 
-def publish(out: Path, staging: Path) -> None:
+def publish(out: Path, staging: Path, obsolete: Iterable[Path] = ()) -> None:
     """Put the files of `staging`, complete and flushed, in the place of those of `out`.
+
+    Args:
+        out: the output directory, whose lock is held.
+        staging: what `new_staging` returned.
+        obsolete: files of a checkpoint in `out` that go once the new build counts.
 
     Raises:
         WriteError: the disk refuses; readers see one whole build, and `recover` goes on.
     """
     with disk_errors(staging):
         fsync_directory(staging)
-    atomic_write_json(out / JOURNAL, {"version": "1.0", "staging": staging.name})
-    _finish(out, staging)
+    names = [path.name for path in obsolete]
+    journal = {"version": "1.0", "staging": staging.name, "obsolete": names}
+    atomic_write_json(out / JOURNAL, journal)
+    _finish(out, journal)
 
 
 def recover(out: Path) -> None:
@@ -66,34 +78,55 @@ def recover(out: Path) -> None:
     Raises:
         WriteError: the disk refuses.
     """
-    staging = _journal(out)
-    if staging is not None:
-        _finish(out, staging)
+    journal = _journal(out)
+    if journal is not None:
+        _finish(out, journal)
     for leftover in out.glob(f"{_STAGING_PREFIX}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def published_path(out: Path, name: str) -> Path:
     """Return where a reader finds the file `name` of the build that counts now."""
-    staging = _journal(out)
-    if staging is not None and (staging / name).exists():
-        return staging / name
+    journal = _journal(out)
+    if journal is not None:
+        staged: Path = out / journal["staging"] / name
+        if staged.exists():
+            return staged
     return out / name
 
 
-def _journal(out: Path) -> Path | None:
+def open_published(out: Path, name: str) -> BufferedReader:
+    """Open the file `name` of the build that counts now, though it may be on the move.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+    """
+    for _ in range(_LOOKS):
+        with contextlib.suppress(FileNotFoundError):
+            return published_path(out, name).open("rb")
+    return published_path(out, name).open("rb")
+
+
+def _journal(out: Path) -> dict[str, Any] | None:
+    """Return the journal, None if there is none; one that names anything else is no journal."""
     try:
         document = json.loads((out / JOURNAL).read_bytes())
-    except (OSError, ValueError):
+        staging, obsolete = document["staging"], document["obsolete"]
+        named = [(staging, _STAGING_PREFIX), *((name, _OBSOLETE_PREFIX) for name in obsolete)]
+        ours = all(name.startswith(prefix) and "/" not in name for name, prefix in named)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return out / str(document["staging"])
+    return document if ours else None
 
 
-def _finish(out: Path, staging: Path) -> None:
+def _finish(out: Path, journal: dict[str, Any]) -> None:
+    staging = out / journal["staging"]
     for name in NAMES:
         if (staging / name).exists():
             replace_durably(staging / name, out / name)
     with disk_errors(out / JOURNAL):
+        for name in journal["obsolete"]:
+            (out / name).unlink(missing_ok=True)
         (out / JOURNAL).unlink(missing_ok=True)
         fsync_directory(out)
     shutil.rmtree(staging, ignore_errors=True)

@@ -19,8 +19,18 @@ LAYERS = (
     ("errors", "signals", "records", "parallel", "clock", "cli_validation"),
     ("atomic_io", "report", "gate", "lock", "cli"),
     # one library each: requests, Pillow, numpy
-    ("transport", "session", "validation", "images", "cache", "vectors", "row_keys", "publish"),
-    ("bulk_file", "face_list", "manifest", "model_options", "checkpoint", "census"),
+    (
+        "transport",
+        "session",
+        "validation",
+        "images",
+        "cache",
+        "vectors",
+        "row_keys",
+        "publish",
+        "row_file",
+    ),
+    ("bulk_file", "face_list", "manifest", "model_options", "checkpoint", "resume", "census"),
     # torch, faiss and the steps that use them
     ("bulk", "download", "card_source", "embedder", "faiss_build", "index_build", "card_index"),
     ("build_options", "build_outputs", "embed_rows", "cache_check"),

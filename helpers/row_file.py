@@ -1,0 +1,184 @@
+"""`.npy` files whose rows are read and written in place, with `pread` and `pwrite`.
+
+Through a memory map a full disk would be a SIGBUS, and every row ever touched would count as
+memory of the process. Other programs may map the file all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from helpers.atomic_io import disk_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+BLOCK = 4096  # rows held in memory at a time
+
+
+class RowFile:
+    """An open `.npy` file of `count` rows.
+
+    Args:
+        path: where it is.
+        file: its descriptor; `close` closes it.
+        row: type of one row: float32 [dim] is `np.dtype(("<f4", (dim,)))`.
+        count: number of rows.
+    """
+
+    def __init__(self, path: Path, file: int, row: np.dtype[Any], count: int) -> None:
+        self.path = path
+        self.row = row
+        self.count = count
+        self._file = file
+        self._start = len(_header(row, count))
+
+    @classmethod
+    def create(cls, path: Path, row: np.dtype[Any], count: int) -> RowFile:
+        """Make a new file at its full size, so that a full disk is noticed now.
+
+        Raises:
+            WriteError: the disk is full or refuses; nothing is left behind.
+        """
+        header = _header(row, count)
+        with disk_errors(path):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            try:
+                _write_all(file, header, 0)
+                _allocate(file, len(header) + count * row.itemsize)
+            except BaseException:
+                os.close(file)
+                path.unlink(missing_ok=True)
+                raise
+        return cls(path, file, row, count)
+
+    @classmethod
+    def open(cls, path: Path, row: np.dtype[Any], count: int, *, writable: bool = False) -> RowFile:
+        """Open a file that must have exactly this form.
+
+        Raises:
+            OSError: it is missing or cannot be read.
+            ValueError: it has another form.
+        """
+        opened = cls(path, os.open(path, os.O_RDWR if writable else os.O_RDONLY), row, count)
+        try:
+            opened.check_form()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def check_form(self) -> None:
+        """Raise `ValueError` unless the file has the header and the size of its rows."""
+        header = _header(self.row, self.count)
+        size = self._offset(self.count)
+        if os.pread(self._file, len(header), 0) != header or os.fstat(self._file).st_size != size:
+            raise ValueError(f"{self.path.name} does not hold {self.count:,} rows of {self.row}")
+
+    def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
+        """Write `values` [m, …] at the row numbers int64 [m].
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        with disk_errors(self.path):
+            for begin, end in _runs(rows):
+                _write_all(self._file, values[begin:end].tobytes(), self._offset(rows[begin]))
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the rows int64 [m] as an array [m, …].
+
+        Raises:
+            OSError: the file has become shorter, or the disk refuses.
+        """
+        data = bytearray()
+        for begin, end in _runs(rows):
+            data += self._read(int(rows[begin]), end - begin)
+        return np.frombuffer(data, dtype=self.row.base).reshape(len(rows), *self.row.shape)
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield every row, `BLOCK` at a time: the first row's number, and an array [m, …]."""
+        for begin in range(0, self.count, BLOCK):
+            yield begin, self.read(np.arange(begin, min(begin + BLOCK, self.count)))
+
+    def sync(self) -> None:
+        """Flush to the disk.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        with disk_errors(self.path):
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _offset(self, row: int | np.int64) -> int:
+        return self._start + int(row) * self.row.itemsize
+
+    def _read(self, row: int, count: int) -> bytes:
+        size = count * self.row.itemsize
+        data = os.pread(self._file, size, self._offset(row))
+        if len(data) != size:
+            raise OSError(f"{self.path} ends in row {row + len(data) // self.row.itemsize:,}")
+        return data
+
+
+@contextlib.contextmanager
+def reading(path: Path, row: np.dtype[Any], count: int) -> Iterator[RowFile]:
+    """Open a file for the length of the block; see `RowFile.open`."""
+    with contextlib.closing(RowFile.open(path, row, count)) as file:
+        yield file
+
+
+def vector_type(dim: int) -> np.dtype[Any]:
+    """Return the type of a row that is a float32 vector."""
+    return np.dtype(("<f4", (dim,)))
+
+
+def _header(row: np.dtype[Any], count: int) -> bytes:
+    buffer: IO[bytes] = io.BytesIO()
+    fields = {
+        "descr": npy.dtype_to_descr(row.base),
+        "fortran_order": False,
+        "shape": (count, *row.shape),
+    }
+    npy.write_array_header_1_0(buffer, fields)
+    buffer.seek(0)
+    return buffer.read()
+
+
+def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each stretch of consecutive row numbers, `BLOCK` rows at most."""
+    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
+    ends = [*cuts.tolist(), len(rows)] if len(rows) else []
+    begin = 0
+    for end in ends:
+        for start in range(begin, end, BLOCK):
+            yield start, min(start + BLOCK, end)
+        begin = end
+
+
+def _write_all(file: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _allocate(file: int, size: int) -> None:
+    """Reserve `size` bytes now; where the system cannot (macOS), the file only gets its length."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
