@@ -92,6 +92,17 @@ class AtomicFile:
         with disk_errors(self.target):
             self._file.write(data)
 
+    def flush(self) -> None:
+        """Let readers of the part file see everything written so far."""
+        with disk_errors(self.target):
+            self._file.flush()
+
+    def restart(self) -> None:
+        """Throw away everything written so far."""
+        with disk_errors(self.target):
+            self._file.seek(0)
+            self._file.truncate()
+
     def finish(self) -> None:
         """Flush everything to the disk; the file is complete but keeps its part name."""
         with disk_errors(self.target):

@@ -15,16 +15,18 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from helpers.answers import FetchError, TransientError, read_chunks
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
 from helpers.bulk_file import BulkFile, cached_bulk, note_path
 from helpers.errors import DataError, SourceError
-from helpers.session import DownloadSession, FetchError, TransientError, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import requests
+
+    from helpers.session import DownloadSession
 
 MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
 MAX_LISTING_BYTES = 10**6
@@ -61,10 +63,16 @@ def refresh_bulk(
         raise SourceError(f"{url} answers 304 (not modified) to a request without condition")
     bulk = BulkFile(new.path, kind, new.sha256, new.updated_at, new.url, etag, time.time())
     atomic_write_json(note_path(directory, kind), {**asdict(bulk), "path": bulk.path.name})
-    if old is not None and old.path != bulk.path:
-        with disk_errors(old.path):
-            old.path.unlink(missing_ok=True)
+    _remove_older(directory, bulk)
     return bulk
+
+
+def _remove_older(directory: Path, bulk: BulkFile) -> None:
+    """Remove the files that `bulk` replaces, also those of runs that were killed on the way."""
+    for path in directory.glob(f"bulk-{bulk.kind}-*.json*"):
+        if path != bulk.path and not path.name.endswith(".part"):
+            with disk_errors(path):
+                path.unlink(missing_ok=True)
 
 
 def _newer(
@@ -90,36 +98,90 @@ def _newer(
     target = directory / f"bulk-{kind}-{stamp}{suffix}"
     size = listing.get("compressed_size")
     patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-
-    def receive(response: requests.Response) -> str:
-        return _publish(response, target, size, session, check)
-
-    digest = session.fetch(url, receive, patience=patience)
+    with AtomicFile(target) as file:
+        incoming = _Incoming(file, size, session, check)
+        digest = session.fetch(url, incoming.receive, headers=incoming.headers, patience=patience)
     return BulkFile(target, kind, digest, updated_at, url)
 
 
-def _publish(
-    response: requests.Response,
-    target: Path,
-    size: int | None,
-    session: DownloadSession,
-    check: Callable[[Path, str], object],
-) -> str:
-    digest = hashlib.sha256()
-    received = 0
-    with AtomicFile(target) as file:
-        for chunk in read_chunks(response, MAX_BULK_BYTES, session.clock):
-            file.write(chunk)
-            digest.update(chunk)
-            received += len(chunk)
-        if size is not None and received != size:
-            raise TransientError(f"{received:,} bytes arrived, {size:,} were announced")
-        file.finish()
+class _Incoming:
+    """A bulk file on its way in. What has arrived stays: the next try asks for the rest.
+
+    Args:
+        file: where it goes.
+        size: bytes that the listing announced, if it did.
+        session: the session that receives it.
+        check: see `refresh_bulk`.
+    """
+
+    def __init__(
+        self,
+        file: AtomicFile,
+        size: int | None,
+        session: DownloadSession,
+        check: Callable[[Path, str], object],
+    ) -> None:
+        self._file = file
+        self._size = size
+        self._clock = session.clock
+        self._check = check
+        self.headers: dict[str, str] = {}  # of the next try
+        self._start_over()
+
+    def receive(self, response: requests.Response) -> str:
+        """Take in one answer; return the SHA-256 of the whole file once it is there."""
+        if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+            self._start_over()
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {self._received}-"):
+            self._start_over()
+            raise TransientError("another part of the file came than was asked for")
         try:
-            check(file.part, digest.hexdigest())
+            self._append(response)
+        except TransientError:
+            self._prepare_next(response.headers.get("ETag", ""))
+            raise
+        try:
+            return self._checked()
+        except TransientError:
+            self._start_over()
+            raise
+
+    def _start_over(self) -> None:
+        self._file.restart()
+        self._digest = hashlib.sha256()
+        self._received = 0
+        self.headers.clear()
+
+    def _prepare_next(self, etag: str) -> None:
+        """Ask for the rest only, if the server can tell whether it is of the same file."""
+        if etag.startswith('"') and 0 < self._received < (self._size or MAX_BULK_BYTES):
+            self.headers.update({"Range": f"bytes={self._received}-", "If-Range": etag})
+        else:
+            self._start_over()
+
+    def _append(self, response: requests.Response) -> None:
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdecimal():  # refused before it is loaded in vain
+            self._expect(self._received + int(announced), "announced by its server")
+        limit = (self._size or MAX_BULK_BYTES) - self._received
+        for chunk in read_chunks(response, limit, self._clock):
+            self._file.write(chunk)
+            self._digest.update(chunk)
+            self._received += len(chunk)
+
+    def _checked(self) -> str:
+        self._expect(self._received, "arrived")
+        self._file.flush()
+        digest = self._digest.hexdigest()
+        try:
+            self._check(self._file.part, digest)
         except DataError as error:
             raise TransientError(f"{error.message} ({error.details})") from error
-    return digest.hexdigest()
+        return digest
+
+    def _expect(self, size: int, how: str) -> None:
+        if self._size is not None and size != self._size:
+            raise TransientError(f"{size:,} bytes {how}, {self._size:,} by Scryfall's listing")
 
 
 def _read_listing(

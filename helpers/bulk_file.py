@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _TEXT_CHUNK = 1 << 20
-_LONGEST_ELEMENT = 64 << 20  # characters; a card object has about 5,000
+_LONGEST_ELEMENT = 64 << 20  # characters or bytes; a card object has about 5,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,12 @@ def _first_character(file: IO[bytes]) -> bytes:
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     # Bytes split at \n only; str.splitlines() would also split at U+2028 inside a card's text.
-    return (line for line in file if not line.isspace())
+    # With a limit, because a few hundred packed bytes can hold a line that fills the memory.
+    while line := file.readline(_LONGEST_ELEMENT):
+        if len(line) == _LONGEST_ELEMENT:
+            raise ValueError("a line without end")
+        if not line.isspace():
+            yield line
 
 
 def _array(file: IO[bytes]) -> Iterator[Any]:

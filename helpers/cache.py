@@ -14,11 +14,11 @@ from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.atomic_io import disk_errors
+from helpers.atomic_io import atomic_write_stream, disk_errors
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 SUMS_NAME = "SHA256SUMS"
@@ -30,6 +30,7 @@ class ImageCache:
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
+        self._prefix = os.path.join(directory, "")  # noqa: PTH118 - of strings, for `has`
 
     def require(self) -> None:
         """Raise `DataError` (exit code 5) unless the directory exists."""
@@ -47,19 +48,21 @@ class ImageCache:
     def has(self, image_file: str) -> bool:
         """Tell whether the image is there. A file under its final name was validated before."""
         try:
-            return (self.directory / image_file).stat().st_size > 0
+            return os.stat(self._prefix + image_file).st_size > 0  # noqa: PTH116 - 3 × as fast
         except FileNotFoundError:
             return False
 
     def images(self) -> Iterator[Path]:
         """Yield every image file, sorted by name; parts, bulk files and lists are none."""
+        return (self.directory / name for name in sorted(self.image_names()))
+
+    def image_names(self) -> Iterator[str]:
+        """Yield the name of every image file, as the directory has them."""
         with os.scandir(self.directory) as entries:
-            names = [
-                entry.name
-                for entry in entries
-                if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
-            ]
-        return (self.directory / name for name in sorted(names))
+            for entry in entries:
+                ending = entry.name[entry.name.rfind(".") :].lower()
+                if ending in IMAGE_SUFFIXES and entry.is_file():
+                    yield entry.name
 
 
 class DigestTable:
@@ -130,6 +133,18 @@ class DigestLog:
                 if file.tell() and not _ends_a_line(self._path):
                     file.write(b"\n")
                 file.write(block)
+
+
+def forget_digests(cache: ImageCache, gone: Container[str]) -> None:
+    """Leave the files named in `gone` out of `SHA256SUMS`, so that `sha256sum -c` stays content.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    path = cache.directory / SUMS_NAME
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        kept = (line for line in file if line.decode("ascii", "replace")[66:].strip() not in gone)
+        atomic_write_stream(path, kept)
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -6,15 +6,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from helpers.answers import TransientError, read_chunks
 from helpers.atomic_io import atomic_write
 from helpers.records import safe_filename
-from helpers.session import DownloadSession, TransientError, read_chunks
 from helpers.validation import InvalidImageError, check_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import requests
+
+    from helpers.session import DownloadSession
 
 #: Scryfall's largest card images are PNGs of about 2 MB.
 MAX_IMAGE_BYTES = 16 * 1024 * 1024

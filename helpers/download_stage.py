@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from helpers.answers import FetchError
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
 from helpers.cache import DigestLog, ImageCache
 from helpers.card_source import CardSource, bulk_for_download
+from helpers.disk_space import needed_bytes, space_in_errors, warn_if_short
 from helpers.download import Downloaded, download_image
 from helpers.errors import DataError, IncompleteError
+from helpers.leftovers import KnownFiles
 from helpers.lock import directory_lock
 from helpers.parallel import bounded_map
 from helpers.report import DOCUMENT_VERSION, byte_size, duration, safe_percentage, safe_rate
-from helpers.session import DownloadSession, FetchError, Policy
+from helpers.session import DownloadSession, Policy
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
 
     from helpers.face_list import FaceList
     from helpers.records import CardFace
@@ -36,6 +38,8 @@ class DownloadSummary:
     faces: int = 0
     downloaded: int = 0
     already_cached: int = 0
+    missing: int = 0  # before the run
+    stale: int = 0
     size: int = 0
     seconds: float = 0.0
     skipped: dict[str, int] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class DownloadSummary:
             "downloaded": self.downloaded,
             "already_cached": self.already_cached,
             "failed": self.failed,
+            "stale": self.stale,
             "skipped": self.skipped,
             "failures": self.failures,
             "seconds": round(self.seconds, 3),
@@ -74,17 +79,31 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     source = CardSource.from_args(args)
     session = DownloadSession(Policy.from_args(args))
     cache = ImageCache(source.cache)
+    summary = DownloadSummary()
+
+    def still_needed() -> int:
+        return needed_bytes(summary.missing - summary.downloaded, source.image_version)
+
     make_directory(cache.directory)
-    with directory_lock(cache.directory):
+    with directory_lock(cache.directory), space_in_errors(cache.directory, still_needed):
         remove_parts(cache.directory)
         faces = source.faces(bulk_for_download(source, session, report), report)
-        summary = DownloadSummary(faces=len(faces), skipped=faces.skipped)
+        _survey(faces, cache, summary)
+        warn_if_short(cache.directory, still_needed(), report)
         try:
             _download_all(faces, cache, session, summary, report)
         finally:
-            _keep_failures(cache, summary)
-    _report_summary(summary, report)
+            _report_summary(summary, args, report)
     return summary
+
+
+def _survey(faces: FaceList, cache: ImageCache, summary: DownloadSummary) -> None:
+    """Count what there is before the first image is asked for."""
+    summary.faces, summary.skipped = len(faces), faces.skipped
+    summary.already_cached = sum(map(cache.has, faces.image_files()))
+    summary.missing = summary.faces - summary.already_cached
+    known = KnownFiles(faces.image_files())
+    summary.stale = sum(known.judge(name) == "stale" for name in cache.image_names())
 
 
 def check_failures(summary: DownloadSummary, args: Namespace) -> None:
@@ -119,49 +138,25 @@ def _download_all(
     summary: DownloadSummary,
     report: Reporter,
 ) -> None:
-    missing = _Missing(faces, cache)
     log = DigestLog(cache)
     start = time.monotonic()
     results = bounded_map(
         lambda face: _try_download(session, face, cache),
-        missing,
+        faces.lacking(cache.has) if summary.missing else (),
         session.policy.workers,
         on_abort=session.abort,
     )
-    with report.progress(len(faces), "Downloading") as progress, closing(results):
-        try:
-            for face, result in results:
-                _count(summary, face, result, log, report)
-                progress.advance(1 + missing.take_cached())
-            progress.advance(missing.take_cached())
-        finally:
-            summary.already_cached = missing.cached
+    with contextlib.ExitStack() as at_the_end:
+        # In reverse: what the workers published is noted once they have all ended.
+        at_the_end.callback(_keep_failures, cache, summary)
+        at_the_end.callback(remove_parts, cache.directory)
+        at_the_end.callback(log.flush)
+        progress = at_the_end.enter_context(report.progress(summary.missing, "Downloading"))
+        at_the_end.callback(results.close)
+        for face, result in results:
+            _count(summary, face, result, log, report)
             summary.seconds = time.monotonic() - start
-            results.close()  # ends the workers before what they published is noted
-            log.flush()
-            remove_parts(cache.directory)
-
-
-class _Missing:
-    """Yields the faces whose image is not in the cache, and counts the others."""
-
-    def __init__(self, faces: FaceList, cache: ImageCache) -> None:
-        self._faces = faces
-        self._cache = cache
-        self.cached = 0
-        self._taken = 0
-
-    def __iter__(self) -> Iterator[CardFace]:
-        for face in self._faces:
-            if self._cache.has(face.image_file):
-                self.cached += 1
-            else:
-                yield face
-
-    def take_cached(self) -> int:
-        """Return how many cached images were passed since the last call."""
-        count, self._taken = self.cached - self._taken, self.cached
-        return count
+            progress.advance()
 
 
 def _try_download(
@@ -203,7 +198,7 @@ def _keep_failures(cache: ImageCache, summary: DownloadSummary) -> None:
         atomic_write_json(path, {"version": DOCUMENT_VERSION, "failures": summary.failures})
 
 
-def _report_summary(summary: DownloadSummary, report: Reporter) -> None:
+def _report_summary(summary: DownloadSummary, args: Namespace, report: Reporter) -> None:
     present = summary.downloaded + summary.already_cached
     report.info(
         f"Downloaded {summary.downloaded:,} images ({byte_size(summary.size)})"
@@ -218,3 +213,8 @@ def _report_summary(summary: DownloadSummary, report: Reporter) -> None:
     reasons = Counter(failure["reason"] for failure in summary.failures)
     for reason, count in reasons.most_common():
         report.info(f"  failed {count:,} ×: {reason}")
+    if summary.stale:
+        report.info(
+            f"{summary.stale:,} cached images are earlier scans of these cards; see"
+            f" python scripts/prune_cache.py --cache {args.cache} --dry-run"
+        )

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from helpers.clock import Clock
 
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
 #: After a penalty the workers come back one after the other, this many seconds apart, until as
 #: many requests have passed as there are workers.
 RETURN_SPACING = 0.1
+
+
+def backoff(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row, not counting the latest."""
+    return min(FIRST_WAIT * 2.0 ** min(failures, 10), LONGEST_WAIT)
 
 
 class Gate:
@@ -28,13 +34,9 @@ class Gate:
         self._opens = 0.0
         self._last = float("-inf")
         self._returning = 0
+        self._penalised = float("-inf")
+        self._penalties = 0
         self._exhausted = 0
-
-    def hold(self, seconds: float) -> None:
-        """Let nobody through for `seconds`."""
-        with self._lock:
-            self._opens = max(self._opens, self._clock.now() + seconds)
-            self._returning = self._workers
 
     def pass_through(self, spacing: float) -> bool:
         """Wait for this caller's turn; return False if the run is stopped meanwhile.
@@ -56,12 +58,38 @@ class Gate:
         least = max(spacing, RETURN_SPACING if self._returning else 0.0)
         return max(self._opens, self._last + least)
 
-    def count_exhausted(self, *, exhausted: bool) -> int:
-        """Count one more URL whose tries are used up, or start anew after a success.
+    def penalise(self, seconds: float, asked: float) -> int:
+        """Let nobody through for `seconds`, or for longer if penalty follows on penalty.
+
+        Every worker meets a penalty with its first try, so the waits must grow here, not only
+        per URL: 16 workers would otherwise ask 16 times for each step of the schedule.
+
+        Args:
+            seconds: the least that is asked of us.
+            asked: when the request left. Answers to requests that were under way together are
+                one penalty.
 
         Returns:
-            The number of URLs in a row that used up their tries.
+            The number of penalties since the last success.
         """
         with self._lock:
-            self._exhausted = self._exhausted + 1 if exhausted else 0
+            now = self._clock.now()
+            if asked >= self._penalised:
+                self._penalties += 1
+            self._penalised = now
+            self._opens = max(self._opens, now + max(seconds, backoff(self._penalties - 1)))
+            self._returning = self._workers
+            return self._penalties
+
+    def answered(self, asked: float) -> None:
+        """Note that the host answered, well or for good, a request that left at `asked`."""
+        with self._lock:
+            self._exhausted = 0
+            if asked >= self._penalised:
+                self._penalties = 0
+
+    def exhausted(self) -> int:
+        """Note a URL whose tries are used up; return how many there were in a row."""
+        with self._lock:
+            self._exhausted += 1
             return self._exhausted

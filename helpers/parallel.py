@@ -65,7 +65,9 @@ def bounded_map(
     except BaseException:
         on_abort()
         pool.shutdown(wait=False, cancel_futures=True)
-        concurrent.futures.wait(running, timeout=STOP_SECONDS)
+        # `wait` would wait in vain for the cancelled ones.
+        begun = [future for future in running if not future.cancelled()]
+        concurrent.futures.wait(begun, timeout=STOP_SECONDS)
         raise
     pool.shutdown()
 

@@ -9,61 +9,49 @@ Scryfall's rules: https://scryfall.com/docs/api and https://scryfall.com/docs/ap
 
 from __future__ import annotations
 
-import contextlib
-import email.utils
 import http.client
+import json
 import random
 import threading
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
 
-from helpers.cli_validation import LOOPBACK_HOSTS
+from helpers.answers import (
+    AbortedError,
+    FetchError,
+    PermanentError,
+    TransientError,
+    check_url,
+    parse_retry_after,
+    read_chunks,
+    redirect_target,
+    transient_errors,
+)
 from helpers.clock import TIME_FACTOR, Clock
 from helpers.errors import SourceError
-from helpers.gate import Gate
-from helpers.transport import Lines, adapter
+from helpers.gate import LONGEST_WAIT, Gate, backoff
+from helpers.transport import LineAdapter, Lines
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
 JITTER = 0.25  # of the wait, on top, so that workers that failed together come back apart
 API_SPACING = 0.1  # seconds: Scryfall allows 10 requests/s at its API, any number at its files
-CHUNK = 64 * 1024
 MAX_REDIRECTS = 5
+MAX_ERROR_BYTES = 100_000
 #: URLs in a row that may use up all their tries before the host counts as down (or twice the
 #: number of workers, if that is more): without it, a dead network would cost days of retries.
 DOWN_AFTER = 32
-
-
-class FetchError(Exception):
-    """One URL could not be had; `str()` is the reason for the failure list."""
-
-
-class PermanentError(FetchError):
-    """Asking again would give the same answer."""
-
-
-class TransientError(FetchError):
-    """Asking again may help; `retry_after` is how long the server wants us to stay away."""
-
-    def __init__(self, reason: str, *, retry_after: float | None = None, status: int = 0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-        self.status = status
-
-
-class AbortedError(FetchError):
-    """The run is being stopped."""
+#: Penalties (429) in a row before we leave a host alone: 1 + 2 + … + 32 + 60 s of waiting, longer
+#: than the 30 to 60 s for which Scryfall locks an address out.
+MOST_PENALTIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +94,7 @@ class DownloadSession:
         self.policy = policy
         self.clock = clock or Clock()
         self._lines = Lines()
-        self._adapter = adapter(self._lines, policy.workers)
+        self._adapter = LineAdapter(self._lines, policy.workers)
         self._local = threading.local()
         self._gates: dict[str, Gate] = {}
         self._gates_lock = threading.Lock()
@@ -126,7 +114,7 @@ class DownloadSession:
             url: https, or http on this machine.
             receive: gets the answer (status 200, 206 or 304) with its body unread; it raises
                 `TransientError` if the body is broken, and what it returns is returned.
-            headers: further request headers.
+            headers: further request headers, read anew at every try.
             patience: seconds in transfer for all tries together (the policy's for an image).
             api: a request to Scryfall's API, which is limited and whose refusal ends the run.
 
@@ -140,18 +128,23 @@ class DownloadSession:
         for attempt in range(self.policy.max_retries + 1):
             if not gate.pass_through(API_SPACING if api else 0.0):
                 raise AbortedError("stopped")
-            start = self.clock.now()
+            asked = self.clock.now()
             try:
                 with self._lines.deadline(left * TIME_FACTOR):
                     result = self._try(url, receive, headers or {}, api=api)
             except TransientError as error:
-                left -= self.clock.now() - start
-                last = attempt == self.policy.max_retries or left <= 0
-                self._after_failure(gate, url, error, attempt=attempt, last=last)
-                if last:
+                left -= self.clock.now() - asked
+                self._slow_down(gate, url, error, backoff(attempt), asked)
+                if attempt == self.policy.max_retries or left <= 0:
+                    self._count_exhausted(gate, url, error)
                     raise _given_up(error, attempt + 1, out_of_time=left <= 0) from error
+                if not self.clock.wait(backoff(attempt) * (1 + random.uniform(0, JITTER))):
+                    raise AbortedError("stopped") from error
+            except PermanentError:
+                gate.answered(asked)
+                raise
             else:
-                gate.count_exhausted(exhausted=False)
+                gate.answered(asked)
                 return result
         raise AssertionError("unreachable: the last try returns or raises")
 
@@ -168,22 +161,30 @@ class DownloadSession:
         *,
         api: bool,
     ) -> T:
+        for _ in range(MAX_REDIRECTS + 1):
+            with self._get(url, headers) as response:
+                target = redirect_target(response)
+                if target is None:
+                    self._check_status(response, api=api)
+                    return receive(response)
+            check_url(target, found="redirected to")
+            url = target
+        raise PermanentError(f"more than {MAX_REDIRECTS} redirects")
+
+    def _get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         with transient_errors(self.clock):
-            response = self._session().get(
+            return self._session().get(
                 url,
                 headers=dict(headers),
                 stream=True,
+                allow_redirects=False,
                 timeout=(
                     self.policy.timeout_connect * TIME_FACTOR,
                     self.policy.timeout_read * TIME_FACTOR,
                 ),
             )
-        with response:
-            self._check_status(response, api=api)
-            return receive(response)
 
-    @staticmethod
-    def _check_status(response: requests.Response, *, api: bool) -> None:
+    def _check_status(self, response: requests.Response, *, api: bool) -> None:
         status = response.status_code
         if status in {200, 206, 304}:
             return
@@ -194,25 +195,28 @@ class DownloadSession:
         if status in {400, 403} and api:
             raise SourceError(
                 f"Scryfall refuses our requests: {reason}",
-                details=f"{response.url}: {_scryfall_details(response)}",
+                details=f"{response.url}: {_scryfall_details(response, self.clock)}",
                 suggestion="correct --user-agent or --scryfall-api; asking again will not help",
             )
         raise PermanentError(reason)
 
-    def _after_failure(
-        self, gate: Gate, url: str, error: TransientError, *, attempt: int, last: bool
+    def _slow_down(
+        self, gate: Gate, url: str, error: TransientError, wait: float, asked: float
     ) -> None:
-        wait = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
-        if error.retry_after is not None and error.retry_after > LONGEST_WAIT:
-            raise self._host_closed(url, f"asks us to stay away for {error.retry_after:.0f} s")
-        if error.retry_after is not None or error.status == http.client.TOO_MANY_REQUESTS:
-            gate.hold(max(wait, error.retry_after or 0.0))
-        if last:
-            in_a_row = gate.count_exhausted(exhausted=True)
-            if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
-                raise self._host_closed(url, f"failed {in_a_row} URLs in a row, last: {error}")
-        elif not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
-            raise AbortedError("stopped")
+        """Hold all workers of the host if that is what the error asks for."""
+        retry_after = error.retry_after or 0.0
+        if retry_after > LONGEST_WAIT:
+            raise self._host_closed(url, f"asks us to stay away for {retry_after:.0f} s")
+        if error.retry_after is None and error.status != http.client.TOO_MANY_REQUESTS:
+            return
+        penalties = gate.penalise(max(wait, retry_after), asked)
+        if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
+            raise self._host_closed(url, f"told us {penalties} times in a row to slow down")
+
+    def _count_exhausted(self, gate: Gate, url: str, error: TransientError) -> None:
+        in_a_row = gate.exhausted()
+        if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
+            raise self._host_closed(url, f"failed {in_a_row} URLs in a row, last: {error}")
 
     @staticmethod
     def _host_closed(url: str, why: str) -> SourceError:
@@ -233,7 +237,6 @@ class DownloadSession:
         """Return the calling thread's own `Session` (psf/requests#1871) over the shared pool."""
         if not hasattr(self._local, "session"):
             fresh = _AnonymousSession()
-            fresh.max_redirects = MAX_REDIRECTS
             fresh.headers.clear()
             fresh.headers.update(
                 {
@@ -253,129 +256,22 @@ class DownloadSession:
 
 
 class _AnonymousSession(requests.Session):
-    """Sends no credentials of `.netrc` and follows redirects to https (or this machine) only."""
+    """Sends no credentials of `.netrc`, and leaves redirects to `DownloadSession`.
+
+    requests would read the body of a redirect into memory, however long it is, and follow it to
+    any host and scheme.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.auth = _no_credentials
 
-    def rebuild_auth(
-        self, prepared_request: requests.PreparedRequest, response: requests.Response
-    ) -> None:
-        """Add nothing when following a redirect (requests would look into `.netrc`)."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target = super().get_redirect_target(resp)
-        if target is not None:
-            check_url(requests.compat.urljoin(resp.url, target), found="redirected to")
-        return target
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow nothing."""
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
-
-
-def check_url(url: str, found: str = "asked for") -> None:
-    """Refuse whatever is not https, or http on this machine.
-
-    Raises:
-        PermanentError: names the URL.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise PermanentError(f"{found} a broken URL: {url!r}") from error
-    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-    if not (parts.hostname and (parts.scheme == "https" or local)):
-        raise PermanentError(f"{found} {url!r}, which is not https")
-
-
-def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterator[bytes]:
-    """Yield the raw bytes of an answer as they come, and check that they are all there.
-
-    `raw.read1` returns what has arrived, where `iter_content(65536)` would wait until a dripping
-    server has filled a chunk.
-
-    Args:
-        response: an answer with its body unread.
-        limit: bytes after which the answer is refused.
-        clock: of the session, to know whether the run is being stopped.
-
-    Raises:
-        TransientError: the body is cut, too long, or of another length than announced.
-    """
-    announced = response.headers.get("Content-Length", "")
-    expected = int(announced) if announced.isdecimal() else None
-    if expected is not None and expected > limit:
-        raise TransientError(f"{expected:,} bytes announced, at most {limit:,} allowed")
-    received = 0
-    while chunk := _read1(response, clock):
-        received += len(chunk)
-        if received > limit:
-            raise TransientError(f"more than the {limit:,} bytes allowed")
-        yield chunk
-    if expected is not None and received != expected:
-        raise TransientError(f"{received:,} of {expected:,} bytes arrived")
-
-
-def _read1(response: requests.Response, clock: Clock) -> bytes:
-    with transient_errors(clock):
-        chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
-        return chunk
-
-
-_FINAL = (
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.TooManyRedirects,
-)
-_PASSING = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,  # of a file object whose socket the watchdog has cut
-)
-
-
-@contextlib.contextmanager
-def transient_errors(clock: Clock) -> Iterator[None]:
-    """Turn what requests, urllib3, http.client and the socket raise into a `FetchError`."""
-    try:
-        yield
-    except _FINAL as error:
-        raise PermanentError(_reason(error)) from error
-    except _PASSING as error:
-        if clock.stopped.is_set():
-            raise AbortedError("stopped") from error
-        raise TransientError(_reason(error)) from error
-
-
-_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (requests.exceptions.TooManyRedirects, f"more than {MAX_REDIRECTS} redirects"),
-    (requests.exceptions.ConnectTimeout, "no connection in time"),
-    (requests.exceptions.ReadTimeout, "no answer in time"),
-    (urllib3.exceptions.ReadTimeoutError, "the body stalled"),
-    (requests.exceptions.SSLError, "TLS failed"),
-    (urllib3.exceptions.IncompleteRead, "the body broke off"),
-    (urllib3.exceptions.ProtocolError, "the connection broke off"),
-)
-
-
-def _reason(error: BaseException) -> str:
-    """Return a short reason that groups well in a summary; urllib3's texts hold addresses."""
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return reason
-    text = str(error)
-    if "refused" in text:
-        return "connection refused"
-    if "resolve" in text or "getaddrinfo" in text:
-        return "the host name cannot be resolved"
-    if isinstance(error, (requests.ConnectionError, OSError)):
-        return "the connection broke off"
-    return f"{type(error).__name__}: {text[:120]}"
 
 
 def _given_up(error: TransientError, tries: int, *, out_of_time: bool) -> FetchError:
@@ -384,24 +280,10 @@ def _given_up(error: TransientError, tries: int, *, out_of_time: bool) -> FetchE
     return FetchError(f"{error} ({tries} tries)" if tries > 1 else str(error))
 
 
-def parse_retry_after(value: str | None) -> float | None:
-    """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), None if it is nonsense."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if seconds < float("inf") else None
-
-
-def _scryfall_details(response: requests.Response) -> str:
+def _scryfall_details(response: requests.Response, clock: Clock) -> str:
     """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
     try:
-        answer: Any = response.json()
+        answer: Any = json.loads(b"".join(read_chunks(response, MAX_ERROR_BYTES, clock)))
         return str(answer["details"])
-    except (ValueError, KeyError, TypeError, requests.RequestException):
+    except (FetchError, ValueError, KeyError, TypeError):
         return "no reason given"

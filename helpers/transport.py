@@ -85,12 +85,26 @@ def _cut(line: socket.socket) -> None:
         socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
-def adapter(lines: Lines, pool_size: int) -> HTTPAdapter:
-    """Return an adapter with a pool of `pool_size` connections per host, all known to `lines`.
+class LineAdapter(HTTPAdapter):
+    """A pool of connections per host, all known to `lines`, also behind a proxy.
 
     It retries nothing by itself: urllib3 never retries a body and would hide the waits.
     """
 
+    def __init__(self, lines: Lines, pool_size: int) -> None:
+        self._pools = _pools(lines)
+        super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """Return the manager of the connections through `proxy` (SOCKS has pools of its own)."""
+        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(lines: Lines) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(_Line, HTTPConnection):
         pass
 
@@ -104,9 +118,7 @@ def adapter(lines: Lines, pool_size: int) -> HTTPAdapter:
         ConnectionCls = Secure
 
     Plain.lines = Secure.lines = lines
-    result = HTTPAdapter(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
-    result.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-    return result
+    return {"http": PlainPool, "https": SecurePool}
 
 
 class _Line:

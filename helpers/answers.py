@@ -1,0 +1,167 @@
+"""What servers answer, and how they fail to: bodies, redirects, waits, three kinds of errors."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import http.client
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+
+from helpers.cli_validation import LOOPBACK_HOSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from helpers.clock import Clock
+
+CHUNK = 64 * 1024
+
+
+class FetchError(Exception):
+    """One URL could not be had; `str()` is the reason for the failure list."""
+
+
+class PermanentError(FetchError):
+    """Asking again would give the same answer."""
+
+
+class TransientError(FetchError):
+    """Asking again may help; `retry_after` is how long the server wants us to stay away."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, status: int = 0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.status = status
+
+
+class AbortedError(FetchError):
+    """The run is being stopped."""
+
+
+def check_url(url: str, found: str = "asked for") -> None:
+    """Refuse whatever is not https, or http on this machine.
+
+    Raises:
+        PermanentError: names the URL.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise PermanentError(f"{found} a broken URL: {url!r}") from error
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    if not (parts.hostname and (parts.scheme == "https" or local)):
+        raise PermanentError(f"{found} {url!r}, which is not https")
+
+
+def redirect_target(response: requests.Response) -> str | None:
+    """Return where a redirect leads, None if the answer is none."""
+    if not response.is_redirect:
+        return None
+    with contextlib.suppress(ValueError):
+        return urljoin(response.url, response.headers["Location"])
+    raise PermanentError(f"redirected to a broken URL: {response.headers['Location']!r}")
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), None if it is nonsense."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, seconds) if seconds < float("inf") else None
+
+
+def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterator[bytes]:
+    """Yield the raw bytes of an answer as they come, and check that they are all there.
+
+    `raw.read1` returns what has arrived, where `iter_content(65536)` would wait until a dripping
+    server has filled a chunk.
+
+    Args:
+        response: an answer with its body unread.
+        limit: bytes after which the answer is refused.
+        clock: of the session, to know whether the run is being stopped.
+
+    Raises:
+        TransientError: the body is cut, too long, or of another length than announced.
+    """
+    announced = response.headers.get("Content-Length", "")
+    expected = int(announced) if announced.isdecimal() else None
+    if expected is not None and expected > limit:
+        raise TransientError(f"{expected:,} bytes announced, at most {limit:,} allowed")
+    received = 0
+    while chunk := _read1(response, clock):
+        received += len(chunk)
+        if received > limit:
+            raise TransientError(f"more than the {limit:,} bytes allowed")
+        yield chunk
+    if expected is not None and received != expected:
+        raise TransientError(f"{received:,} of {expected:,} bytes arrived")
+
+
+def _read1(response: requests.Response, clock: Clock) -> bytes:
+    with transient_errors(clock):
+        chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
+        return chunk
+
+
+_FINAL = (
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+)
+_PASSING = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,  # of a file object whose socket the watchdog has cut
+)
+
+
+@contextlib.contextmanager
+def transient_errors(clock: Clock) -> Iterator[None]:
+    """Turn what requests, urllib3, http.client and the socket raise into a `FetchError`."""
+    try:
+        yield
+    except _FINAL as error:
+        raise PermanentError(_reason(error)) from error
+    except _PASSING as error:
+        if clock.stopped.is_set():
+            raise AbortedError("stopped") from error
+        raise TransientError(_reason(error)) from error
+
+
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (requests.exceptions.ConnectTimeout, "no connection in time"),
+    (requests.exceptions.ReadTimeout, "no answer in time"),
+    (urllib3.exceptions.ReadTimeoutError, "the body stalled"),
+    (requests.exceptions.SSLError, "TLS failed"),
+    (urllib3.exceptions.IncompleteRead, "the body broke off"),
+    (urllib3.exceptions.ProtocolError, "the connection broke off"),
+)
+
+
+def _reason(error: BaseException) -> str:
+    """Return a short reason that groups well in a summary; urllib3's texts hold addresses."""
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    text = str(error)
+    if "refused" in text:
+        return "connection refused"
+    if "resolve" in text or "getaddrinfo" in text:
+        return "the host name cannot be resolved"
+    if isinstance(error, (requests.ConnectionError, OSError)):
+        return "the connection broke off"
+    return f"{type(error).__name__}: {text[:120]}"

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Remove from the cache the scans that Scryfall has replaced, and images of cards that are gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import _project  # noqa: F401 - puts the project's root on the path
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.leftovers import Leftovers
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    add = parser.add_argument_group("cache").add_argument
+    add("--cache", required=True, metavar="DIR", help="image cache to clean")
+    add("--dry-run", action="store_true", help="only list what would be removed")
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Find what no bulk file of the cache needs, list it, remove it."""
+    from helpers.cache import ImageCache
+    from helpers.leftovers import find_leftovers
+    from helpers.lock import directory_lock
+
+    cache = ImageCache(args.cache)
+    cache.require()
+    with directory_lock(cache.directory):
+        found = find_leftovers(cache, remove=not args.dry_run)
+    _print_result(found, report)
+    return 0
+
+
+def _print_result(found: Leftovers, report: Reporter) -> None:
+    from helpers.report import byte_size
+
+    rows = [(file.filename, file.reason, str(file.size_bytes)) for file in found.files]
+    if rows:
+        report.table(("file", "reason", "bytes"), rows)
+    report.document(found.to_json())
+    report.info(
+        f"{'Removed' if found.removed else 'Would remove'} {len(found.files):,} images"
+        f" ({byte_size(found.size)}): {found.count('stale'):,} stale,"
+        f" {found.count('orphaned'):,} orphaned; {found.needed:,} are needed and stay"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
