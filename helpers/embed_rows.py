@@ -125,7 +125,11 @@ def embed_all(
         window=workers,
     )
     todo = int((~store.done).sum())
-    with signals.held(), report.progress(todo, "Embedding") as progress, closing(results):
+    with (
+        signals.held(lambda: report.at_once("Stopping after the batches in hand; again: at once")),
+        report.progress(todo, "Embedding") as progress,
+        closing(results),
+    ):
         for _, embedded in results:
             store.put(embedded.rows, embedded.vectors)
             for item, reason in embedded.failures:

@@ -87,6 +87,14 @@ class Reporter:
         if not self.quiet:
             self._say(_coloured("WARNING: ", "33") + text)
 
+    def at_once(self, text: str) -> None:
+        """Say something on stderr from a signal handler, unless `--quiet`.
+
+        Unbuffered: the handler may have interrupted a write to the buffer.
+        """
+        if not self.quiet:
+            os.write(2, text.encode() + b"\n")
+
     def error(self, error: AppError) -> None:
         """Show a failure that ends the run, with its traceback under `--verbose`."""
         if self.verbose:

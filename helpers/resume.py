@@ -8,6 +8,7 @@ loses only the batches in hand, a damaged vector is noticed, and a damaged mask 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import zipfile
 import zlib
@@ -180,7 +181,8 @@ def _check_meta(directory: Path, report: Reporter) -> None:
 
 
 def _read_mask(path: Path) -> _Note:
-    with np.load(path, allow_pickle=False) as mask:
+    # `np.load` of a path would leave the file open if it is damaged.
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as mask:
         _check_version(int(mask["version"]))
         rows = int(mask["rows"])
         return _Note(

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from helpers.errors import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _State:
     received: int | None = None
-    held: bool = False
+    held: Callable[[], None] | None = None
 
 
 def install() -> None:
@@ -37,18 +37,23 @@ def _on_signal(signum: int, _frame: object) -> None:
     if _State.received is not None:
         os._exit(128 + signum)
     _State.received = signum
-    if not _State.held:
+    if _State.held is None:
         raise Stopped(signum)
+    _State.held()
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
-    """Let the block finish before a signal takes effect."""
-    _State.held = True
+def held(notice: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let the block finish before a signal takes effect.
+
+    Args:
+        notice: called at once when the signal arrives, to say so.
+    """
+    _State.held = notice
     try:
         yield
     finally:
-        _State.held = False
+        _State.held = None
         raise_if_stopped()
 
 

@@ -52,11 +52,17 @@ def check_unit(vectors: NDArray[np.float32], dim: int) -> None:
         )
     if len(vectors) == 0:
         raise DataError("No valid images to embed")
-    off = np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1)
-    if not (off <= NORM_TOLERANCE).all():  # also false for NaN
-        worst = int(np.nanargmax(np.where(np.isnan(off), np.inf, off)))
+    wrong = off_unit(vectors)
+    if len(wrong):
+        norm = float(np.linalg.norm(vectors[wrong[0]].astype(np.float64)))
         raise DataError(
             "a vector is not of unit length",
-            details=f"row {worst} of this block is off by {off[worst]:.2e}, not {NORM_TOLERANCE}",
+            details=f"row {wrong[0]} of this block has the length {norm}, not 1 ± {NORM_TOLERANCE}",
             suggestion="start the build anew: --no-resume --no-reuse",
         )
+
+
+def off_unit(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return int64 [m], the rows of float32 [n, dim] that are not finite or not of unit length."""
+    off = np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1)
+    return np.flatnonzero(~(off <= NORM_TOLERANCE))  # "not at most" holds for NaN, too

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 LAYERS = (
     # stdlib only
     ("errors", "signals", "records", "parallel", "clock", "cli_validation"),
-    ("atomic_io", "report", "gate", "lock", "cli"),
+    ("atomic_io", "report", "gate", "lock", "disk_space", "cli"),
     # one library each: requests, Pillow, numpy
     (
+        "answers",
         "transport",
         "session",
         "validation",
@@ -30,9 +31,27 @@ LAYERS = (
         "publish",
         "row_file",
     ),
-    ("bulk_file", "face_list", "manifest", "model_options", "checkpoint", "resume", "census"),
+    (
+        "bulk_file",
+        "face_list",
+        "leftovers",
+        "manifest",
+        "model_options",
+        "checkpoint",
+        "resume",
+        "census",
+    ),
     # torch, faiss and the steps that use them
-    ("bulk", "download", "card_source", "embedder", "faiss_build", "index_build", "card_index"),
+    (
+        "bulk",
+        "download",
+        "card_source",
+        "embedder",
+        "faiss_build",
+        "index_build",
+        "card_index",
+        "index_check",
+    ),
     ("build_options", "build_outputs", "embed_rows", "cache_check"),
     ("download_stage", "embed_stage", "query_stage"),
 )

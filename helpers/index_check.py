@@ -1,0 +1,160 @@
+"""Is the index in a directory whole, and does every row mean the same card in all its files?"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.card_index import Lines, map_vectors, read_graph
+from helpers.manifest import OUTPUTS, mismatch, read_manifest
+from helpers.publish import INDEX, METADATA, VECTORS, open_published
+from helpers.report import DOCUMENT_VERSION
+from helpers.row_file import BLOCK
+from helpers.vectors import off_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_KEYS = ("name", "scryfall_id", "face_id", "image_file", "image_sha256")
+_SELF_SCORE = 0.99
+_SAMPLE = 10_000  # rows asked for; the stored vectors are compared one and all
+_NEIGHBOURS = 10
+_EF_SEARCH = 512
+_MANY = 20  # problems of one kind that are named
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCheck:
+    """What a check found: the build, its rows, what was checked, and what is wrong."""
+
+    directory: Path
+    build_id: str
+    rows: int
+    checks: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of `--json`."""
+        return {
+            "version": DOCUMENT_VERSION,
+            "index": str(self.directory),
+            "build_id": self.build_id,
+            "rows": self.rows,
+            "checks": self.checks,
+            "problems": self.problems,
+        }
+
+
+def check_index(out: Path) -> IndexCheck:
+    """Check digests, vectors, metadata and graph of the index in `out`.
+
+    Raises:
+        DataError: there is no index.
+    """
+    manifest = read_manifest(out)
+    about = manifest["index"]
+    result = IndexCheck(out, manifest["build_id"], int(about["vectors"]))
+    checks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
+        ("size and SHA-256 of every file", lambda: _files(out, manifest)),
+        ("vectors: form, finite, unit length", lambda: _vectors(out, about)),
+        ("metadata: one whole line per row", lambda: _metadata(out, about)),
+        ("graph: every vector under its row", lambda: _graph(out, about)),
+        ("graph: rows find themselves", lambda: _finds_itself(out, about)),
+    )
+    for name, check in checks:
+        try:
+            problems = list(itertools.islice(check(), _MANY))
+        except (OSError, ValueError, KeyError) as error:
+            problems = [str(error)]
+        result.checks.append(name)
+        result.problems.extend(f"{name}: {problem}" for problem in problems)
+    return result
+
+
+def _files(out: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    for name in OUTPUTS:
+        with open_published(out, name) as file:
+            problem = mismatch(file, name, manifest)
+        if problem is not None:
+            yield problem
+
+
+def _vectors(out: Path, about: dict[str, Any]) -> Iterator[str]:
+    vectors = _open_vectors(out, about)
+    for start in range(0, len(vectors), BLOCK):
+        for row in off_unit(np.asarray(vectors[start : start + BLOCK])).tolist():
+            yield f"row {start + row} is not of unit length"
+
+
+def _metadata(out: Path, about: dict[str, Any]) -> Iterator[str]:
+    lines, vectors = _open_lines(out), _open_vectors(out, about)
+    if len(lines) != about["vectors"]:
+        yield f"{len(lines):,} lines, {about['vectors']:,} rows"
+        return
+    faces: set[str] = set()
+    for row in range(len(lines)):
+        card = lines.read(row)
+        missing = [key for key in _KEYS if not card.get(key)]
+        if missing:
+            yield f"line {row} lacks {', '.join(missing)}"
+        elif card["face_id"] in faces:
+            yield f"line {row} repeats the face {card['face_id']}"
+        elif "same_as" in card and not np.array_equal(vectors[row], vectors[card["same_as"]]):
+            yield f"line {row} is no copy of row {card['same_as']}"
+        faces.add(card.get("face_id", ""))
+
+
+def _graph(out: Path, about: dict[str, Any]) -> Iterator[str]:
+    """Compare what the graph holds, bit by bit, with the rows that its ids name."""
+    import faiss
+
+    vectors = _open_vectors(out, about)
+    index = _open_graph(out, about)
+    ids = faiss.vector_to_array(index.id_map)
+    copies = sorted(itertools.chain.from_iterable(_open_lines(out).copies().values()))
+    if not np.array_equal(ids, np.delete(np.arange(len(vectors)), copies)):
+        yield "its ids and the copies in the metadata are not all rows, each once"
+        return
+    storage = faiss.downcast_index(faiss.downcast_index(index.index).storage)
+    for start in range(0, len(ids), BLOCK):
+        block = ids[start : start + BLOCK]
+        held = storage.reconstruct_n(start, len(block))
+        for wrong in np.flatnonzero((held != vectors[block]).any(axis=1)).tolist():
+            yield f"row {block[wrong]} has another vector in {VECTORS}"
+
+
+def _finds_itself(out: Path, about: dict[str, Any]) -> Iterator[str]:
+    import faiss
+
+    vectors, index = _open_vectors(out, about), _open_graph(out, about)
+    ids = faiss.vector_to_array(index.id_map)
+    sample = np.sort(np.random.default_rng(0).permutation(ids)[:_SAMPLE])
+    parameters = faiss.SearchParametersHNSW(efSearch=_EF_SEARCH)
+    for start in range(0, len(sample), BLOCK):
+        rows = sample[start : start + BLOCK]
+        scores, found = index.search(
+            np.ascontiguousarray(vectors[rows]), min(_NEIGHBOURS, index.ntotal), params=parameters
+        )
+        hit = ((found == rows[:, None]) & (scores >= _SELF_SCORE)).any(axis=1)
+        yield from (f"row {row} does not find itself" for row in rows[~hit].tolist())
+
+
+def _open_vectors(out: Path, about: dict[str, Any]) -> NDArray[np.float32]:
+    with open_published(out, VECTORS) as file:
+        return map_vectors(file, about)
+
+
+def _open_lines(out: Path) -> Lines:
+    with open_published(out, METADATA) as file:
+        return Lines(file)
+
+
+def _open_graph(out: Path, about: dict[str, Any]) -> Any:
+    with open_published(out, INDEX) as file:
+        return read_graph(file, about)

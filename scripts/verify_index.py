@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Check a published index: are its files whole, and do they belong together row by row?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _project  # noqa: F401 - puts the project's root on the path
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    add = parser.add_argument_group("index").add_argument
+    add("--index", default="index_out", metavar="DIR", help="directory of a build (%(default)s)")
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Check, name every problem, and fail if there is one."""
+    from helpers.errors import DataError
+    from helpers.index_check import check_index
+
+    check = check_index(Path(args.index))
+    report.document(check.to_json())
+    for problem in check.problems:
+        report.line(problem)
+    if check.problems:
+        raise DataError(
+            f"the index in {args.index} is damaged",
+            details=f"{len(check.problems)} problems, named above",
+            suggestion=f"build it anew: python build_embeddings.py --out {args.index}",
+        )
+    report.info(f"The index in {args.index} is whole: {check.rows:,} rows, build {check.build_id}")
+    for name in check.checks:
+        report.info(f"  {name}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

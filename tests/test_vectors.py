@@ -1,0 +1,133 @@
+"""Unit vectors, row keys, and files of rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from helpers.errors import DataError, WriteError
+from helpers.row_file import RowFile, reading, vector_type
+from helpers.row_keys import KEY_TYPE, match_rows, row_key
+from helpers.vectors import check_unit, normalize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def unit(count: int, dim: int = 8, seed: int = 0) -> NDArray[np.float32]:
+    """Return random unit vectors."""
+    return normalize(np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32))
+
+
+def test_unit_vectors_pass() -> None:
+    """What `normalize` returns is within the tolerance."""
+    check_unit(unit(1000, 512), 512)
+
+
+@pytest.mark.parametrize(
+    ("scale", "passes"), [(1.000009, True), (1.00002, False), (0.99998, False), (np.nan, False)]
+)
+def test_the_tolerance_is_absolute(scale: float, passes: bool) -> None:  # noqa: FBT001
+    """A length of 1 ± 2e-5 fails, though `np.allclose(x, 1, atol=1e-5)` accepts it."""
+    vectors = unit(5)
+    vectors[3] *= np.float32(scale)
+    if passes:
+        check_unit(vectors, 8)
+    else:
+        with pytest.raises(DataError, match="unit length") as caught:
+            check_unit(vectors, 8)
+        assert "row 3 " in caught.value.details
+
+
+def test_no_vectors_are_refused() -> None:
+    """An empty array is no success."""
+    with pytest.raises(DataError, match="No valid images to embed"):
+        check_unit(np.zeros((0, 8), np.float32), 8)
+
+
+@pytest.mark.parametrize("wrong", [unit(3).astype(np.float64), unit(3, 7), unit(3)[0]])
+def test_the_form_is_checked(wrong: NDArray[np.float32]) -> None:
+    """Another dtype, width or number of axes is refused."""
+    with pytest.raises(DataError, match="wrong form"):
+        check_unit(wrong, 8)
+
+
+@pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
+def test_broken_rows_are_not_normalised(bad: float) -> None:
+    """A row that is zero or not finite means a broken model."""
+    vectors = np.ones((4, 8), np.float32)
+    vectors[2] = bad
+    with pytest.raises(DataError, match="zero or not finite") as caught:
+        normalize(vectors)
+    assert caught.value.details == "1 of 4 rows"
+
+
+def test_a_row_key_depends_on_face_file_and_content() -> None:
+    """Two rows share a key only if face, image file and content are the same."""
+    key = row_key("a", "b.jpg", b"\1" * 32)
+    others = [("x", "b.jpg", b"\1"), ("a", "x.jpg", b"\1"), ("a", "b.jpg", b"\2"), ("ab", "", b"")]
+
+    assert key == row_key("a", "b.jpg", b"\1" * 32)
+    assert all(row_key(face, file, sha * 32) != key for face, file, sha in others)
+
+
+def test_row_keys_survive_numpy() -> None:
+    """Numpy drops zero bytes at the end of a string; no key may lose any."""
+    keys = [row_key(str(number), "", b"") for number in range(2000)]
+    assert np.array(keys, dtype=KEY_TYPE).tolist() == keys
+
+
+def test_rows_are_matched_by_key_not_by_number() -> None:
+    """Inserted, removed and moved rows find their counterpart, new ones find none."""
+    known = np.array([b"a", b"b", b"c", b"d"], dtype=KEY_TYPE)
+    wanted = np.array([b"new", b"d", b"b", b"zz", b"a"], dtype=KEY_TYPE)
+
+    mine, theirs = match_rows(wanted, known)
+
+    assert dict(zip(mine.tolist(), theirs.tolist(), strict=True)) == {1: 3, 2: 1, 4: 0}
+    assert match_rows(wanted, known[:0])[0].tolist() == []
+    assert match_rows(wanted[:0], known)[0].tolist() == []
+
+
+def test_a_row_file_is_an_npy_file(tmp_path: Path) -> None:
+    """Rows written out of order read back in place, by our reader and by numpy."""
+    vectors, order = unit(10_000), np.random.default_rng(1).permutation(10_000)
+    file = RowFile.create(tmp_path / "rows.npy", vector_type(8), 10_000)
+    for rows in np.array_split(order, 7):
+        file.write(rows, vectors[rows])
+
+    assert np.array_equal(file.read(order), vectors[order])
+    assert np.array_equal(np.load(tmp_path / "rows.npy"), vectors)
+    assert np.array_equal(np.concatenate([block for _, block in file.blocks()]), vectors)
+    file.close()
+    np.save(tmp_path / "numpy.npy", vectors)
+    assert (tmp_path / "numpy.npy").read_bytes() == (tmp_path / "rows.npy").read_bytes()
+
+
+@pytest.mark.parametrize(("dim", "count"), [(7, 10), (8, 9), (8, 11)])
+def test_a_row_file_of_another_form_is_refused(tmp_path: Path, dim: int, count: int) -> None:
+    """Opening checks shape and length, which `np.memmap` does not."""
+    np.save(tmp_path / "rows.npy", unit(10))
+    with (
+        pytest.raises(ValueError, match="does not hold"),
+        reading(tmp_path / "rows.npy", vector_type(dim), count),
+    ):
+        pass
+
+
+def test_a_full_disk_is_noticed_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Space is allocated when the file is made; if there is none, nothing stays behind."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    with pytest.raises(WriteError, match="No space left"):
+        RowFile.create(tmp_path / "rows.npy", vector_type(8), 10)
+    assert list(tmp_path.iterdir()) == []
