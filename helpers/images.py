@@ -44,8 +44,8 @@ class Preprocessing:
     interpolation: str = "bicubic"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields for the manifest."""
-        return asdict(self)
+        """Return the fields for the manifest, equal to what is read back from it."""
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
 
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:

@@ -110,16 +110,8 @@ def _load_embedder(index: CardIndex, report: Reporter) -> Embedder:
     )
     options.check_files()
     embedder = OpenClipEmbedder(options)
-    # The manifest has been through JSON, where tuples are lists.
-    found = {**embedder.fingerprint, "preprocessing": embedder.preprocessing.to_json()}
-    require_same_model(_plain(model), _plain(found))
+    require_same_model(model, embedder.fingerprint)
     return embedder
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _batches(words: Sequence[str]) -> Iterator[list[str]]:

@@ -57,7 +57,8 @@ def keys_of(cards: Sequence[int]) -> NDArray[np.bytes_]:
 def vectors_of(cards: Sequence[int]) -> NDArray[np.float32]:
     """Return for each card the one vector that is right for it."""
     numbers = np.array(cards, dtype=np.float32)
-    return normalize(np.outer(numbers + 1, np.ones(DIM)) + np.arange(DIM, dtype=np.float32))
+    steps = np.arange(1, DIM + 1, dtype=np.float32)
+    return normalize(np.add.outer(numbers, steps).astype(np.float32))
 
 
 def interrupted(folder: Path, cards: Sequence[int], done: int, saved: int) -> None:
@@ -82,7 +83,7 @@ def resume(
 def assert_right(store: VectorStore, cards: Sequence[int]) -> None:
     """Check that every row that counts as done holds the vector of its own card."""
     rows = np.flatnonzero(store.done)
-    expected = vectors_of([cards[row] for row in rows])
+    expected = vectors_of([cards[row] for row in rows.tolist()])
     assert np.array_equal(store.read(rows), expected)
     store.close()
 

@@ -1,0 +1,234 @@
+"""Step 2 as a whole: which rows come out, in which order, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from builds import METADATA, VECTORS, Crash, Deck, build, names, picture, same_files, statistics
+from support import command, environment, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+Capture = pytest.CaptureFixture[str]
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    """Return the metadata of a build."""
+    return [json.loads(line) for line in (out / METADATA).read_bytes().splitlines()]
+
+
+def test_five_broken_of_a_hundred(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """100 files of which 5 are broken give exactly 95 rows and 5 named reasons."""
+    deck = Deck.of(tmp_path, 100)
+    whole = deck.image(0).read_bytes()
+    broken = {
+        3: (b"", "empty file"),
+        17: (whole[: len(whole) // 2], "no JPEG end"),
+        41: (b"<!doctype html><p>Not found", "HTML"),
+        66: (whole[:-40] + bytes(40), "no JPEG end"),
+        99: (b"GIF89a not a card", "not a JPEG, PNG or WebP"),
+    }
+    for place, (data, _) in broken.items():
+        deck.image(place).write_bytes(data)
+
+    result = build(deck, tmp_path / "out", model, capsys)
+
+    assert result.code == 0, result.err
+    assert np.load(tmp_path / "out" / VECTORS).shape == (95, 32)
+    kept = [card["name"] for card in lines(tmp_path / "out")]
+    assert kept == [f"Card {number}" for number in range(100) if number not in broken]
+    for place, (_, reason) in broken.items():
+        (line,) = [row for row in result.err.splitlines() if deck.image(place).name in row]
+        assert line.startswith("WARNING: left out:")
+        assert reason in line
+    numbers = statistics(tmp_path / "out")
+    assert numbers["validation_failures"] == 5
+    assert numbers["successful_embeddings"] == 95
+    assert numbers["success_rate"] == "95.0%"
+
+
+def test_without_validation_the_same_rows_come_out(
+    tmp_path: Path, model: str, capsys: Capture
+) -> None:
+    """`--no-validate-cache` finds a broken image when it is embedded, and leaves it out."""
+    deck = Deck.of(tmp_path, 20)
+    deck.image(4).write_bytes(deck.image(4).read_bytes()[:300])
+
+    checked = build(deck, tmp_path / "checked", model, capsys)
+    trusting = build(deck, tmp_path / "trusting", model, capsys, "--no-validate-cache")
+
+    assert (checked.code, trusting.code) == (0, 0)
+    assert statistics(tmp_path / "trusting")["failed_embeddings"] == 1
+    assert statistics(tmp_path / "trusting")["successful_embeddings"] == 19
+    assert same_files(tmp_path / "checked", tmp_path / "trusting")
+    assert run("scripts/verify_index.py", "--index", tmp_path / "trusting").code == 0
+
+
+def test_missing_images_are_counted(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """A face without an image in the cache is no row, and no error."""
+    deck = Deck.of(tmp_path, 10)
+    deck.image(0).unlink()
+
+    assert build(deck, tmp_path / "out", model, capsys).code == 0
+    assert statistics(tmp_path / "out")["missing_from_cache"] == 1
+    assert len(lines(tmp_path / "out")) == 9
+
+
+def test_a_vector_does_not_depend_on_its_company(
+    tmp_path: Path, model: str, capsys: Capture
+) -> None:
+    """An image gets the same vector to the last bit in any order and in any batch, full or not."""
+    deck = Deck.of(tmp_path, 21)
+    build(deck, tmp_path / "all", model, capsys)
+    deck.put([(number, 1) for number in (20, 3, 7)])
+    build(deck, tmp_path / "few", model, capsys)
+
+    everything, few = (np.load(tmp_path / name / VECTORS) for name in ("all", "few"))
+    assert np.array_equal(everything[[20, 3, 7]], few)
+    assert len(np.unique(everything, axis=0)) == 21
+
+
+def test_equal_images_are_in_the_graph_once(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """Rows with the very same vector name the first of them, and the index holds that one."""
+    deck = Deck.of(tmp_path, 12)
+    for place in (5, 9):
+        deck.image(place).write_bytes(picture(2))
+
+    assert build(deck, tmp_path / "out", model, capsys).code == 0
+
+    copies = {
+        row: card["same_as"]
+        for row, card in enumerate(lines(tmp_path / "out"))
+        if "same_as" in card
+    }
+    assert copies == {5: 2, 9: 2}
+    manifest = json.loads((tmp_path / "out" / "build_manifest.json").read_text())
+    assert (manifest["index"]["vectors"], manifest["index"]["distinct"]) == (12, 10)
+
+
+@pytest.mark.parametrize("what", ["limit 0", "empty cache", "all broken"])
+def test_nothing_to_embed(tmp_path: Path, model: str, capsys: Capture, what: str) -> None:
+    """Without one valid image: exit 5, and not even the output directory is made."""
+    deck = Deck.of(tmp_path, 3)
+    for place in range(3):
+        if what == "empty cache":
+            deck.image(place).unlink()
+        elif what == "all broken":
+            deck.image(place).write_bytes(b"junk")
+    more = ["--limit", "0"] if what == "limit 0" else []
+
+    result = build(deck, tmp_path / "out", model, capsys, *more)
+
+    assert result.code == 5
+    assert "ERROR: data unusable: No valid images to embed" in result.err
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out").mkdir()
+    assert build(deck, tmp_path / "out", model, capsys, *more).code == 5
+    assert names(tmp_path / "out") == set()
+
+
+def test_a_missing_cache_is_named(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """Exit 5 and the command that fills a cache."""
+    deck = Deck.of(tmp_path, 1)
+    deck.cache.rename(tmp_path / "elsewhere")
+
+    result = build(deck, tmp_path / "out", model, capsys)
+
+    assert result.code == 5
+    assert "python download_images.py --cache" in result.err
+
+
+def test_a_failed_build_leaves_the_old_index(
+    tmp_path: Path, model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash in the middle keeps the published files and the finished vectors."""
+    deck, out = Deck.of(tmp_path, 40), tmp_path / "out"
+    build(deck, out, model, capsys)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    with monkeypatch.context() as patch:
+        Crash(patch, batch=3)
+        crashed = build(deck, out, model, capsys, "--fit", "crop")
+    assert crashed.code == 1
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.name in before} == before
+
+    resumed = build(deck, out, model, capsys, "--fit", "crop")
+    build(deck, tmp_path / "undisturbed", model, capsys, "--fit", "crop")
+
+    assert resumed.code == 0
+    assert statistics(out)["resumed_embeddings"] >= 8
+    assert same_files(out, tmp_path / "undisturbed")
+    assert not any(name.startswith(("checkpoint", ".build-")) for name in names(out))
+
+
+def test_no_resume_starts_anew(
+    tmp_path: Path, model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--no-resume` takes nothing from a stopped build, and says so."""
+    deck, out = Deck.of(tmp_path, 40), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        Crash(patch, batch=4)
+        build(deck, out, model, capsys)
+    assert "checkpoint.npz" in names(out)
+
+    with monkeypatch.context() as patch:
+        counter = Crash(patch, batch=-1)
+        result = build(deck, out, model, capsys, "--no-resume")
+
+    assert result.code == 0
+    assert counter.embedded == 5
+    assert "--no-resume: the checkpoint is removed" in result.err
+
+
+def test_a_full_disk_is_exit_6(tmp_path: Path, model: str) -> None:
+    """Where the vectors do not fit, the build ends before the first forward pass."""
+    deck = Deck.of(tmp_path, 200)
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
+
+    done = subprocess.run(
+        command("build_embeddings.py", *deck.flags(tmp_path / "out", model)),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=small_files,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 6, done.stderr
+    assert "ERROR: cannot write: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any(name.endswith((".npy", ".npz", ".faiss")) for name in names(tmp_path / "out"))
+
+
+def test_two_builds_into_one_directory(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """The second one ends at once with 75 and harms nothing."""
+    from helpers.lock import directory_lock
+
+    deck = Deck.of(tmp_path, 4)
+    with directory_lock(tmp_path / "out"):
+        result = build(deck, tmp_path / "out", model, capsys)
+
+    assert result.code == 75
+    assert names(tmp_path / "out") == set()
+
+
+def test_the_document_is_the_manifest(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """`--json` prints what `build_manifest.json` holds."""
+    deck = Deck.of(tmp_path, 4)
+
+    result = build(deck, tmp_path / "out", model, capsys, "--json", "--hnsw-m", 8)
+
+    manifest = json.loads((tmp_path / "out" / "build_manifest.json").read_text())
+    assert result.json() == manifest
+    assert manifest["index"]["type"] == "IDMap,HNSW8,Flat"
+    assert manifest["index"]["metric"] == "METRIC_INNER_PRODUCT"
+    assert manifest["environment"]["device"] == "cpu"
