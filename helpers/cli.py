@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from helpers import __version__, signals
 from helpers.cli_validation import DEVICES, FITS, KINDS, PRECISIONS, validate_args
 from helpers.errors import AppError, Stopped, UsageError
+from helpers.grouping import GROUPINGS
 from helpers.records import IMAGE_VERSIONS
 from helpers.report import Reporter
 
@@ -139,7 +140,13 @@ def add_build_flags(to: Parser) -> None:
 def add_query_flags(to: Parser) -> None:
     """Add the flags of a query."""
     to.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="pictures, directories, - for paths on stdin"
+        "images",
+        nargs="*",
+        metavar="IMAGE",
+        help="pictures, directories, patterns, http(s) addresses, - for a list on stdin",
+    )
+    to.add_argument(
+        "--text", action="append", metavar="SENTENCE", help="ask for what a sentence describes"
     )
     add = to.add_argument_group("search").add_argument
     add("--index", default="index_out", metavar="DIR", help="directory of a build (%(default)s)")
@@ -152,6 +159,15 @@ def add_query_flags(to: Parser) -> None:
     )
     add("--exact", action="store_true", help="compare with every vector instead of the graph")
     add("--min-score", metavar="S", help="leave out hits below this cosine, -1 to 1")
+    add(
+        "--group",
+        default="card",
+        metavar="HOW",
+        help=f"{_words(GROUPINGS)}: what counts as one hit (%(default)s)",
+    )
+    add("--rotations", action="store_true", help="also try the pictures turned by 90, 180, 270°")
+    add("--sheet", metavar="FILE", help="write queries beside their hits to a .png or .html file")
+    add("--cache", metavar="DIR", help="pictures for --sheet (the cache that was built from)")
 
 
 def _words(choices: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from helpers.errors import UsageError
+from helpers.grouping import GROUPINGS
 from helpers.records import IMAGE_VERSIONS
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ RULES: dict[str, Rule] = {
     "k": Number(int, 1),
     "ef_search": Number(int, 1),
     "min_score": Number(float, -1, 1),
+    "group": OneOf(GROUPINGS),
 }
 
 
@@ -132,7 +134,12 @@ def validate_args(args: Namespace) -> None:
     Raises:
         UsageError: lists all problems at once (exit code 2).
     """
-    problems = [*_apply_rules(args), *_path_problems(args), *_cross_problems(args)]
+    problems = [
+        *_apply_rules(args),
+        *_path_problems(args),
+        *_cross_problems(args),
+        *_query_problems(args),
+    ]
     if problems:
         raise UsageError(
             "1 argument is wrong" if len(problems) == 1 else f"{len(problems)} arguments are wrong",
@@ -174,6 +181,16 @@ def _cross_problems(args: Namespace) -> Iterator[str]:
     cache, out = getattr(args, "cache", None), getattr(args, "out", None)
     if cache and out and Path(cache).resolve() == Path(out).resolve():
         yield f"{flag('out')} and {flag('cache')} must be two directories"
+
+
+def _query_problems(args: Namespace) -> Iterator[str]:
+    if getattr(args, "images", None) == [] and not args.text:
+        yield "name at least one picture, or a sentence with --text"
+    if any(not text.strip() for text in getattr(args, "text", None) or ()):
+        yield "--text must not be empty"
+    sheet = getattr(args, "sheet", None)
+    if sheet is not None and Path(sheet).suffix.lower() not in {".png", ".html"}:
+        yield f"--sheet must end in .png or .html, not {sheet!r}"
 
 
 def flag(name: str) -> str:

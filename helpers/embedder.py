@@ -81,6 +81,7 @@ class OpenClipEmbedder:
                     weights_only=True,
                     device=self.device,
                 )
+        self._options = options
         self._model.eval()
         self.preprocessing = _preprocessing(self._model.visual.preprocess_cfg, options)
         self.fingerprint = {
@@ -102,6 +103,21 @@ class OpenClipEmbedder:
             vectors = self._model.encode_image(batch).float().cpu().numpy()
         return normalize(vectors)
 
+    def embed_text(self, texts: list[str]) -> NDArray[np.float32]:
+        """Return float32 [n, dim], rows of unit length, in the same space as the pictures.
+
+        Raises:
+            DataError: the model's text tower was never trained, or there is none.
+        """
+        require_text_tower(self._options)
+        with _quiet_libraries():
+            import open_clip
+
+            tokens = open_clip.get_tokenizer(self._options.model)(texts).to(self.device)
+        with self._torch.inference_mode():
+            vectors = self._model.encode_text(tokens).float().cpu().numpy()
+        return normalize(vectors)
+
     def share_cpu(self) -> int:
         """Make ready for calls of `embed` from several threads; return how many pay.
 
@@ -112,6 +128,24 @@ class OpenClipEmbedder:
             return 2
         self._torch.set_num_threads(1)
         return cpu_count()
+
+
+def require_text_tower(options: ModelOptions) -> None:
+    """Raise `DataError` for a model that knows no words.
+
+    A model directory can say so itself: `"text_tower": "untrained"` in `open_clip_config.json`.
+    """
+    trained = options.trained
+    if options.model.startswith(LOCAL_DIR):
+        folder = Path(options.model.removeprefix(LOCAL_DIR))
+        config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
+        trained = config.get("text_tower") != "untrained"
+    if not trained:
+        raise DataError(
+            "this model has no trained text tower, so it cannot look for a sentence",
+            details=f"the index was built with {options.model} {options.pretrained}".rstrip(),
+            suggestion="ask with a picture, or build with a CLIP model (the default)",
+        )
 
 
 def check_choice(options: ModelOptions) -> None:

@@ -1,102 +1,175 @@
-"""Pictures → the nearest cards of an index."""
+"""Pictures or sentences → the nearest cards of an index."""
 
 from __future__ import annotations
 
-import itertools
-import sys
-from dataclasses import asdict, dataclass, field
+import functools
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.card_index import CardIndex, require_same_model
+from helpers import pictures
+from helpers.card_index import CardIndex, Hit, require_same_model
+from helpers.confidence import Thresholds, load_thresholds
 from helpers.errors import DataError, IncompleteError
-from helpers.images import load_image_rgb, prepare
+from helpers.grouping import group_hits
+from helpers.images import prepare
 from helpers.model_options import ModelOptions
 from helpers.report import DOCUMENT_VERSION
-from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from helpers.embedder import Embedder
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from helpers.embedder import OpenClipEmbedder
     from helpers.report import Reporter
+    from helpers.session import DownloadSession
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
-)
-_BATCH = 16  # pictures per forward pass
-_COLUMNS = ("rank", "score", "name", "set", "number", "lang", "link")
+_COLUMNS = ("rank", "score", "name", "set", "number", "lang", "link", "also", "verdict")
+_TURNS = (0, 90, 180, 270)  # degrees, counter-clockwise
+_CANDIDATES = 4  # rows looked at per group asked for, at first
 
 
 @dataclass(slots=True)
 class Answer:
-    """What came of one query: hits, or the reason why there are none."""
+    """What came of one query: hits, or the reason why there are none.
+
+    `verdict` is None where no thresholds were measured for the index.
+    """
 
     query: str
     error: str | None = None
+    verdict: str | None = None
     hits: list[dict[str, Any]] = field(default_factory=list)
+    image: Image.Image | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of the `--json` document."""
+        return {
+            "query": self.query,
+            "error": self.error,
+            "verdict": self.verdict,
+            "hits": self.hits,
+        }
 
 
-def query_stage(args: Namespace, report: Reporter) -> None:
-    """Answer every query and print the hits.
+class Searcher:
+    """An index, its model and its thresholds, ready to answer.
+
+    Args:
+        args: the flags of a query, already validated.
+        report: hears what the index is, and a warning where its weights are untrained.
 
     Raises:
-        DataError: the index or the model cannot be used, or not one picture could be read.
-        IncompleteError: some pictures could not be read; the others are answered.
+        DataError: the index or the model cannot be used, or do not fit each other.
     """
-    index = CardIndex(Path(args.index), exact=args.exact)
-    ef_search = index.effective_ef_search(args.k, args.ef_search)
-    _describe(index, ef_search, report)
-    embedder = _load_embedder(index, report)
-    failed = total = 0
-    answers: list[Answer] = []
-    for batch in _batches(args.images):
-        for answer in _answer(batch, index, embedder, args):
-            total += 1
-            failed += answer.error is not None
-            _show(answer, report)
-            if report.as_json:
-                answers.append(answer)
-    report.document(
-        {
-            "version": DOCUMENT_VERSION,
-            "index": _index_document(index, ef_search),
-            "queries": [asdict(answer) for answer in answers],
+
+    def __init__(self, args: Namespace, report: Reporter) -> None:
+        self.args = args
+        self.index = CardIndex(Path(args.index), exact=args.exact)
+        self.ef_search = self.index.effective_ef_search(args.k, args.ef_search)
+        self._describe(report)
+        model = self.index.manifest["model"]
+        self.thresholds: Thresholds | None = load_thresholds(Path(args.index), model)
+        self._embedder = load_embedder(model, report)
+
+    def ask_pictures(self, found: list[pictures.Picture]) -> Iterator[Answer]:
+        """Answer a batch of pictures, in one pass of the model."""
+        answers = [Answer(each.name, each.error, image=each.image) for each in found]
+        readable = [answer for answer in answers if answer.image is not None]
+        turns = _TURNS if self.args.rotations else (0,)
+        if readable:
+            how = self._embedder.preprocessing
+            views = [
+                prepare(answer.image.rotate(turn, expand=True) if turn else answer.image, how)
+                for answer in readable
+                if answer.image is not None
+                for turn in turns
+            ]
+            vectors = self._embedder.embed(np.stack(views))
+            for place, answer in enumerate(readable):
+                self._fill(answer, vectors[place * len(turns) : (place + 1) * len(turns)], turns)
+        yield from answers
+
+    def ask_text(self, text: str) -> Answer:
+        """Answer a sentence with the pictures that it describes.
+
+        Raises:
+            DataError: the model has no trained text tower.
+        """
+        answer = Answer(text)
+        self._fill(answer, self._embedder.embed_text([text]), (0,))
+        answer.verdict = None  # the thresholds were measured on pictures
+        return answer
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the `--json` document says of the index."""
+        about = self.index.manifest["index"]
+        return {
+            "type": "exact" if self.args.exact else about["type"],
+            "metric": about["metric"],
+            "vectors": self.index.vectors,
+            "dimension": self.index.dimension,
+            "ef_search": None if self.args.exact else self.ef_search,
+            "build_id": self.index.manifest["build_id"],
+            "trained": self.index.manifest["model"]["trained"],
+            "calibrated": self.thresholds is not None,
         }
-    )
-    report.flush()
-    _check_failures(failed, total)
+
+    def _fill(self, answer: Answer, vectors: NDArray[np.float32], turns: tuple[int, ...]) -> None:
+        k, group = self.args.k, self.args.group
+        wanted = k if group == "none" else _CANDIDATES * k
+        hits = self._grouped(vectors, turns, wanted)
+        while len(hits) < k and wanted < self.index.vectors:
+            wanted *= _CANDIDATES  # one card filled the list with its printings
+            hits = self._grouped(vectors, turns, wanted)
+        if self.thresholds is not None:
+            answer.verdict = self.thresholds.verdict(hits)
+        least = self.args.min_score
+        answer.hits = [hit for hit in hits if least is None or hit["score"] >= least]
+
+    def _grouped(
+        self, vectors: NDArray[np.float32], turns: tuple[int, ...], wanted: int
+    ) -> list[dict[str, Any]]:
+        best: dict[int, tuple[Hit, int]] = {}
+        for turn, hits in zip(
+            turns, self.index.search(vectors, wanted, self.args.ef_search), strict=True
+        ):
+            for hit in hits:
+                if hit.row not in best or hit.score > best[hit.row][0].score:
+                    best[hit.row] = (hit, turn)
+        ordered = sorted(best.values(), key=lambda pair: (-pair[0].score, pair[0].row))[:wanted]
+        records = [self._record(hit, turn) for hit, turn in ordered]
+        return group_hits(records, self.args.group, self.args.k)
+
+    def _record(self, hit: Hit, turn: int) -> dict[str, Any]:
+        record = {"rank": 0, "score": round(hit.score, 6), "row": hit.row}
+        if self.args.rotations:
+            record["rotation"] = turn
+        return {**record, **self.index.card(hit.row)}
+
+    def _describe(self, report: Reporter) -> None:
+        about = self.index.manifest["index"]
+        search = "exact search" if self.args.exact else f"efSearch={self.ef_search}"
+        report.info(
+            f"Index: {about['type']}, {about['metric']} (cosine), {self.index.vectors:,} vectors"
+            f" of dimension {self.index.dimension}, {search},"
+            f" built {self.index.manifest['timestamp']}"
+        )
 
 
-def _describe(index: CardIndex, ef_search: int, report: Reporter) -> None:
-    about = index.manifest["index"]
-    search = "exact search" if index.exact else f"efSearch={ef_search}"
-    report.info(
-        f"Index: {about['type']}, {about['metric']} (cosine), {index.vectors:,} vectors of"
-        f" dimension {index.dimension}, {search}, built {index.manifest['timestamp']}"
-    )
+def load_embedder(model: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
+    """Load the model of a manifest, and make sure that it is the same one.
 
-
-def _index_document(index: CardIndex, ef_search: int) -> dict[str, Any]:
-    about = index.manifest["index"]
-    return {
-        "type": "exact" if index.exact else about["type"],
-        "metric": about["metric"],
-        "vectors": index.vectors,
-        "dimension": index.dimension,
-        "ef_search": None if index.exact else ef_search,
-        "build_id": index.manifest["build_id"],
-        "trained": index.manifest["model"]["trained"],
-    }
-
-
-def _load_embedder(index: CardIndex, report: Reporter) -> Embedder:
+    Raises:
+        DataError: it is gone, or another one now; names every difference.
+    """
     from helpers.embedder import OpenClipEmbedder
 
-    model = index.manifest["model"]
     if not model["trained"]:
         report.warning("the index was built on random weights: its answers mean nothing")
     shape = model["preprocessing"]
@@ -114,71 +187,82 @@ def _load_embedder(index: CardIndex, report: Reporter) -> Embedder:
     return embedder
 
 
-def _batches(words: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the pictures that are asked for; a line of stdin is answered as soon as it comes."""
-    for is_stdin, group in itertools.groupby(words, key=lambda word: word == "-"):
-        if is_stdin:
-            lines = (line.rstrip("\n") for line in sys.stdin)
-            yield from ([line] for line in lines if line)
-        else:
-            pictures = itertools.chain.from_iterable(map(_pictures, group))
-            while batch := list(itertools.islice(pictures, _BATCH)):
-                yield batch
+def query_stage(args: Namespace, report: Reporter) -> None:
+    """Answer every query and print the hits.
 
-
-def _pictures(word: str) -> Iterator[str]:
-    path = Path(word)
-    if not path.is_dir():
-        yield word
-        return
-    found = sorted(
-        str(entry) for entry in path.iterdir() if entry.suffix.lower() in PICTURE_SUFFIXES
+    Raises:
+        DataError: the index or the model cannot be used, or not one picture could be read.
+        IncompleteError: some pictures could not be read; the others are answered.
+    """
+    searcher = Searcher(args, report)
+    kept: list[Answer] = []
+    failed = total = 0
+    for answer in _answers(searcher, args):
+        total += 1
+        failed += answer.error is not None
+        _show(answer, report)
+        if not args.sheet:
+            answer.image = None
+        if report.as_json or args.sheet:
+            kept.append(answer)
+    report.document(
+        {
+            "version": DOCUMENT_VERSION,
+            "index": searcher.to_json(),
+            "queries": [answer.to_json() for answer in kept],
+        }
     )
-    yield from found or [word]
+    if args.sheet:
+        from helpers.query_sheet import write_sheet
+
+        write_sheet(Path(args.sheet), kept, _cache_directory(searcher, args))
+        report.info(f"Sheet: {args.sheet}")
+    report.flush()
+    _check_failures(failed, total)
 
 
-def _answer(
-    batch: list[str], index: CardIndex, embedder: Embedder, args: Namespace
-) -> Iterator[Answer]:
-    answers = [Answer(query) for query in batch]
-    readable, inputs = [], []
-    for answer in answers:
-        try:
-            image = load_image_rgb(answer.query)
-        except InvalidImageError as error:
-            answer.error = str(error)
-        else:
-            readable.append(answer)
-            inputs.append(prepare(image, embedder.preprocessing))
-    if inputs:
-        vectors = embedder.embed(np.stack(inputs))
-        results = index.search(vectors, args.k, args.ef_search)
-        for answer, hits in zip(readable, results, strict=True):
-            answer.hits = [
-                {"rank": rank, "score": round(hit.score, 6), "row": hit.row, **index.card(hit.row)}
-                for rank, hit in enumerate(hits, 1)
-                if args.min_score is None or hit.score >= args.min_score
-            ]
-    yield from answers
+def _answers(searcher: Searcher, args: Namespace) -> Iterator[Answer]:
+    for text in args.text or ():
+        yield searcher.ask_text(text)
+    session = functools.cache(_session)
+    for batch in pictures.batches(args.images):
+        yield from searcher.ask_pictures([pictures.load(name, session) for name in batch])
+
+
+def _session() -> DownloadSession:
+    from helpers.cli import SCRYFALL_API, USER_AGENT
+    from helpers.session import DownloadSession, Policy
+
+    return DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
+
+
+def _cache_directory(searcher: Searcher, args: Namespace) -> Path:
+    return Path(args.cache or searcher.index.manifest["parameters"]["cache"])
 
 
 def _show(answer: Answer, report: Reporter) -> None:
     if answer.error is not None:
         report.item_error(f"{answer.query}: {answer.error}")
         return
-    rows = [
-        (
-            str(hit["rank"]),
-            f"{hit['score']:.4f}",
-            hit["name"],
-            (hit["set"] or "").upper(),
-            hit["collector_number"] or "",
-            hit["lang"] or "",
-            (hit["scryfall_uri"] or "").split("?", 1)[0],
-        )
-        for hit in answer.hits
-    ]
+    rows = [_row(hit, answer.verdict or "") for hit in answer.hits]
     report.answers(answer.query, _COLUMNS, rows)
+
+
+def _row(hit: dict[str, Any], verdict: str) -> tuple[str, ...]:
+    others = hit["also"]
+    names = ", ".join(f"{(o['set'] or '').upper()} {o['collector_number']}" for o in others[:3])
+    more = f" +{len(others) - 3}" if len(others) > 3 else ""  # noqa: PLR2004 - what fits a line
+    return (
+        str(hit["rank"]) + ("=" if hit["tie"] else ""),
+        f"{hit['score']:.4f}",
+        hit["name"],
+        (hit["set"] or "").upper(),
+        hit["collector_number"] or "",
+        hit["lang"] or "",
+        (hit["scryfall_uri"] or "").split("?", 1)[0],
+        names + more,
+        verdict if hit["rank"] == 1 else "",
+    )
 
 
 def _check_failures(failed: int, total: int) -> None:

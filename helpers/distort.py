@@ -1,0 +1,318 @@
+"""Photo-like distortions of a card picture, seeded and by name.
+
+A clean scan goes in; out comes what a phone might make of that card: on a table, tilted, badly
+lit, blurred, compressed. The same picture, kinds and seed always give the same result, so a
+measurement made with them can be repeated.
+
+Every kind takes a strength: 0 changes next to nothing, 0.5 is an ordinary careless photo, 1 is the
+worst that a person would still call a picture of the card.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
+
+Kind = Callable[[Image.Image, Random, float], Image.Image]
+Point = tuple[float, float]
+Colour = tuple[int, int, int]
+
+DEFAULT_STRENGTH = 0.5
+
+_SLEEVES: Sequence[Colour] = ((20, 20, 22), (30, 44, 92), (104, 24, 30), (225, 225, 222))
+#: The dark and the light tone of each table, from the quietest to the most distracting.
+_TABLES: Sequence[tuple[Colour, Colour]] = (
+    ((18, 18, 20), (48, 48, 54)),  # black mat
+    ((24, 28, 40), (66, 72, 90)),  # play mat
+    ((22, 58, 40), (52, 104, 76)),  # felt
+    ((46, 28, 18), (98, 64, 42)),  # walnut
+    ((74, 46, 26), (168, 118, 74)),  # oak
+    ((176, 172, 164), (232, 228, 220)),  # white desk
+)
+_SKINS: Sequence[Colour] = ((233, 190, 163), (205, 152, 118), (141, 92, 66), (92, 60, 44))
+
+
+def distort(
+    image: Image.Image, kinds: str | Sequence[str] | Mapping[str, float], seed: int
+) -> Image.Image:
+    """Return a distorted copy of a whole card picture.
+
+    The kinds are applied in the order of `KINDS`, which is the order of the physical world,
+    whatever the order they are named in. Each draws from a random stream of its own, so that
+    leaving one out does not change the others.
+
+    Args:
+        image: the clean card, mode RGB, any size.
+        kinds: the name of a level (`LEVELS`), or kinds at `DEFAULT_STRENGTH`, or kinds mapped to
+            strengths between 0 and 1.
+        seed: names the variant.
+
+    Returns:
+        A new RGB image; tilt, perspective, sleeve and background change its size.
+
+    Raises:
+        ValueError: a level or a kind that does not exist, or a strength outside 0 to 1.
+    """
+    strengths = _strengths(kinds)
+    picture = _die_cut(image)
+    for name, apply in KINDS.items():
+        if name in strengths:
+            picture = apply(picture, Random(f"{seed}/{name}"), strengths[name])
+    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, picture).convert("RGB")
+
+
+def _strengths(kinds: str | Sequence[str] | Mapping[str, float]) -> Mapping[str, float]:
+    if isinstance(kinds, str):
+        if kinds not in LEVELS:
+            raise ValueError(f"no level {kinds!r}; there are {', '.join(LEVELS)}")
+        return LEVELS[kinds]
+    strengths = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, DEFAULT_STRENGTH)
+    if unknown := sorted(set(strengths) - set(KINDS)):
+        raise ValueError(f"no distortion {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    if any(not 0 <= strength <= 1 for strength in strengths.values()):
+        raise ValueError("a strength must lie between 0 and 1")
+    return strengths
+
+
+# --- the card itself: RGBA in, RGBA out ------------------------------------------------------
+
+
+def sleeve(card: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Put the card into a plastic sleeve: a coloured rim, a milky haze, one diagonal streak."""
+    rim = round(card.width * (0.015 + 0.02 * strength))
+    holder = Image.new("RGBA", (card.width + 2 * rim, card.height + 2 * rim), rng.choice(_SLEEVES))
+    holder.alpha_composite(card, (rim, rim))
+    haze = Image.new("RGBA", holder.size, (236, 240, 245, round(70 * strength)))
+    return _lighten(Image.alpha_composite(holder, haze), _streak(holder.size, rng, strength))
+
+
+def glare(card: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Let a lamp mirror in the card: an oval spot that burns out towards its middle."""
+    width = round(card.width * rng.uniform(0.4, 0.8))
+    height = round(card.height * rng.uniform(0.2, 0.45))
+    spot = _spot(strength).resize((width, height))
+    spot = spot.rotate(rng.uniform(-45, 45), Image.Resampling.BICUBIC, expand=True)
+    light = Image.new("L", card.size)
+    corner = (
+        _between(rng, card.width) - spot.width // 2,
+        _between(rng, card.height) - spot.height // 2,
+    )
+    light.paste(spot, corner)
+    return _lighten(card, light)
+
+
+def tilt(card: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Turn the card by up to 15 degrees either way."""
+    degrees = rng.choice((-1, 1)) * rng.uniform(5, 15) * strength
+    return card.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+
+
+def perspective(card: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Look at the card from aside: each corner moves inwards by up to 14 % of the edge."""
+    width, height = card.size
+    reach = 0.14 * strength
+    corners = ((0, 0), (width, 0), (width, height), (0, height))
+    seen = [
+        (
+            abs(x - rng.uniform(0, reach) * width),
+            abs(y - rng.uniform(0, reach) * height),
+        )
+        for x, y in corners
+    ]
+    coefficients = _projection(seen, corners)
+    method, filtering = Image.Transform.PERSPECTIVE, Image.Resampling.BICUBIC
+    return card.transform(card.size, method, coefficients, filtering)
+
+
+# --- the picture it is in --------------------------------------------------------------------
+
+
+def background(card: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Lay the card on a table, with the shadow it casts; strength shows more, and busier, table."""
+    share = 1.02 + 0.34 * strength
+    size = (round(card.width * share), round(card.height * share))
+    slack_x, slack_y = size[0] - card.width, size[1] - card.height
+    corner = (round(slack_x * rng.uniform(0.3, 0.7)), round(slack_y * rng.uniform(0.3, 0.7)))
+    placed = Image.new("RGBA", size)
+    placed.paste(card, corner)
+    shadow = Image.new("RGBA", size)
+    drop = card.width // 80
+    shadow.paste((0, 0, 0, 150), (corner[0] + drop, corner[1] + drop), card.getchannel("A"))
+    shadow = shadow.filter(ImageFilter.GaussianBlur(drop + 1))
+    table = _table(size, rng.choice(_TABLES[: math.ceil(strength * len(_TABLES)) or 1]), rng)
+    return Image.alpha_composite(Image.alpha_composite(table, shadow), placed)
+
+
+def cover(picture: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Hold a finger into the picture, from its lower edge."""
+    width, height = picture.size
+    radius = round(width * 0.075)
+    x, tip = rng.uniform(0.1, 0.9) * width, height * (1 - 0.5 * strength)
+    finger = Image.new("RGBA", picture.size)
+    draw = ImageDraw.Draw(finger)
+    skin = rng.choice(_SKINS)
+    nail = tuple(min(255, channel + 22) for channel in skin)
+    draw.rounded_rectangle((x - radius, tip, x + radius, height * 1.5), radius, fill=skin)
+    draw.ellipse((x - 0.6 * radius, tip + 0.2 * radius, x + 0.6 * radius, tip + 1.6 * radius), nail)
+    finger = finger.rotate(rng.uniform(-25, 25), Image.Resampling.BICUBIC, center=(x, height))
+    return Image.alpha_composite(picture, finger.filter(ImageFilter.GaussianBlur(width / 300)))
+
+
+def low_light(picture: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Dim the room: darker, flatter, one side in shade, a colour cast, sensor noise."""
+    rgb = ImageEnhance.Brightness(picture.convert("RGB")).enhance(1 - 0.3 * strength)
+    rgb = ImageEnhance.Contrast(rgb).enhance(1 - 0.3 * strength)
+    shade = Image.linear_gradient("L").rotate(rng.choice((0, 90, 180, 270))).resize(picture.size)
+    shade = ImageOps.invert(_scaled(shade, 0.45 * strength))
+    casts = [1 - 0.25 * strength * rng.random() for _ in "RGB"]
+    bands = [
+        ImageChops.multiply(_scaled(band, cast), shade)
+        for band, cast in zip(rgb.split(), casts, strict=True)
+    ]
+    noisy = [_grained(band, rng, 40 * strength) for band in bands]
+    return Image.merge("RGBA", (*noisy, picture.getchannel("A")))
+
+
+def blur(picture: Image.Image, _rng: Random, strength: float) -> Image.Image:
+    """Miss the focus: a Gaussian of a radius up to 0.7 % of the picture's width."""
+    return picture.filter(ImageFilter.GaussianBlur(0.007 * strength * picture.width))
+
+
+def jpeg(picture: Image.Image, _rng: Random, strength: float) -> Image.Image:
+    """Compress like a messenger: JPEG quality from 90 down to 15."""
+    buffer = io.BytesIO()
+    picture.convert("RGB").save(buffer, "JPEG", quality=round(90 - 75 * strength))
+    compressed = Image.open(buffer).convert("RGBA")
+    compressed.putalpha(picture.getchannel("A"))
+    return compressed
+
+
+#: Every distortion by name, in the order in which they happen to a card.
+KINDS: Mapping[str, Kind] = {
+    "sleeve": sleeve,
+    "glare": glare,
+    "tilt": tilt,
+    "perspective": perspective,
+    "background": background,
+    "cover": cover,
+    "low_light": low_light,
+    "blur": blur,
+    "jpeg": jpeg,
+}
+
+#: Strength of each kind at a named level: a copy stand, a phone in one hand, a bad evening.
+LEVELS: Mapping[str, Mapping[str, float]] = {
+    "easy": {"tilt": 0.1, "background": 0.05, "low_light": 0.2, "blur": 0.2, "jpeg": 0.3},
+    "photo": {
+        "glare": 0.3,
+        "tilt": 0.2,
+        "perspective": 0.2,
+        "background": 0.15,
+        "low_light": 0.25,
+        "blur": 0.3,
+        "jpeg": 0.5,
+    },
+    "hard": {
+        "sleeve": 0.5,
+        "glare": 0.5,
+        "tilt": 0.5,
+        "perspective": 0.5,
+        "background": 0.5,
+        "cover": 0.5,
+        "low_light": 0.5,
+        "blur": 0.5,
+        "jpeg": 0.7,
+    },
+}
+
+
+# --- tools -----------------------------------------------------------------------------------
+
+
+def _die_cut(image: Image.Image) -> Image.Image:
+    """Round the corners off: a card is 63 mm wide, with corners of 3 mm radius."""
+    outline = Image.new("L", image.size)
+    edge = (0, 0, image.width - 1, image.height - 1)
+    ImageDraw.Draw(outline).rounded_rectangle(edge, image.width * 3 / 63, fill=255)
+    card = image.convert("RGBA")
+    card.putalpha(outline)
+    return card
+
+
+def _between(rng: Random, length: int) -> int:
+    return round(length * rng.uniform(0.2, 0.8))
+
+
+def _scaled(band: Image.Image, factor: float) -> Image.Image:
+    """Multiply a band of mode L; what exceeds 255 is cut off."""
+    return band.point([min(255, round(level * factor)) for level in range(256)])
+
+
+def _lighten(image: Image.Image, light: Image.Image) -> Image.Image:
+    """Add light (mode L, the image's size) to an RGBA image, and keep its alpha."""
+    lit = ImageChops.screen(image.convert("RGB"), Image.merge("RGB", (light, light, light)))
+    lit.putalpha(image.getchannel("A"))
+    return lit
+
+
+def _spot(strength: float) -> Image.Image:
+    """Return a round light, mode L, that fades to 0 before it meets its square's edges."""
+    gradient = Image.radial_gradient("L")
+    edge = gradient.getpixel((0, gradient.height // 2))
+    reach = edge if isinstance(edge, int) else 255
+    return gradient.point(
+        [min(255, max(0, round(510 * strength * (1 - level / reach)))) for level in range(256)]
+    )
+
+
+def _streak(size: tuple[int, int], rng: Random, strength: float) -> Image.Image:
+    width, height = size
+    left, breadth = rng.uniform(-0.2, 0.8) * width, rng.uniform(0.08, 0.25) * width
+    slant = 0.4 * width
+    streak = Image.new("L", size)
+    ends = (
+        (left + slant, 0),
+        (left + slant + breadth, 0),
+        (left + breadth, height),
+        (left, height),
+    )
+    ImageDraw.Draw(streak).polygon(ends, fill=round(110 * strength))
+    return streak.filter(ImageFilter.GaussianBlur(width / 60))
+
+
+def _noise(size: tuple[int, int], cells: tuple[int, int], rng: Random) -> Image.Image:
+    """Return smooth noise of mode L with about `cells` bumps across and down."""
+    # Pillow's own effect_noise draws from the C library's generator, which nobody can seed.
+    bumps = Image.frombytes("L", cells, rng.randbytes(cells[0] * cells[1]))
+    return bumps.resize(size, Image.Resampling.BICUBIC)
+
+
+def _grained(band: Image.Image, rng: Random, amplitude: float) -> Image.Image:
+    """Add noise of the given peak-to-peak amplitude, in grey levels, around the band's values."""
+    grain = _scaled(_noise(band.size, band.size, rng), amplitude / 255)
+    return ImageChops.add(band, grain, offset=-round(amplitude / 2))
+
+
+def _table(size: tuple[int, int], tones: tuple[Colour, Colour], rng: Random) -> Image.Image:
+    patches = _noise(size, (4, 5), rng)
+    fibres = _noise(size, (max(2, size[0] // 4), 6), rng)
+    weave = _noise(size, (size[0] // 2, size[1] // 2), rng)
+    surface = Image.blend(Image.blend(patches, fibres, 0.5), weave, 0.2)
+    return ImageOps.colorize(surface, *tones).convert("RGBA")
+
+
+def _projection(seen: Sequence[Point], corners: Sequence[Point]) -> tuple[float, ...]:
+    """Return the 8 coefficients with which Pillow maps each seen point back to its corner."""
+    import numpy as np
+
+    rows = []
+    for (x, y), (u, v) in zip(seen, corners, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    solution = np.linalg.solve(np.array(rows), np.array(corners, dtype=np.float64).reshape(8))
+    return tuple(float(coefficient) for coefficient in solution)

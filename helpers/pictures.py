@@ -1,0 +1,106 @@
+"""What a query may name: files, directories, patterns, addresses, and lists of them on stdin."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.images import load_image_rgb
+from helpers.validation import InvalidImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import requests
+    from PIL import Image
+
+    from helpers.session import DownloadSession
+
+STDIN = "-"
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
+BATCH = 16  # pictures decoded and embedded together
+MAX_BYTES = 64 * 1024 * 1024  # of a picture from the network: a phone's largest are about 20 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One query: what the user called it, and its pixels or the reason why there are none."""
+
+    name: str
+    image: Image.Image | None = None
+    error: str | None = None
+
+
+def is_url(word: str) -> bool:
+    """Tell whether a word is an address rather than a path."""
+    return word.startswith(("http://", "https://"))
+
+
+def batches(words: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the names of pictures in batches, in the order in which they are asked for.
+
+    A line of stdin is a batch of its own, so that it is answered before the next one is typed.
+    """
+    for is_stdin, group in itertools.groupby(words, key=lambda word: word == STDIN):
+        if is_stdin:
+            lines = (line.rstrip("\r\n") for line in sys.stdin)
+            yield from ([name] for line in lines if line for name in expand(line))
+        else:
+            names = itertools.chain.from_iterable(map(expand, group))
+            while batch := list(itertools.islice(names, BATCH)):
+                yield batch
+
+
+def expand(word: str) -> Iterator[str]:
+    """Yield the pictures that a word stands for; itself if that is none or an unreadable one.
+
+    A pattern is only read as one if no file has that name: Windows's shell expands none.
+    """
+    path = Path(word)
+    if is_url(word) or path.is_file():
+        yield word
+    elif path.is_dir():
+        found = (entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+        yield from sorted(map(str, found)) or [word]
+    elif glob.has_magic(word):
+        yield from sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207 - any root
+    else:
+        yield word
+
+
+def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
+    """Read one picture; a failure is a value, so that the others are still answered.
+
+    Args:
+        name: a path or an address.
+        session: returns the polite session; only called for an address.
+    """
+    try:
+        if is_url(name):
+            return Picture(name, load_image_rgb(_fetch(name, session())))
+        if Path(name).is_dir():
+            return Picture(name, error="a directory without pictures")
+        return Picture(name, load_image_rgb(name))
+    except InvalidImageError as error:
+        return Picture(name, error=str(error))
+
+
+def _fetch(url: str, session: DownloadSession) -> bytes:
+    from helpers.errors import SourceError
+    from helpers.answers import FetchError, read_chunks
+
+    def receive(response: requests.Response) -> bytes:
+        return b"".join(read_chunks(response, MAX_BYTES, session.clock))
+
+    try:
+        return session.fetch(url, receive)
+    except FetchError as error:
+        raise InvalidImageError(str(error)) from error
+    except SourceError as error:
+        raise InvalidImageError(error.message) from error
