@@ -1,0 +1,158 @@
+"""From a picture to the pixels that the model sees."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.images import Preprocessing, fit_square, load_image_rgb, prepare
+from helpers.validation import InvalidImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+
+
+def content(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
+    """Return a picture as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+def card(title: int = 255) -> Image.Image:
+    """Return a grey 488 × 680 card with a title bar of some brightness in its top tenth."""
+    image = Image.new("RGB", (488, 680), (128, 128, 128))
+    image.paste((title, title, title), (20, 20, 468, 64))
+    return image
+
+
+def test_pad_keeps_the_whole_card() -> None:
+    """The card is as high as the square, centred, between black bars of equal width."""
+    square = np.asarray(fit_square(card(), 340, "pad", "bicubic"))
+
+    assert square.shape == (340, 340, 3)
+    columns = np.flatnonzero(square.any(axis=(0, 2)))
+    assert (columns[0], columns[-1]) == (48, 291)  # 244 of 340 columns
+    assert square[:, 60:280].any(axis=2).all()
+
+
+def test_crop_keeps_the_centre() -> None:
+    """As wide as the card; the title bar is cut off, as CLIP's own transform does it."""
+    square = np.asarray(fit_square(card(), 488, "crop", "bicubic"))
+
+    assert square.shape == (488, 488, 3)
+    assert (square == 128).all()
+
+
+def test_squash_keeps_everything_distorted() -> None:
+    """No bars, no loss, other proportions."""
+    square = np.asarray(fit_square(card(), 340, "squash", "bicubic"))
+
+    assert square.shape == (340, 340, 3)
+    assert square.any(axis=2).all()
+    assert square[10:32, 170].mean() > 200  # the title bar, 20 / 680 to 64 / 680 of the height
+
+
+@pytest.mark.parametrize(("fit", "differs"), [("pad", True), ("squash", True), ("crop", False)])
+def test_the_title_bar_reaches_the_model(fit: str, differs: bool) -> None:  # noqa: FBT001
+    """Two cards that differ in their title bar only are two inputs, unless cropped."""
+    how = Preprocessing(fit=fit, size=384, side=224, **PLAIN)
+    light, dark = (prepare(card(title), how) for title in (255, 40))
+
+    assert (np.abs(light - dark).max() > 0.1) == differs
+
+
+def test_the_input_is_normalised() -> None:
+    """Channels first, (value / 255 - mean) / std, float32, contiguous."""
+    how = Preprocessing("squash", 64, 32, (0.5, 0.25, 0.0), (0.5, 0.25, 2.0))
+    pixels = prepare(Image.new("RGB", (50, 70), (255, 0, 102)), how)
+
+    assert (pixels.shape, pixels.dtype) == ((3, 32, 32), np.float32)
+    assert pixels.flags.c_contiguous
+    assert np.allclose(pixels.mean(axis=(1, 2)), [1.0, -1.0, 0.2], atol=1e-6)
+
+
+def test_hidden_colours_do_not_show() -> None:
+    """Under transparency lies black, whatever RGB the file hides there."""
+    image = Image.new("RGBA", (60, 80), (255, 0, 255, 0))
+    image.paste((10, 200, 30, 255), (20, 20, 40, 60))
+
+    flat = np.asarray(load_image_rgb(content(image)))
+
+    assert flat[0, 0].tolist() == [0, 0, 0]
+    assert flat[40, 30].tolist() == [10, 200, 30]
+
+
+def test_a_palette_with_transparency() -> None:
+    """A transparent palette entry is as invisible as an alpha channel."""
+    image = Image.new("P", (60, 80), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
+    image.paste(1, (30, 0, 60, 80))
+
+    flat = np.asarray(load_image_rgb(content(image, transparency=0)))
+
+    assert flat[40, 10].tolist() == [0, 0, 0]
+    assert flat[40, 50].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (79, 59)), (6, (0, 59))])
+def test_photos_are_turned_upright(orientation: int, corner: tuple[int, int]) -> None:
+    """The orientation that a telephone notes in EXIF is applied."""
+    image = Image.new("RGB", (60, 80))
+    image.paste((255, 255, 255), (0, 0, 10, 10))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    upright = np.asarray(load_image_rgb(content(image, "JPEG", exif=exif, quality=95)))
+
+    assert upright.shape[:2] == ((60, 80) if orientation == 6 else (80, 60))
+    row, column = (min(place, side - 1) for place, side in zip(corner, upright.shape, strict=False))
+    if orientation == 6:
+        row, column = 0, upright.shape[1] - 1
+    assert upright[row, column].min() > 200
+
+
+def test_sixteen_bit_grey_is_refused() -> None:
+    """Pillow would turn it into a white page."""
+    image = Image.fromarray(np.full((80, 60), 20_000, np.uint16))
+
+    with pytest.raises(InvalidImageError, match="pixel format I;16 is not supported"):
+        load_image_rgb(content(image))
+
+
+def test_cmyk_becomes_rgb() -> None:
+    """A print file's colours come out as colours."""
+    flat = np.asarray(
+        load_image_rgb(content(Image.new("CMYK", (60, 80), (0, 255, 255, 0)), "JPEG"))
+    )
+
+    red, green, blue = flat[40, 30].tolist()
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", content(card(), "JPEG")[:2000]])
+def test_what_is_no_picture_is_one_error(data: bytes) -> None:
+    """Whatever Pillow raises, the caller sees `InvalidImageError`."""
+    with pytest.raises(InvalidImageError):
+        load_image_rgb(data)
+
+
+def test_a_missing_file_is_the_same_error(tmp_path: Path) -> None:
+    """A query with a typing error is told so."""
+    with pytest.raises(InvalidImageError, match="No such file"):
+        load_image_rgb(tmp_path / "no.jpg")
+
+
+def test_the_description_survives_json() -> None:
+    """What the manifest holds compares equal to what is computed anew."""
+    import json
+
+    how = Preprocessing("pad", 384, 224, (0.1, 0.2, 0.3), (1.0, 2.0, 3.0)).to_json()
+    assert json.loads(json.dumps(how)) == how

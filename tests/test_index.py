@@ -1,0 +1,221 @@
+"""The graph: duplicates, self-check, short lists, and a disk that refuses."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from builds import MANIFEST, METADATA, VECTORS
+from support import ROOT
+
+from helpers.card_index import CardIndex
+from helpers.errors import DataError, WriteError
+from helpers.faiss_build import build, distinct_rows, self_check
+from helpers.index_build import IndexOptions, build_index
+from helpers.manifest import VERSION, describe_outputs
+from helpers.publish import INDEX
+from helpers.vectors import normalize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+
+def random_vectors(count: int, dim: int = 16, seed: int = 0) -> NDArray[np.float32]:
+    """Return random unit vectors."""
+    return normalize(np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32))
+
+
+def options(folder: Path, **more: Any) -> dict[str, Any]:
+    """Return what `faiss_build` is asked for."""
+    return {
+        "vectors": str(folder / VECTORS),
+        "target": str(folder / INDEX),
+        "hnsw_m": 32,
+        "hnsw_ef_construction": 200,
+        "check_seconds": 60.0,
+        **more,
+    }
+
+
+def index_of(folder: Path, vectors: NDArray[np.float32], *, exact: bool = False) -> CardIndex:
+    """Build and open an index of some vectors."""
+    np.save(folder / VECTORS, vectors)
+    answer = build(options(folder))
+    first = answer["first_rows"]
+    with (folder / METADATA).open("w") as file:
+        for row in range(len(vectors)):
+            same = {"same_as": first[row]} if row in first else {}
+            file.write(json.dumps({"name": f"Card {row}", **same}) + "\n")
+    about = {"vectors": len(vectors), "dimension": vectors.shape[1], "distinct": answer["distinct"]}
+    document = {
+        "version": VERSION,
+        "build_id": "x",
+        "parameters": {},
+        "model": {},
+        "index": about,
+        "outputs": describe_outputs(folder),
+    }
+    (folder / MANIFEST).write_text(json.dumps(document))
+    return CardIndex(folder, exact=exact)
+
+
+def test_distinct_rows() -> None:
+    """Each distinct vector under its first row; a last bit's difference is a difference."""
+    vectors = random_vectors(6)
+    vectors[4] = vectors[1]
+    vectors[5] = vectors[1]
+    vectors[3] = vectors[2]
+    vectors[3, 0] = np.nextafter(vectors[3, 0], np.float32(1))
+
+    rows, first = distinct_rows(vectors)
+
+    assert rows.tolist() == [0, 1, 2, 3]
+    assert first.tolist() == [0, 1, 2, 3, 1, 1]
+
+
+def test_many_duplicates_hide_nobody(tmp_path: Path) -> None:
+    """20 groups of 100 copies among 5,000: every row still finds itself (else 963 of 10,000)."""
+    vectors = random_vectors(5000)
+    for group in range(20):
+        vectors[group * 250 + 50 : group * 250 + 150] = vectors[group * 250 + 50]
+
+    index = index_of(tmp_path, vectors)
+
+    hits = index.search(vectors, 100, 64)
+    assert all(row in {hit.row for hit in found} for row, found in enumerate(hits))
+
+
+def test_copies_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
+    """One stored vector is answered with all its rows, best first, and exactly k of them."""
+    vectors = random_vectors(50)
+    vectors[[7, 30, 31]] = vectors[4]
+
+    index = index_of(tmp_path, vectors)
+
+    assert [hit.row for hit in index.search(vectors[4:5], 4, 64)[0]] == [4, 7, 30, 31]
+    assert [hit.row for hit in index.search(vectors[4:5], 3, 64)[0]] == [4, 7, 30]
+    assert len(index.search(vectors[4:5], 50, 64)[0]) == 50
+
+
+def test_more_hits_than_rows(tmp_path: Path) -> None:
+    """FAISS pads with -1, which would be the last card: k = 20 of 5 rows gives 5 hits."""
+    vectors = random_vectors(5)
+
+    for exact in (False, True):
+        hits = index_of(tmp_path, vectors, exact=exact).search(vectors[:1], 20, 64)[0]
+        assert sorted(hit.row for hit in hits) == [0, 1, 2, 3, 4]
+        assert hits[0].score == pytest.approx(1, abs=1e-5)
+        assert all(-1.001 <= hit.score <= 1.001 for hit in hits)
+
+
+def test_many_hits_with_a_small_ef_search(tmp_path: Path) -> None:
+    """EfSearch 16 gives short lists at k = 200; it is raised to 2 k."""
+    vectors = random_vectors(3000)
+    index = index_of(tmp_path, vectors)
+
+    assert index.effective_ef_search(200, 16) == 400
+    assert index.effective_ef_search(5, 64) == 64
+    assert all(len(hits) == 200 for hits in index.search(vectors[:50], 200, 16))
+
+
+def test_the_graph_agrees_with_brute_force(tmp_path: Path) -> None:
+    """At efSearch 64 nearly all of the ten best are the ten best; scores are equal."""
+    vectors, queries = random_vectors(3000), random_vectors(100, seed=1)
+    graph = index_of(tmp_path, vectors).search(queries, 10, 64)
+    exact = index_of(tmp_path, vectors, exact=True).search(queries, 10, 64)
+    truth = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+
+    assert [[hit.row for hit in hits] for hits in exact] == truth.tolist()
+    found = [
+        len({h.row for h in a} & {h.row for h in b}) for a, b in zip(graph, exact, strict=True)
+    ]
+    assert np.mean(found) > 9.8
+    assert graph[0][0].score == pytest.approx(exact[0][0].score, abs=1e-5)
+
+
+def test_queries_of_another_width_are_refused(tmp_path: Path) -> None:
+    """FAISS would read past the end of the array."""
+    index = index_of(tmp_path, random_vectors(10))
+    with pytest.raises(ValueError, match=r"expected \(n, 16\)"):
+        index.search(random_vectors(1, 8), 1, 64)
+
+
+def test_the_self_check_finds_lost_rows(tmp_path: Path) -> None:
+    """An index whose ids point at other rows is found out."""
+    import faiss
+
+    vectors = random_vectors(100)
+    graph = faiss.IndexHNSWFlat(16, 16, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.IndexIDMap(graph)
+    index.add_with_ids(vectors, np.roll(np.arange(100), 1))
+
+    check = self_check(index, vectors, np.arange(100), 60)
+
+    assert (check["asked"], check["found"]) == (100, 0)
+
+
+def test_an_index_that_loses_rows_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build fails with the flags that help."""
+    from helpers.index_build import _check_found
+
+    with pytest.raises(DataError, match="does not find its own rows") as caught:
+        _check_found({"asked": 1000, "found": 999})
+    assert "--hnsw-m 48" in caught.value.suggestion
+
+
+def ask(folder: Path) -> IndexOptions:
+    """Return the options of a small index of random vectors."""
+    np.save(folder / VECTORS, random_vectors(500))
+    return IndexOptions(str(folder / VECTORS), str(folder / INDEX), 8, 40, 5.0)
+
+
+def test_the_child_process_builds_the_same(tmp_path: Path) -> None:
+    """What the parent is told is what lies on the disk."""
+    answer = build_index(ask(tmp_path))
+
+    assert answer["distinct"] == 500
+    assert answer["self_check"]["found"] == 500
+    assert (tmp_path / INDEX).stat().st_size > 500 * 16 * 4
+
+
+def test_a_full_disk_while_the_index_is_written(tmp_path: Path) -> None:
+    """FAISS may return OK on a full disk; here it is a `WriteError` with the disk's reason."""
+    wanted = ask(tmp_path)
+    (tmp_path / INDEX).unlink(missing_ok=True)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limit[1]))
+    try:
+        with pytest.raises(WriteError, match="File too large"):
+            build_index(wanted)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed for its memory, say: exit 5 and its code, never a half-built index."""
+    child = tmp_path / "child.py"
+    child.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    monkeypatch.setattr("helpers.index_build._CHILD", child)
+
+    with pytest.raises(DataError, match="could not be built") as caught:
+        build_index(ask(tmp_path))
+    assert "code -9" in caught.value.details
+
+
+def test_the_child_says_what_is_wrong(tmp_path: Path) -> None:
+    """A file that is missing comes back as JSON with its errno."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "helpers/faiss_build.py"), json.dumps(options(tmp_path))],
+        capture_output=True,
+        stdin=subprocess.PIPE,
+        check=False,
+    )
+    assert json.loads(done.stdout)["errno"] == 2
