@@ -15,8 +15,6 @@ from helpers.validation import InvalidImageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-
 
 def content(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:
     """Return a picture as the bytes of a file."""
@@ -62,7 +60,7 @@ def test_squash_keeps_everything_distorted() -> None:
 @pytest.mark.parametrize(("fit", "differs"), [("pad", True), ("squash", True), ("crop", False)])
 def test_the_title_bar_reaches_the_model(fit: str, differs: bool) -> None:  # noqa: FBT001
     """Two cards that differ in their title bar only are two inputs, unless cropped."""
-    how = Preprocessing(fit=fit, size=384, side=224, **PLAIN)
+    how = Preprocessing(fit, 384, 224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     light, dark = (prepare(card(title), how) for title in (255, 40))
 
     assert (np.abs(light - dark).max() > 0.1) == differs
@@ -73,7 +71,8 @@ def test_the_input_is_normalised() -> None:
     how = Preprocessing("squash", 64, 32, (0.5, 0.25, 0.0), (0.5, 0.25, 2.0))
     pixels = prepare(Image.new("RGB", (50, 70), (255, 0, 102)), how)
 
-    assert (pixels.shape, pixels.dtype) == ((3, 32, 32), np.float32)
+    assert pixels.shape == (3, 32, 32)
+    assert pixels.dtype == np.float32
     assert pixels.flags.c_contiguous
     assert np.allclose(pixels.mean(axis=(1, 2)), [1.0, -1.0, 0.2], atol=1e-6)
 
@@ -101,21 +100,24 @@ def test_a_palette_with_transparency() -> None:
     assert flat[40, 50].tolist() == [0, 0, 255]
 
 
-@pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (79, 59)), (6, (0, 59))])
-def test_photos_are_turned_upright(orientation: int, corner: tuple[int, int]) -> None:
-    """The orientation that a telephone notes in EXIF is applied."""
+@pytest.mark.parametrize(
+    ("orientation", "size", "row", "column"),
+    [(1, (60, 80), 0, 0), (3, (60, 80), 79, 59), (6, (80, 60), 0, 79), (8, (80, 60), 59, 0)],
+)
+def test_photos_are_turned_upright(
+    orientation: int, size: tuple[int, int], row: int, column: int
+) -> None:
+    """The orientation that a telephone notes in EXIF is applied: the white corner moves."""
     image = Image.new("RGB", (60, 80))
     image.paste((255, 255, 255), (0, 0, 10, 10))
     exif = Image.Exif()
     exif[0x0112] = orientation
 
-    upright = np.asarray(load_image_rgb(content(image, "JPEG", exif=exif, quality=95)))
+    upright = load_image_rgb(content(image, "JPEG", exif=exif, quality=95))
 
-    assert upright.shape[:2] == ((60, 80) if orientation == 6 else (80, 60))
-    row, column = (min(place, side - 1) for place, side in zip(corner, upright.shape, strict=False))
-    if orientation == 6:
-        row, column = 0, upright.shape[1] - 1
-    assert upright[row, column].min() > 200
+    assert upright.size == size
+    assert np.asarray(upright)[row, column].min() > 200
+    assert np.asarray(upright)[size[1] // 2, size[0] // 2].max() < 50
 
 
 def test_sixteen_bit_grey_is_refused() -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Capture = pytest.CaptureFixture[str]
-Ask = "Callable[..., Result]"
 
 
 @pytest.fixture(scope="module")
