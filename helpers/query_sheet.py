@@ -39,12 +39,10 @@ def write_sheet(target: Path, answers: Sequence[Answer], cache: Path) -> None:
 
 
 def _row(answer: Answer, cache: Path) -> SheetRow:
-    label = answer.query + (f": {answer.error or answer.verdict}" if _remark(answer) else "")
+    name = answer.query.rstrip("/").rsplit("/", 1)[-1]
+    remark = answer.error or answer.verdict
+    label = f"{name}: {remark}" if remark else name
     return SheetRow(answer.image, label, [_hit(hit, cache) for hit in answer.hits])
-
-
-def _remark(answer: Answer) -> bool:
-    return bool(answer.error or answer.verdict)
 
 
 def _hit(hit: dict[str, Any], cache: Path) -> SheetHit:
