@@ -12,20 +12,23 @@ import io
 import random
 import re
 import unicodedata
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from helpers.card_deck import EXTENSIONS
-from helpers.card_scenes import Color, illustrate, noise
+from helpers.card_frames import CHALK, INK, SIZE, Box, Dress, Frame, layout
+from helpers.card_scenes import illustrate
 
-_SIZE = (745, 1040)
+if TYPE_CHECKING:
+    from helpers.card_canvas import Color
+
+
 _SIZES = {
     "small": (146, 204),
     "normal": (488, 680),
     "large": (672, 936),
-    "png": _SIZE,
+    "png": SIZE,
     "border_crop": (480, 680),
     "thumb": (146, 204),
     "grid": (488, 680),
@@ -33,10 +36,7 @@ _SIZES = {
 }
 _ART_VERSIONS = ("art_crop", "art", "crop")
 _TRIM = 15  # what border_crop cuts from each side
-_TOKEN_DROP = 150
 _COPYRIGHT = "© nobody - drawn for tests"
-_INK = (20, 18, 16)
-_CHALK = (240, 240, 240)
 _RARITY_COLORS = {"uncommon": (140, 155, 165), "rare": (190, 155, 70), "mythic": (215, 90, 30)}
 _PIPS = {
     "W": (248, 244, 210),
@@ -44,82 +44,6 @@ _PIPS = {
     "B": (130, 120, 118),
     "R": (240, 150, 120),
     "G": (140, 195, 155),
-}
-
-
-class _Box(NamedTuple):
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.right - self.left, self.bottom - self.top
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-    def lowered(self, by: int) -> _Box:
-        return self._replace(top=self.top + by, bottom=self.bottom + by)
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """Where things stand on a card of 745 by 1040 pixels."""
-
-    inner: _Box
-    title: _Box
-    art: _Box
-    type_line: _Box
-    text: _Box
-    plates: bool  # title and type line stand on plates, as they do since 2003
-
-
-_FRAMES = {
-    "1993": _Frame(
-        _Box(34, 34, 711, 1006),
-        _Box(70, 42, 690, 92),
-        _Box(86, 96, 659, 556),
-        _Box(86, 562, 659, 606),
-        _Box(86, 610, 659, 926),
-        plates=False,
-    ),
-    "1997": _Frame(
-        _Box(34, 34, 711, 1006),
-        _Box(62, 48, 690, 98),
-        _Box(66, 104, 679, 552),
-        _Box(66, 558, 679, 604),
-        _Box(66, 610, 679, 936),
-        plates=False,
-    ),
-    "2003": _Frame(
-        _Box(30, 30, 715, 1010),
-        _Box(48, 46, 697, 106),
-        _Box(58, 112, 687, 576),
-        _Box(48, 580, 697, 638),
-        _Box(58, 644, 687, 938),
-        plates=True,
-    ),
-    "2015": _Frame(
-        _Box(30, 30, 715, 966),
-        _Box(44, 46, 701, 106),
-        _Box(56, 110, 689, 584),
-        _Box(44, 588, 701, 648),
-        _Box(56, 652, 689, 952),
-        plates=True,
-    ),
-}
-_SKINS: dict[str, tuple[Color, Color]] = {  # frame, and the paper of the text box
-    "W": ((225, 215, 190), (250, 247, 238)),
-    "U": ((40, 105, 165), (220, 233, 242)),
-    "B": ((48, 44, 46), (205, 198, 196)),
-    "R": ((185, 65, 45), (243, 220, 205)),
-    "G": ((50, 110, 65), (218, 230, 212)),
-    "gold": ((205, 170, 75), (245, 235, 205)),
-    "artifact": ((140, 150, 158), (226, 230, 233)),
-    "land": ((125, 105, 85), (228, 220, 205)),
 }
 
 
@@ -150,9 +74,9 @@ def draw(card: dict[str, Any], face: int, version: str) -> Image.Image:
     """Draw one face in one of Scryfall's versions: RGBA for `png`, otherwise RGB."""
     image = _split(card) if card.get("layout") == "split" else _whole(_printed(card, face))
     if version in _ART_VERSIONS:
-        return image.crop(_layout(_printed(card, face)).art)
+        return image.crop(layout(_printed(card, face)).art)
     if version == "border_crop":
-        width, height = _SIZE
+        width, height = SIZE
         image = image.crop((_TRIM, _TRIM, width - _TRIM, height - _TRIM))
     if version == "png":
         image.putalpha(_rounded_corners())
@@ -167,7 +91,7 @@ def _printed(card: dict[str, Any], face: int) -> dict[str, Any]:
 
 def _split(card: dict[str, Any]) -> Image.Image:
     """Two small cards side by side, turned by a quarter."""
-    height, width = _SIZE
+    height, width = SIZE
     sheet = Image.new("RGB", (width, height))
     for half in (0, 1):
         sheet.paste(
@@ -178,7 +102,7 @@ def _split(card: dict[str, Any]) -> Image.Image:
 
 def _whole(printed: dict[str, Any]) -> Image.Image:
     """Draw one face, from the border to the last line of text."""
-    sheet = _Sheet(printed, _layout(printed))
+    sheet = _Sheet(printed, layout(printed))
     sheet.paint_frame()
     sheet.paint_art()
     sheet.paint_title()
@@ -189,31 +113,14 @@ def _whole(printed: dict[str, Any]) -> Image.Image:
     return sheet.image
 
 
-def _layout(printed: dict[str, Any]) -> _Frame:
-    """The frame of a card, with more room for art on tokens, full-art and borderless cards."""
-    frame = _FRAMES.get(printed.get("frame", ""), _FRAMES["2015"])
-    if printed.get("border_color") == "borderless":
-        return replace(frame, art=_Box(0, 0, *_SIZE), plates=True)
-    if printed.get("full_art"):
-        return replace(frame, art=frame.inner, plates=True)
-    if "Token" in printed.get("type_line", ""):
-        return replace(
-            frame,
-            art=frame.art._replace(bottom=frame.art.bottom + _TOKEN_DROP),
-            type_line=frame.type_line.lowered(_TOKEN_DROP),
-            text=frame.text._replace(top=frame.text.top + _TOKEN_DROP),
-        )
-    return frame
-
-
 class _Sheet:
     """One face in the making."""
 
-    def __init__(self, printed: dict[str, Any], frame: _Frame) -> None:
+    def __init__(self, printed: dict[str, Any], frame: Frame) -> None:
         self.printed = printed
         self.frame = frame
-        self.tint, self.paper = _SKINS[_skin(printed)]
-        self.image = Image.new("RGB", _SIZE, (16, 14, 12))
+        self.dress = Dress(printed)
+        self.image = Image.new("RGB", SIZE, self.dress.border)
         self.pen = ImageDraw.Draw(self.image, "RGBA")
 
     def says(self, key: str) -> str:
@@ -221,10 +128,9 @@ class _Sheet:
         return str(self.printed.get(key) or "")
 
     def paint_frame(self) -> None:
-        """Lay marbled colour inside the border."""
-        dark, light = (tuple(int(c * k) for c in self.tint) for k in (0.6, 1.25))
-        marble = ImageOps.colorize(_marble(), dark, tuple(min(255, c) for c in light), self.tint)
-        self.image.paste(marble.crop(self.frame.inner), self.frame.inner)
+        """Lay colour and pattern inside the border."""
+        box = self.frame.inner
+        self.image.paste(self.dress.frame(box.size), box)
 
     def paint_art(self) -> None:
         """Set the illustration into its box; a placeholder has none, as at Scryfall."""
@@ -234,7 +140,7 @@ class _Sheet:
             return
         seed = self.says("illustration_id") or self.says("id") + self.says("name")
         self.image.paste(illustrate(seed, self.says("type_line"), box.size), box)
-        self.pen.rectangle(box, outline=_INK, width=3)
+        self.pen.rectangle(box, outline=self.dress.rim, width=self.dress.rim_width)
 
     def paint_title(self) -> None:
         """Write the name, and the mana cost to its right."""
@@ -250,22 +156,23 @@ class _Sheet:
         self._line(box._replace(right=box.right - 50), self.says("type_line"), 30, self._ink())
         shape, middle = random.Random(self.says("set")), (box.top + box.bottom) // 2
         self.pen.regular_polygon(
-            (box.right - 22, middle, shape.choice((16, 19))),
+            (box.right - 24, middle, shape.choice((22, 26))),
             n_sides=shape.choice((3, 4, 5, 6, 8)),
             rotation=shape.randrange(90),
-            fill=_RARITY_COLORS.get(self.says("rarity"), _INK),
-            outline=_CHALK,
+            fill=_RARITY_COLORS.get(self.says("rarity"), INK),
+            outline=CHALK,
         )
 
     def paint_rules(self) -> None:
         """Write the rules text; an adventure stands on the left half, as on a book's page."""
         box = self.frame.text
-        alpha = 205 if self.frame.art.bottom > box.top else 255
-        self.pen.rectangle(box, fill=(*self.paper, alpha), outline=_INK, width=2)
+        opaque = 215 if self.frame.art.bottom > box.bottom else 255
+        self.image.paste(self.dress.sheet(box.size), box, Image.new("L", box.size, opaque))
+        self.pen.rectangle(box, outline=self.dress.rim, width=3)
         if self.says("layout") == "adventure":
             middle = (box.left + box.right) // 2
             self._adventure(box._replace(right=middle))
-            self.pen.line((middle, box.top, middle, box.bottom), fill=_INK, width=3)
+            self.pen.line((middle, box.top, middle, box.bottom), fill=INK, width=3)
             box = box._replace(left=middle)
         self._paragraphs(box, self.says("oracle_text"))
 
@@ -273,58 +180,62 @@ class _Sheet:
         """Write power and toughness, if the card has them."""
         if not self.says("power"):
             return
-        box = _Box(575, 928, 700, 984)
-        self.pen.rounded_rectangle(box, 14, fill=self.paper, outline=_INK, width=3)
+        box = Box(575, 928, 700, 984)
+        self.pen.rounded_rectangle(box, 14, fill=self.dress.paper, outline=INK, width=3)
         strength = f"{self.says('power')}/{self.says('toughness')}"
-        self.pen.text(box.middle, strength, _INK, _font(38), anchor="mm", stroke_width=0.6)
+        self.pen.text(box.middle, strength, INK, _font(38), anchor="mm", stroke_width=0.6)
 
     def paint_credits(self) -> None:
         """Name the artist and the set, and that the card is nobody's."""
         below = f"{self.says('set').upper()} {self.says('collector_number')}  {_COPYRIGHT}"
         lines = (f"Illus. {self.says('artist')}", below)
         for line, top in zip(lines, (962, 984), strict=True):
-            self._line(_Box(52, top, 570, top + 24), line, 18, _CHALK)
+            self._line(Box(52, top, 570, top + 24), line, 18, CHALK)
 
-    def _plate(self, box: _Box) -> _Box:
+    def _plate(self, box: Box) -> Box:
         """Draw the plate behind a line of text, where the frame has plates."""
         if self.frame.plates:
-            fill = (*self.paper, 235)
-            self.pen.rounded_rectangle(box, 20, fill=fill, outline=_INK, width=3)
-            return _Box(box.left + 16, box.top, box.right - 10, box.bottom)
+            fill = (*self.dress.paper, 235)
+            self.pen.rounded_rectangle(box, 20, fill=fill, outline=INK, width=3)
+            return Box(box.left + 16, box.top, box.right - 10, box.bottom)
         return box
 
     def _ink(self) -> Color:
-        return _INK if self.frame.plates else _CHALK
+        return INK if self.frame.plates else CHALK
 
-    def _line(self, box: _Box, text: str, size: int, ink: Color) -> None:
+    def _print(self) -> Color:
+        """The ink of the text box."""
+        return CHALK if self.dress.dark else INK
+
+    def _line(self, box: Box, text: str, size: int, ink: Color) -> None:
         """Write one line, smaller if it is too long, with a shadow where the ink is light."""
         text = _printable(text)
         font = _font(size)
         if (length := font.getlength(text)) > box.size[0]:
             font = _font(max(10, int(size * box.size[0] / length)))
         at = (box.left, box.middle[1])
-        if ink == _CHALK:
-            self.pen.text((at[0] + 2, at[1] + 2), text, _INK, font, anchor="lm", stroke_width=1)
+        if ink == CHALK:
+            self.pen.text((at[0] + 2, at[1] + 2), text, INK, font, anchor="lm", stroke_width=1)
         self.pen.text(at, text, ink, font, anchor="lm", stroke_width=0.6)
 
-    def _pips(self, symbols: list[str], box: _Box) -> None:
+    def _pips(self, symbols: list[str], box: Box) -> None:
         """Draw mana symbols, the last one at the right edge of the box."""
         for place, symbol in enumerate(reversed(symbols)):
             x, y = box.right - 22 - 38 * place, box.middle[1]
             fill = _PIPS.get(symbol[0], (205, 200, 196))
-            self.pen.circle((x, y), 17, fill=fill, outline=_INK, width=2)
-            self.pen.text((x, y), symbol, _INK, _font(24 // len(symbol) + 2), anchor="mm")
+            self.pen.circle((x, y), 17, fill=fill, outline=INK, width=2)
+            self.pen.text((x, y), symbol, INK, _font(24 // len(symbol) + 2), anchor="mm")
 
-    def _adventure(self, box: _Box) -> None:
+    def _adventure(self, box: Box) -> None:
         """Write the second spell of an adventure card, small."""
         tale = self.printed["card_faces"][1]
         for key, top in (("name", 4), ("type_line", 40)):
-            line = _Box(box.left + 10, box.top + top, box.right - 8, box.top + top + 34)
-            self.pen.rectangle(line, fill=(*self.tint, 120))
-            self._line(line, tale.get(key, ""), 24, _INK)
+            line = Box(box.left + 10, box.top + top, box.right - 8, box.top + top + 34)
+            self.pen.rectangle(line, fill=(*self.dress.tints[0], 120))
+            self._line(line, tale.get(key, ""), 24, self._print())
         self._paragraphs(box._replace(top=box.top + 76), tale.get("oracle_text", ""))
 
-    def _paragraphs(self, box: _Box, text: str) -> None:
+    def _paragraphs(self, box: Box, text: str) -> None:
         """Write text in the largest size at which it fits its box."""
         width, height = box.size[0] - 32, box.size[1] - 36
         for size in range(34, 11, -2):
@@ -333,18 +244,11 @@ class _Sheet:
                 break
         for number, line in enumerate(lines):
             self.pen.text(
-                (box.left + 16, box.top + 12 + number * size * 1.25), line, _INK, _font(size)
+                (box.left + 16, box.top + 12 + number * size * 1.25),
+                line,
+                self._print(),
+                _font(size),
             )
-
-
-def _skin(printed: dict[str, Any]) -> str:
-    """The colour of a frame: by type for lands, otherwise by the colours of the card."""
-    colors = printed.get("colors") or []
-    if "Land" in printed.get("type_line", ""):
-        return "land"
-    if len(colors) > 1:
-        return "gold"
-    return str(colors[0]) if colors else "artifact"
 
 
 @functools.cache
@@ -353,14 +257,9 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 @functools.cache
-def _marble() -> Image.Image:
-    return ImageOps.autocontrast(noise(random.Random("marble"), _SIZE, octaves=6))
-
-
-@functools.cache
 def _rounded_corners() -> Image.Image:
-    mask = Image.new("L", _SIZE)
-    ImageDraw.Draw(mask).rounded_rectangle((0, 0, _SIZE[0] - 1, _SIZE[1] - 1), 36, fill=255)
+    mask = Image.new("L", SIZE)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, SIZE[0] - 1, SIZE[1] - 1), 36, fill=255)
     return mask
 
 

@@ -39,8 +39,9 @@ def _words(text: str) -> tuple[str, ...]:
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "drawn-cards.invalid")
 _FACES_PER_UNUSABLE = 25
-_FULL_ART_SHARE = 0.06
-_BORDERLESS_SHARE = 0.06
+_FULL_ART_SHARE = 0.12
+_BORDERS = ("black", "borderless", "white", "silver", "gold")
+_BORDER_WEIGHTS = (74, 14, 2, 5, 5)
 
 _SETS = (
     ("d93", "Cinder and Loam", "1993-10-04", "1993"),
@@ -226,7 +227,7 @@ class _Press:
             "rarity": self.rng.choice(_RARITIES),
             "frame": frame,
             "full_art": self.rng.random() < _FULL_ART_SHARE,
-            "border_color": "borderless" if self.rng.random() < _BORDERLESS_SHARE else "black",
+            "border_color": self.rng.choices(_BORDERS, _BORDER_WEIGHTS)[0],
             "digital": False,
             "reprint": False,
         }
