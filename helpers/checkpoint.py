@@ -45,6 +45,7 @@ class VectorStore:
         self.dim = int(vectors.row.shape[0])
         self.path = vectors.path
         self._parameters = parameters
+        self._keys_sha256 = hashlib.sha256(keys.tobytes()).hexdigest()
         self._vectors = vectors
         self._rows = rows
 
@@ -169,7 +170,7 @@ class VectorStore:
             "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
             "rows": len(self.keys),
             "rows_done": int(self.done.sum()),
-            "rows_sha256": hashlib.sha256(self.keys.tobytes()).hexdigest(),
+            "rows_sha256": self._keys_sha256,
             "dim": self.dim,
             "vectors": self.path.name,
             "parameters": self._parameters,
