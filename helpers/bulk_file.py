@@ -128,10 +128,9 @@ def _unusable(path: Path, details: str) -> DataError:
 
 
 def _open(path: Path) -> IO[bytes]:
-    file = path.open("rb")
-    zipped = file.read(2) == _GZIP_MAGIC
-    file.seek(0)
-    return gzip.open(file) if zipped else file  # type: ignore[return-value]
+    with path.open("rb") as file:
+        zipped = file.read(2) == _GZIP_MAGIC
+    return gzip.open(path) if zipped else path.open("rb")  # type: ignore[return-value]
 
 
 def _first_character(file: IO[bytes]) -> bytes:

@@ -1,4 +1,8 @@
-"""One gate per host: when one worker is told to slow down, all workers of that host wait."""
+"""One gate per host: when one worker is told to slow down, all workers of that host wait.
+
+After the penalty that worker alone asks again; the others follow once it has been answered. So a
+host that has locked us out hears one request per step of the schedule, not one per worker.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
 #: After a penalty the workers come back one after the other, this many seconds apart, until as
 #: many requests have passed as there are workers.
 RETURN_SPACING = 0.1
+_POLL = 0.1  # seconds between two looks whether the first one back has been answered
 
 
 def backoff(failures: int) -> float:
@@ -36,6 +41,7 @@ class Gate:
         self._returning = 0
         self._penalised = float("-inf")
         self._penalties = 0
+        self._first_back: int | None = None  # the thread that asks after a penalty
         self._exhausted = 0
 
     def pass_through(self, spacing: float) -> bool:
@@ -55,14 +61,13 @@ class Gate:
                 return False
 
     def _turn(self, spacing: float) -> float:
+        if self._first_back not in {None, threading.get_ident()}:
+            return max(self._opens, self._clock.now() + _POLL)
         least = max(spacing, RETURN_SPACING if self._returning else 0.0)
         return max(self._opens, self._last + least)
 
     def penalise(self, seconds: float, asked: float) -> int:
         """Let nobody through for `seconds`, or for longer if penalty follows on penalty.
-
-        Every worker meets a penalty with its first try, so the waits must grow here, not only
-        per URL: 16 workers would otherwise ask 16 times for each step of the schedule.
 
         Args:
             seconds: the least that is asked of us.
@@ -77,6 +82,8 @@ class Gate:
             if asked >= self._penalised:
                 self._penalties += 1
             self._penalised = now
+            if self._first_back is None:
+                self._first_back = threading.get_ident()
             self._opens = max(self._opens, now + max(seconds, backoff(self._penalties - 1)))
             self._returning = self._workers
             return self._penalties
@@ -87,6 +94,12 @@ class Gate:
             self._exhausted = 0
             if asked >= self._penalised:
                 self._penalties = 0
+
+    def step_aside(self) -> None:
+        """Let the others go on, whatever became of the calling thread's request."""
+        with self._lock:
+            if self._first_back == threading.get_ident():
+                self._first_back = None
 
     def exhausted(self) -> int:
         """Note a URL whose tries are used up; return how many there were in a row."""

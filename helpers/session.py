@@ -14,7 +14,7 @@ import json
 import random
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -82,6 +82,20 @@ class Policy:
         return (self.max_retries + 1) * self.timeout_read
 
 
+@dataclass(slots=True)
+class _Errand(Generic[T]):
+    """One URL on its way through the tries."""
+
+    url: str
+    receive: Callable[[requests.Response], T]
+    headers: Mapping[str, str]
+    api: bool
+    gate: Gate
+    left: float  # seconds in transfer
+    attempt: int = 0
+    asked: float = 0.0  # when the latest request left
+
+
 class DownloadSession:
     """Fetches URLs for many threads at once.
 
@@ -123,50 +137,78 @@ class DownloadSession:
             SourceError: the host cannot be asked any more at all.
         """
         check_url(url)
-        gate = self._gate(url)
         left = self.policy.patience if patience is None else patience
-        for attempt in range(self.policy.max_retries + 1):
-            if not gate.pass_through(API_SPACING if api else 0.0):
-                raise AbortedError("stopped")
-            asked = self.clock.now()
-            try:
-                with self._lines.deadline(left * TIME_FACTOR):
-                    result = self._try(url, receive, headers or {}, api=api)
-            except TransientError as error:
-                left -= self.clock.now() - asked
-                self._slow_down(gate, url, error, backoff(attempt), asked)
-                if attempt == self.policy.max_retries or left <= 0:
-                    self._count_exhausted(gate, url, error)
-                    raise _given_up(error, attempt + 1, out_of_time=left <= 0) from error
-                if not self.clock.wait(backoff(attempt) * (1 + random.uniform(0, JITTER))):
-                    raise AbortedError("stopped") from error
-            except PermanentError:
-                gate.answered(asked)
-                raise
-            else:
-                gate.answered(asked)
-                return result
-        raise AssertionError("unreachable: the last try returns or raises")
+        given = {} if headers is None else headers  # an empty one may be filled between two tries
+        errand = _Errand(url, receive, given, api, self._gate(url), left)
+        try:
+            while True:
+                try:
+                    return self._try_once(errand)
+                except TransientError as error:
+                    self._recover(errand, error)
+                errand.attempt += 1
+        finally:
+            errand.gate.step_aside()
+
+    def _try_once(self, errand: _Errand[T]) -> T:
+        if not errand.gate.pass_through(API_SPACING if errand.api else 0.0):
+            raise AbortedError("stopped")
+        errand.asked = self.clock.now()
+        # One dripping answer must not eat up the time of all tries: half of it goes to the next.
+        share = errand.left if self._is_last(errand) else errand.left / 2
+        try:
+            with self._lines.deadline(share * TIME_FACTOR):
+                result = self._ask(errand)
+        except PermanentError:
+            errand.gate.answered(errand.asked)
+            raise
+        finally:
+            errand.left -= self.clock.now() - errand.asked
+        errand.gate.answered(errand.asked)
+        return result
+
+    def _is_last(self, errand: _Errand[T]) -> bool:
+        return errand.attempt == self.policy.max_retries or errand.left <= 0
+
+    def _recover(self, errand: _Errand[T], error: TransientError) -> None:
+        """Wait until the next try is due; raise what ends the errand if there is none."""
+        wait = backoff(errand.attempt)
+        if error.retry_after is None and error.status != http.client.TOO_MANY_REQUESTS:
+            errand.gate.step_aside()
+        else:
+            self._hold_all(errand, max(wait, error.retry_after or 0.0))
+        if self._is_last(errand):
+            self._count_exhausted(errand, error)
+            raise _given_up(error, errand.attempt + 1, out_of_time=errand.left <= 0) from error
+        if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
+            raise AbortedError("stopped") from error
+
+    def _hold_all(self, errand: _Errand[T], seconds: float) -> None:
+        """Hold all workers of the host for as long as it asks, unless that is too long."""
+        if seconds > LONGEST_WAIT:
+            raise _host_closed(errand.url, f"asks us to stay away for {seconds:.0f} s")
+        penalties = errand.gate.penalise(seconds, errand.asked)
+        if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
+            raise _host_closed(errand.url, f"told us {penalties} times in a row to slow down")
+
+    def _count_exhausted(self, errand: _Errand[T], error: TransientError) -> None:
+        in_a_row = errand.gate.exhausted()
+        if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
+            raise _host_closed(errand.url, f"failed {in_a_row} URLs in a row, last: {error}")
 
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
         self.clock.stopped.set()
         self._lines.cut_all()
 
-    def _try(
-        self,
-        url: str,
-        receive: Callable[[requests.Response], T],
-        headers: Mapping[str, str],
-        *,
-        api: bool,
-    ) -> T:
+    def _ask(self, errand: _Errand[T]) -> T:
+        url = errand.url
         for _ in range(MAX_REDIRECTS + 1):
-            with self._get(url, headers) as response:
+            with self._get(url, errand.headers) as response:
                 target = redirect_target(response)
                 if target is None:
-                    self._check_status(response, api=api)
-                    return receive(response)
+                    self._check_status(response, api=errand.api)
+                    return errand.receive(response)
             check_url(target, found="redirected to")
             url = target
         raise PermanentError(f"more than {MAX_REDIRECTS} redirects")
@@ -199,32 +241,6 @@ class DownloadSession:
                 suggestion="correct --user-agent or --scryfall-api; asking again will not help",
             )
         raise PermanentError(reason)
-
-    def _slow_down(
-        self, gate: Gate, url: str, error: TransientError, wait: float, asked: float
-    ) -> None:
-        """Hold all workers of the host if that is what the error asks for."""
-        retry_after = error.retry_after or 0.0
-        if retry_after > LONGEST_WAIT:
-            raise self._host_closed(url, f"asks us to stay away for {retry_after:.0f} s")
-        if error.retry_after is None and error.status != http.client.TOO_MANY_REQUESTS:
-            return
-        penalties = gate.penalise(max(wait, retry_after), asked)
-        if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
-            raise self._host_closed(url, f"told us {penalties} times in a row to slow down")
-
-    def _count_exhausted(self, gate: Gate, url: str, error: TransientError) -> None:
-        in_a_row = gate.exhausted()
-        if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
-            raise self._host_closed(url, f"failed {in_a_row} URLs in a row, last: {error}")
-
-    @staticmethod
-    def _host_closed(url: str, why: str) -> SourceError:
-        return SourceError(
-            f"{urlsplit(url).netloc} {why}",
-            details=f"asked for {url}",
-            suggestion="everything finished is kept: type the same command again later",
-        )
 
     def _gate(self, url: str) -> Gate:
         host = urlsplit(url).netloc
@@ -272,6 +288,14 @@ class _AnonymousSession(requests.Session):
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _host_closed(url: str, why: str) -> SourceError:
+    return SourceError(
+        f"{urlsplit(url).netloc} {why}",
+        details=f"asked for {url}",
+        suggestion="everything finished is kept: type the same command again later",
+    )
 
 
 def _given_up(error: TransientError, tries: int, *, out_of_time: bool) -> FetchError:

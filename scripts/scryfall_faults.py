@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Params = dict[str, Any]
 
-_BOMB_BYTES = 200_000_000
 _ENDLESS_BYTES = 1_000_000_000
 _ENDLESS_SECONDS = 60.0
 _POLL_SECONDS = 0.1
@@ -201,19 +200,19 @@ def _redirect(_answer: Answer, params: Params) -> Answer:
     return Answer(302, headers={"Location": params["location"]})
 
 
-def _gzip_bomb(answer: Answer, _params: Params) -> Answer:
-    bomb = replace(answer.without_validators(), body=_bomb())
+def _gzip_bomb(answer: Answer, params: Params) -> Answer:
+    bomb = replace(answer.without_validators(), body=_bomb(params.get("megabytes", 200)))
     bomb.headers["Content-Encoding"] = "gzip"
     return bomb
 
 
 @functools.cache
-def _bomb() -> bytes:
-    """200 MB of zeros in 200 KB."""
+def _bomb(megabytes: int) -> bytes:
+    """So many zeros, in a thousandth of their size."""
     wire = io.BytesIO()
     block = bytes(1_000_000)
     with gzip.GzipFile(fileobj=wire, mode="wb", mtime=0) as packed:
-        for _ in range(_BOMB_BYTES // len(block)):
+        for _ in range(megabytes):
             packed.write(block)
     return wire.getvalue()
 

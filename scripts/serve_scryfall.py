@@ -306,6 +306,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
 
 
+def _utc(text: str) -> dt.datetime:
+    """Read a time, which is UTC where it names no zone."""
+    moment = dt.datetime.fromisoformat(text)
+    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
 def parse_args(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -328,8 +334,8 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, arg
     )
     parser.add_argument(
         "--updated-at",
-        type=dt.datetime.fromisoformat,
-        default=dt.datetime.fromisoformat(_UPDATED_AT),
+        type=_utc,
+        default=_UPDATED_AT,
         help=f"time of the bulk data (default: {_UPDATED_AT})",
     )
     parser.add_argument("--faults", type=Path, metavar="FILE", help="a fault document (JSON)")

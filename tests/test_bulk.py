@@ -1,0 +1,210 @@
+"""The bulk file: every shape it comes in, how it is kept up to date, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import Scryfall, run
+
+from helpers.bulk_file import cached_bulk, iter_cards
+from helpers.errors import DataError
+from helpers.face_list import list_path, read_list
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CARDS = [{"object": "card", "name": f"Card {n}", "text": "a\u2028b [{,"} for n in range(40)]
+JSONL = "".join(json.dumps(card, ensure_ascii=False) + "\n" for card in CARDS).encode()
+HALVES = JSONL[: JSONL.index(b"\n") + 1], JSONL[JSONL.index(b"\n") + 1 :]
+
+
+@pytest.fixture(scope="module")
+def server(deck: Path) -> Iterator[Scryfall]:
+    """One Scryfall for all tests here."""
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        yield server
+
+
+def fetch(server: Scryfall, cache: Path, *args: object) -> tuple[int, list[dict[str, Any]]]:
+    """Bring the bulk file up to date; return the exit code and the requests."""
+    before = len(server.log())
+    result = run("download_images.py", "--scryfall-api", server.url, "--cache", cache,
+                 "--limit", 0, *args)  # fmt: skip
+    return result.code, server.log()[before:]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(JSONL, id="jsonl"),
+        pytest.param(JSONL.rstrip(), id="no-last-newline"),
+        pytest.param(b"\xef\xbb\xbf" + JSONL.replace(b"\n", b"\r\n"), id="bom-and-crlf"),
+        pytest.param(gzip.compress(JSONL), id="gzip"),
+        pytest.param(b"".join(map(gzip.compress, HALVES)), id="gzip-of-two-members"),
+        pytest.param(json.dumps(CARDS).encode(), id="array"),
+        pytest.param(json.dumps(CARDS, indent=2, ensure_ascii=False).encode(), id="array-of-lines"),
+        pytest.param(gzip.compress(json.dumps(CARDS).encode()), id="array-gzip"),
+    ],
+)
+def test_every_shape_gives_the_same_cards(content: bytes, tmp_path: Path) -> None:
+    """JSONL or an array, gzipped or not: the same objects in the same order."""
+    path = tmp_path / "bulk"
+    path.write_bytes(content)
+    assert list(iter_cards(path)) == CARDS
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gzip.compress(JSONL)[:-9], "truncated or damaged"),
+        (gzip.compress(JSONL)[:-4] + b"abcd", "truncated or damaged"),
+        (JSONL[:-20], "entry 40 is not JSON"),
+        (json.dumps(CARDS).encode()[:-1], "the array breaks off"),
+        (b"", "it holds no cards"),
+        (b"[]", "it holds no cards"),
+        (b"<html></html>", "not JSON"),
+        (b'{"object":"list","data":[]}', "not a card object"),
+        (b"[1, 2]", "not a card object"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_is_no_bulk_file_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+    """Damage anywhere, even in the last bytes, is found before the end of the stream."""
+    path = tmp_path / "bulk"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        list(iter_cards(path))
+    assert reason in caught.value.details
+
+
+def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """A few packed kilobytes that unfold to one endless line are refused."""
+    path = tmp_path / "bulk.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        for _ in range(70):
+            file.write(b" " * (1 << 20))
+    with pytest.raises(DataError) as caught:
+        list(iter_cards(path))
+    assert "without end" in caught.value.details
+
+
+def test_the_face_list_tells_names_without_parsing(filled_cache: Path) -> None:
+    """`image_files` and `lacking`, which cut the name out of the line, agree with the faces."""
+    faces = read_list(list_path(filled_cache, "unique_artwork", "normal"))
+    assert faces is not None
+    assert list(faces.image_files()) == [face.image_file for face in faces]
+    wanted = next(iter(faces.image_files()))
+    assert [f.image_file for f in faces.lacking(lambda name: name != wanted)] == [wanted]
+
+
+def test_a_young_file_is_used_without_asking(server: Scryfall, tmp_path: Path) -> None:
+    """The second run within 24 hours makes no request at all."""
+    assert len(fetch(server, tmp_path)[1]) == 2
+    assert fetch(server, tmp_path) == (0, [])
+
+
+def test_an_old_file_costs_one_conditional_request(server: Scryfall, tmp_path: Path) -> None:
+    """`--refresh-bulk` and a passed age ask with the ETag: 304, no download."""
+    fetch(server, tmp_path)
+    for flags in (("--refresh-bulk",), ("--max-bulk-age", 0)):
+        code, requests = fetch(server, tmp_path, *flags)
+        assert code == 0
+        assert [entry["status"] for entry in requests] == [304]
+
+
+def test_a_new_file_replaces_the_old_one(server: Scryfall, deck: Path, tmp_path: Path) -> None:
+    """When Scryfall has a newer file the cache holds that one only."""
+    fetch(server, tmp_path)
+    (tmp_path / "bulk-unique_artwork-20200101000000.jsonl.gz").write_bytes(b"of a killed run")
+    (tmp_path / "bulk-oracle_cards-20200101000000.jsonl.gz").write_bytes(b"another kind")
+    with Scryfall("--cards", deck / "cards.jsonl", "--updated-at", "2026-09-01T00:00:00") as newer:
+        assert fetch(newer, tmp_path, "--refresh-bulk")[0] == 0
+    assert sorted(path.name for path in tmp_path.glob("bulk-*.gz")) == [
+        "bulk-oracle_cards-20200101000000.jsonl.gz",
+        "bulk-unique_artwork-20260901000000.jsonl.gz",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["note", "file"])
+def test_a_damaged_cache_costs_one_download(server: Scryfall, tmp_path: Path, damage: str) -> None:
+    """Without a usable note or without the file the bulk data are fetched again."""
+    fetch(server, tmp_path)
+    if damage == "note":
+        (tmp_path / "bulk-unique_artwork.json").write_text("{")
+    else:
+        next(tmp_path.glob("bulk-*.gz")).unlink()
+    assert [entry["status"] for entry in fetch(server, tmp_path)[1]] == [200, 200]
+
+
+def test_a_broken_download_goes_on_where_it_ended(server: Scryfall, tmp_path: Path) -> None:
+    """After a cut body only the rest is asked for, and the whole is right."""
+    server.faults({"match": "/data.scryfall.io/", "fault": "close_early", "times": 1})
+    code, requests = fetch(server, tmp_path)
+    server.faults()
+    assert code == 0
+    assert [entry["status"] for entry in requests] == [200, 200, 206]
+    assert requests[1]["bytes"] + requests[2]["bytes"] == next(tmp_path.glob("*.gz")).stat().st_size
+
+
+def test_the_old_shape_of_the_listing_still_works(deck: Path, tmp_path: Path) -> None:
+    """`download_uri` and a JSON array, as before 20 July 2026 and at mirrors."""
+    with Scryfall("--legacy", "--cards", deck / "cards.jsonl", "--images", deck / "images") as old:
+        assert fetch(old, tmp_path)[0] == 0
+    bulk = cached_bulk(tmp_path, "unique_artwork")
+    assert bulk is not None
+    assert bulk.path.suffix == ".json"
+    assert len(list(iter_cards(bulk.path))) > 0
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_a_file_of_another_size_than_listed_is_refused(
+    difference: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`compressed_size` is checked against the answer's length before anything is loaded."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    body, sent = gzip.compress(JSONL), []
+
+    class Mirror(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            sent.append(self.path)
+            url = f"http://127.0.0.1:{mirror.server_port}/file.jsonl.gz"
+            listing = {
+                "object": "bulk_data",
+                "jsonl_download_uri": url,
+                "compressed_size": len(body) + difference,
+            }
+            answer = body if self.path.endswith(".gz") else json.dumps(listing).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    mirror = HTTPServer(("127.0.0.1", 0), Mirror)
+    Thread(target=mirror.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{mirror.server_port}"
+        flags = ("--scryfall-api", url, "--cache", tmp_path, "--max-retries", 1)
+        result = run("download_images.py", *flags)
+    finally:
+        mirror.shutdown()
+        mirror.server_close()
+    assert result.code == 4
+    assert f"{len(body):,} bytes announced by its server" in result.err
+    assert not list(tmp_path.glob("bulk-*"))
+
+
+def test_a_local_file_asks_nobody(filled_cache: Path, tmp_path: Path) -> None:
+    """`--bulk-file` makes no API request: a dead address does not matter."""
+    file = next(filled_cache.glob("bulk-*.gz"))
+    flags = ("--bulk-file", file, "--scryfall-api", "http://127.0.0.1:9", "--limit", 0)
+    result = run("download_images.py", *flags, "--cache", tmp_path)
+    assert result.code == 0, result.err

@@ -1,0 +1,113 @@
+"""One gate per host: spacing, penalties that hold everybody, and how the workers come back."""
+
+from __future__ import annotations
+
+import pytest
+
+from helpers.clock import Clock
+from helpers.gate import Gate, backoff
+
+
+class FakeClock(Clock):
+    """A clock that moves only when somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = 0.0
+
+    def now(self) -> float:
+        """Return the fake time."""
+        return self.time
+
+    def wait(self, seconds: float) -> bool:
+        """Jump ahead, unless the run is stopped."""
+        self.time += max(0.0, seconds)
+        return not self.stopped.is_set()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock at 0."""
+    return FakeClock()
+
+
+def leave_times(gate: Gate, clock: FakeClock, count: int, spacing: float = 0.0) -> list[float]:
+    """Let `count` requests through one after the other and return when each left."""
+    times = []
+    for _ in range(count):
+        assert gate.pass_through(spacing)
+        times.append(round(clock.time, 6))
+    return times
+
+
+def test_the_schedule_doubles_up_to_a_minute() -> None:
+    """The waits are 1, 2, 4, 8, 16, 32 and then 60 s for ever."""
+    assert [backoff(n) for n in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert backoff(10_000) == 60
+
+
+def test_files_are_not_spaced_and_the_api_is(clock: FakeClock) -> None:
+    """At most 10 requests a second reach the API; image hosts have no such limit."""
+    assert leave_times(Gate(clock, 16), clock, 5) == [0] * 5
+    api = leave_times(Gate(clock, 16), clock, 21, spacing=0.1)
+    assert api == pytest.approx([n / 10 for n in range(21)])
+
+
+def test_a_penalty_holds_all_workers_and_lets_them_back_spread_out(clock: FakeClock) -> None:
+    """After 30 s of penalty 16 workers leave 0.1 s apart; then the spacing ends."""
+    gate = Gate(clock, 16)
+    gate.penalise(30, asked=0)
+    times = leave_times(gate, clock, 18)
+    assert times[:16] == pytest.approx([30 + n / 10 for n in range(16)])
+    assert times[17] == times[16]
+
+
+def test_answers_of_one_burst_are_one_penalty(clock: FakeClock) -> None:
+    """16 workers that were under way when the host closed do not escalate the wait."""
+    gate = Gate(clock, 16)
+    clock.time = 5
+    assert [gate.penalise(1, asked=4.9) for _ in range(16)] == [1] * 16
+    assert leave_times(gate, clock, 1) == [6]
+
+
+def test_penalties_in_a_row_grow_until_a_success(clock: FakeClock) -> None:
+    """Whoever is first after a penalty and meets the next one waits twice as long."""
+    gate = Gate(clock, 4)
+    waits = []
+    for _ in range(4):
+        assert gate.pass_through(0)
+        asked = clock.time
+        gate.penalise(1, asked)
+        gate.pass_through(0)
+        waits.append(round(clock.time - asked, 6))
+        clock.time += 1
+    assert waits == [1, 2, 4, 8]
+
+    gate.answered(clock.time)
+    assert gate.penalise(1, clock.time) == 1
+
+
+def test_a_late_success_does_not_lift_a_penalty(clock: FakeClock) -> None:
+    """An answer to a request that left before the penalty says nothing about it."""
+    gate = Gate(clock, 4)
+    clock.time = 10
+    gate.penalise(1, asked=9)
+    gate.answered(asked=8)
+    clock.time = 20
+    assert gate.penalise(1, asked=20) == 2
+
+
+def test_a_stop_ends_the_wait(clock: FakeClock) -> None:
+    """A worker that is held at the gate learns at once that the run is being stopped."""
+    gate = Gate(clock, 1)
+    gate.penalise(60, asked=0)
+    clock.stopped.set()
+    assert gate.pass_through(0) is False
+
+
+def test_a_success_ends_the_count_of_exhausted_urls(clock: FakeClock) -> None:
+    """Only URLs that fail in a row make a host count as down."""
+    gate = Gate(clock, 1)
+    assert [gate.exhausted(), gate.exhausted()] == [1, 2]
+    gate.answered(0)
+    assert gate.exhausted() == 1

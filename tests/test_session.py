@@ -1,0 +1,316 @@
+"""The retry loop, request by request: schedule, Retry-After, redirects, deadlines, manners."""
+
+from __future__ import annotations
+
+import email.utils
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support import Scryfall
+from test_gate import FakeClock
+
+from helpers.answers import (
+    AbortedError,
+    FetchError,
+    PermanentError,
+    check_url,
+    parse_retry_after,
+    read_chunks,
+)
+from helpers.errors import SourceError
+from helpers.session import DownloadSession, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import requests
+
+API = "/api.scryfall.com/bulk-data/unique-artwork"
+
+
+class RecordingClock(FakeClock):
+    """A fake clock that remembers the waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float) -> bool:
+        """Jump ahead and note how far."""
+        self.waits.append(seconds)
+        return super().wait(seconds)
+
+
+@pytest.fixture(scope="module")
+def server(deck: Path) -> Iterator[Scryfall]:
+    """One Scryfall for all tests here; each sets its own faults, which resets the counts."""
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: Scryfall) -> str:
+    """A file of Scryfall's, without faults."""
+    server.faults()
+    return f"{server.url}/data.scryfall.io/unique-artwork/unique-artwork-20260803210611.jsonl.gz"
+
+
+def session_of(server: Scryfall, clock: FakeClock | None = None, **policy: Any) -> DownloadSession:
+    """Return a session that asks `server`."""
+    return DownloadSession(Policy("Test/1.0", f"{server.url}/api.scryfall.com", **policy), clock)
+
+
+def fetch(session: DownloadSession, url: str, **options: Any) -> bytes:
+    """Fetch the whole body."""
+
+    def receive(response: requests.Response) -> bytes:
+        return b"".join(read_chunks(response, 10**7, session.clock))
+
+    return session.fetch(url, receive, **options)
+
+
+def asked(server: Scryfall) -> list[dict[str, Any]]:
+    """Return the requests for bulk files since the server started."""
+    return [entry for entry in server.log() if "data.scryfall.io" in entry["path"]]
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_the_waits_are_1_2_4_8_16_with_jitter(server: Scryfall, url: str, status: int) -> None:
+    """Each retried status is asked for six times; each wait is the schedule's plus ≤ 25 %."""
+    server.faults({"fault": "status", "params": {"code": status}})
+    clock = RecordingClock()
+    before = len(asked(server))
+
+    with pytest.raises(FetchError, match=rf"HTTP {status} .*\(6 tries\)"):
+        fetch(session_of(server, clock), url)
+
+    assert len(asked(server)) - before == 6
+    schedule = [1, 2, 4, 8, 16]
+    waits = [wait for wait in clock.waits if wait >= 1]  # the gate's own waits are shorter
+    assert len(waits) == 5
+    assert all(base <= wait <= 1.25 * base for base, wait in zip(schedule, waits, strict=True))
+    assert len({wait / base for base, wait in zip(schedule, waits, strict=True)}) > 1
+
+
+def test_waits_are_capped_at_a_minute(server: Scryfall, url: str) -> None:
+    """With many retries no wait exceeds 60 s and its jitter."""
+    server.faults({"fault": "status", "params": {"code": 503}})
+    clock = RecordingClock()
+    with pytest.raises(FetchError):
+        fetch(session_of(server, clock, max_retries=9), url)
+    assert max(clock.waits) <= 75
+    assert sum(wait >= 60 for wait in clock.waits) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
+def test_refusals_are_not_retried(server: Scryfall, url: str, status: int) -> None:
+    """Another 4xx is the answer: one request, no wait."""
+    server.faults({"fault": "status", "params": {"code": status}})
+    clock = RecordingClock()
+    before = len(asked(server))
+    with pytest.raises(PermanentError, match=f"HTTP {status}"):
+        fetch(session_of(server, clock), url)
+    assert len(asked(server)) - before == 1
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_refusal_of_the_api_ends_the_run_with_its_details(
+    server: Scryfall, url: str, status: int
+) -> None:
+    """What Scryfall says in `details` reaches the user, and nobody asks again."""
+    server.faults({"match": "bulk-data", "fault": "status", "params": {"code": status}})
+    with pytest.raises(SourceError) as caught:
+        fetch(session_of(server, RecordingClock()), server.url + API, api=True)
+    assert f"The fault plan asked for status {status}." in caught.value.details
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "least", "most"),
+    [("7", 7, 7), ("0", 1, 1.25), ("soon", 1, 1.25), ("-3", 1, 1.25), ("http-date:+30", 27, 30)],
+)
+def test_retry_after_is_obeyed(
+    server: Scryfall, url: str, retry_after: str, least: float, most: float
+) -> None:
+    """Seconds and dates count, nonsense falls back to the schedule."""
+    params = {"code": 429, "retry_after": retry_after}
+    server.faults({"fault": "status", "times": 1, "params": params})
+    clock = RecordingClock()
+    assert fetch(session_of(server, clock), url)
+    assert least <= clock.time <= most
+
+
+def test_retry_after_beyond_the_cap_closes_the_host(server: Scryfall, url: str) -> None:
+    """A host that wants a day gets it: the run ends at once instead of coming back early."""
+    params = {"code": 429, "retry_after": "99999"}
+    server.faults({"fault": "status", "params": params})
+    clock = RecordingClock()
+    before = len(asked(server))
+    with pytest.raises(SourceError, match="stay away for 99999 s"):
+        fetch(session_of(server, clock), url)
+    assert len(asked(server)) - before == 1
+    assert clock.time == 0
+
+
+def test_a_host_that_always_says_429_is_left_alone(server: Scryfall, url: str) -> None:
+    """After 8 penalties in a row, over two minutes, no worker asks again, whatever the URL."""
+    server.faults({"fault": "status", "params": {"code": 429}})
+    clock = RecordingClock()
+    session = session_of(server, clock)
+    before = len(asked(server))
+    with pytest.raises(FetchError):
+        fetch(session, url)
+    with pytest.raises(SourceError, match="8 times in a row"):
+        fetch(session, url)
+    assert len(asked(server)) - before == 8
+    assert clock.time >= 1 + 2 + 4 + 8 + 16 + 32 + 60
+
+
+def test_32_failed_urls_in_a_row_mean_the_host_is_down(server: Scryfall, url: str) -> None:
+    """A dead network ends the run instead of costing days of retries."""
+    server.faults({"fault": "reset_before_headers"})
+    session = session_of(server, RecordingClock(), max_retries=0, workers=1)
+    for _ in range(31):
+        with pytest.raises(FetchError):
+            fetch(session, url)
+    with pytest.raises(SourceError, match="failed 32 URLs in a row"):
+        fetch(session, url)
+
+
+def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
+    """User-Agent on every request, Accept too: Scryfall's API refuses requests without them."""
+    session = session_of(server)
+    assert b"compressed_size" in fetch(session, server.url + API, api=True)
+    fetch(session, url)
+    assert {entry["user_agent"] for entry in server.log()[-2:]} == {"Test/1.0"}
+
+
+def test_credentials_of_netrc_stay_at_home(
+    server: Scryfall, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `.netrc` that names the host adds no Authorization header."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    headers = session_of(server).fetch(url, lambda response: dict(response.request.headers))
+    assert "Authorization" not in headers
+
+
+def test_a_redirect_is_followed_and_its_body_is_not_read(server: Scryfall, url: str) -> None:
+    """A redirect to another file of the same host leads there."""
+    target = url.replace("unique-artwork", "oracle-cards")
+    server.faults({"match": "unique", "fault": "redirect", "params": {"location": target}})
+    assert fetch(session_of(server), url)
+    assert asked(server)[-1]["path"] in target
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("http://example.com/x.jpg", "not https"),
+        ("file:///etc/passwd", "not https"),
+        ("ftp://127.0.0.1/x", "not https"),
+        ("http://[broken", "broken URL"),
+    ],
+)
+def test_redirects_out_of_https_are_refused(
+    server: Scryfall, url: str, location: str, reason: str
+) -> None:
+    """Nobody can send us to another protocol, and nobody is asked twice to try."""
+    server.faults({"fault": "redirect", "params": {"location": location}})
+    before = len(asked(server))
+    with pytest.raises(PermanentError, match=reason):
+        fetch(session_of(server, RecordingClock()), url)
+    assert len(asked(server)) - before == 1
+
+
+def test_a_redirect_loop_ends(server: Scryfall, url: str) -> None:
+    """Five redirects, then the answer is a failure."""
+    server.faults({"fault": "redirect_loop"})
+    with pytest.raises(PermanentError, match="more than 5 redirects"):
+        fetch(session_of(server, RecordingClock()), url)
+
+
+@pytest.mark.parametrize("fault", ["drip", "drip_headers", "hang", "stall"])
+def test_a_deadline_holds_against_a_server_that_keeps_talking(
+    server: Scryfall, url: str, fault: str
+) -> None:
+    """One byte every 50 ms resets every read timeout, and still the time is up after 0.6 s."""
+    server.faults({"fault": fault, "params": {"interval": 0.05}})
+    start = time.monotonic()
+    with pytest.raises(FetchError, match="too slow: time is up"):
+        fetch(session_of(server, max_retries=0), url, patience=0.6)
+    assert 0.5 <= time.monotonic() - start < 3
+
+
+def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
+    """A try gets half of the time that is left, so the next one can still succeed."""
+    server.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
+    assert fetch(session_of(server), url, patience=1)
+
+
+@pytest.mark.parametrize("fault", ["hang", "stall", "drip"])
+def test_abort_wakes_a_worker_that_is_blocked_in_a_read(
+    server: Scryfall, url: str, fault: str
+) -> None:
+    """A stop cuts the connection: the worker is free within a second."""
+    server.faults({"fault": fault})
+    session = session_of(server)
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            fetch(session, url)
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            caught.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    time.sleep(0.4)
+    session.abort()
+    worker.join(2)
+    assert not worker.is_alive()
+    assert isinstance(caught[0], AbortedError)
+
+
+def test_connections_are_reused(server: Scryfall, url: str) -> None:
+    """Twenty requests of one worker need one connection."""
+    session = session_of(server)
+    for _ in range(20):
+        fetch(session, url)
+    assert len({entry["client"] for entry in asked(server)[-20:]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(None, None), ("3", 3), ("1.5", 1.5), ("-1", 0), ("soon", None), ("", None), ("inf", None)],
+)
+def test_retry_after_in_all_shapes(value: str | None, seconds: float | None) -> None:
+    """Seconds are read, fractions too; what is nonsense is None."""
+    assert parse_retry_after(value) == seconds
+
+
+def test_retry_after_as_a_date() -> None:
+    """A date ahead is a wait, a date behind is none."""
+    ahead = parse_retry_after(email.utils.formatdate(time.time() + 40, usegmt=True))
+    assert ahead is not None
+    assert 38 <= ahead <= 40
+    assert parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT") == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/a.jpg", "file:///etc/passwd", "https:///a", "a.jpg", "http://[x"]
+)
+def test_only_https_is_asked(url: str) -> None:
+    """Plain http is for this machine alone."""
+    with pytest.raises(PermanentError):
+        check_url(url)
+
+
+@pytest.mark.parametrize("url", ["https://cards.scryfall.io/a.jpg", "http://127.0.0.1:1/a.jpg"])
+def test_https_and_this_machine_are_fine(url: str) -> None:
+    """What the program needs passes."""
+    check_url(url)
