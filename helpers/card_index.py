@@ -53,7 +53,7 @@ class CardIndex:
     def __init__(self, out: Path, *, exact: bool = False) -> None:
         self.exact = exact
         name = VECTORS if exact else INDEX
-        with _open_set(out, (name, METADATA)) as (self.manifest, files):
+        with open_set(out, (name, METADATA)) as (self.manifest, files):
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
             self._lines = Lines(files[METADATA])
@@ -125,7 +125,7 @@ class CardIndex:
 
 
 @contextlib.contextmanager
-def _open_set(
+def open_set(
     out: Path, names: tuple[str, ...]
 ) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader]]]:
     """Yield the manifest and, opened, the files of the very build that it describes.

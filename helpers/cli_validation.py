@@ -24,6 +24,7 @@ KINDS = ("unique_artwork", "default_cards", "all_cards", "oracle_cards")
 FITS = ("pad", "crop", "squash")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("fp32",)
+PARTS = ("recall", "grid", "identify", "photos")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -101,6 +102,29 @@ class BaseUrl:
         raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """Values with commas between them, each by the same rule."""
+
+    rule: Rule
+
+    def read(self, value: Any) -> tuple[Any, ...]:
+        """Return the converted values, or raise ValueError for the first wrong one."""
+        return tuple(self.rule.read(word.strip()) for word in str(value).split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """M and efConstruction with a slash between them."""
+
+    def read(self, value: Any) -> tuple[int, int]:
+        """Return both numbers, or raise ValueError."""
+        m, slash, ef = str(value).partition("/")
+        if slash and m.isdecimal() and ef.isdecimal() and 4 <= int(m) <= int(ef) <= 2000:  # noqa: PLR2004
+            return int(m), int(ef)
+        raise ValueError(f"must be pairs such as 32/200 (4 to 2000, M first), not {str(value)!r}")
+
+
 RULES: dict[str, Rule] = {
     "kind": OneOf(KINDS),
     "limit": Number(int, 0),
@@ -125,6 +149,11 @@ RULES: dict[str, Rule] = {
     "ef_search": Number(int, 1),
     "min_score": Number(float, -1, 1),
     "group": OneOf(GROUPINGS),
+    "parts": ListOf(OneOf(PARTS)),
+    "ladder": ListOf(Number(int, 1, 10_000)),
+    "grid": ListOf(Pair()),
+    "sample": Number(int, 1),
+    "seed": Number(int, 0),
 }
 
 
@@ -139,6 +168,7 @@ def validate_args(args: Namespace) -> None:
         *_path_problems(args),
         *_cross_problems(args),
         *_query_problems(args),
+        *_evaluation_problems(args),
     ]
     if problems:
         raise UsageError(
@@ -191,6 +221,21 @@ def _query_problems(args: Namespace) -> Iterator[str]:
     sheet = getattr(args, "sheet", None)
     if sheet is not None and Path(sheet).suffix.lower() not in {".png", ".html"}:
         yield f"--sheet must end in .png or .html, not {sheet!r}"
+
+
+def _evaluation_problems(args: Namespace) -> Iterator[str]:
+    parts, photos = getattr(args, "parts", None) or (), getattr(args, "photos", None)
+    if "photos" in parts and photos is None:
+        yield "--parts photos needs --photos"
+    if photos is not None and not Path(photos).is_file():
+        yield f"--photos must be an existing file, not {photos!r}"
+    if getattr(args, "save_thresholds", False) and "identify" not in parts:
+        yield "--save-thresholds needs --parts identify, which measures them"
+    plot, negatives = getattr(args, "plot", None), getattr(args, "negatives", None)
+    if plot is not None and Path(plot).suffix.lower() != ".png":
+        yield f"--plot must end in .png, not {plot!r}"
+    if negatives is not None and not Path(negatives).is_dir():
+        yield f"--negatives must be an existing directory, not {negatives!r}"
 
 
 def flag(name: str) -> str:

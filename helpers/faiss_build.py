@@ -149,7 +149,7 @@ def _finds(
     return found
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Wait until stdin ends, which a parent that was killed cannot prevent."""
     while os.read(0, 1):
         pass
@@ -159,7 +159,7 @@ def _end_with_parent() -> None:
 def main() -> int:
     """Run the child process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     try:
         answer = build(json.loads(sys.argv[1]))
     except (OSError, RuntimeError, MemoryError) as error:

@@ -1,0 +1,150 @@
+"""Recall and speed of HNSW, as a program of its own: `python -m helpers.eval_graph OPTIONS_JSON`.
+
+It needs faiss and its parent has torch loaded (see `helpers.faiss_build` for why the two do not
+share a process). Each measurement is one line of JSON on stdout: `{"about": …}`, `{"recall": …}`,
+`{"grid": …}`, or `{"error": …}` at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+from helpers.card_index import map_vectors, open_set, read_graph
+from helpers.errors import DataError
+from helpers.eval_vectors import exact_top, perturbed, recall
+from helpers.faiss_build import end_with_parent
+from helpers.publish import INDEX, VECTORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+NEIGHBOURS = 10
+QUERIES = 1000
+GRID_EF_SEARCH = (16, 64)  # where pairs differ most, and the default
+_TIMED = 200  # queries asked one at a time for the median
+_BLOCK = 4096
+
+
+class Trial:
+    """Queries with their true answers among the distinct vectors of an index.
+
+    Args:
+        vectors: float32 [n, D], distinct rows of unit length.
+        seed: of the queries.
+    """
+
+    def __init__(self, vectors: NDArray[np.float32], seed: int) -> None:
+        self.vectors = vectors
+        self.queries = perturbed(vectors, QUERIES, seed)
+        self.truth = exact_top(vectors, self.queries, NEIGHBOURS)
+        self._k = min(NEIGHBOURS, len(vectors))
+
+    def search(self, graph: faiss.Index, ef_search: int) -> dict[str, Any]:
+        """Return recall and latency of a graph over `vectors` at one efSearch."""
+        parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
+        _, found = graph.search(self.queries, self._k, params=parameters)
+        return {
+            "ef_search": ef_search,
+            "recall_at_1": recall(found, self.truth, 1),
+            "recall_at_10": recall(found, self.truth, NEIGHBOURS),
+            "ms": self._median_ms(lambda q: graph.search(q, self._k, params=parameters)),
+        }
+
+    def exact_ms(self) -> float:
+        """Return the median time of one exact query, in milliseconds."""
+        return self._median_ms(lambda query: exact_top(self.vectors, query, NEIGHBOURS))
+
+    def build(self, m: int, ef_construction: int) -> dict[str, Any]:
+        """Build another graph over `vectors` in memory and measure it."""
+        start = time.perf_counter()
+        graph = faiss.IndexHNSWFlat(self.vectors.shape[1], m, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = ef_construction
+        for begin in range(0, len(self.vectors), _BLOCK):
+            graph.add(self.vectors[begin : begin + _BLOCK])
+        return {
+            "m": m,
+            "ef_construction": ef_construction,
+            "seconds": time.perf_counter() - start,
+            "bytes": _written_size(graph),
+            "search": [self.search(graph, ef_search) for ef_search in GRID_EF_SEARCH],
+        }
+
+    def _median_ms(self, ask: Callable[[NDArray[np.float32]], object]) -> float:
+        seconds = []
+        for place in range(_TIMED):
+            start = time.perf_counter()
+            ask(self.queries[place : place + 1])
+            seconds.append(time.perf_counter() - start)
+        return 1000 * statistics.median(seconds)
+
+
+def _written_size(graph: faiss.Index) -> int:
+    """Return the bytes of the graph's file, without holding a second copy of it in memory."""
+    size = 0
+
+    def count(data: bytes) -> int:
+        nonlocal size
+        size += len(data)
+        return len(data)
+
+    faiss.write_index(graph, faiss.PyCallbackIOWriter(count))
+    return size
+
+
+def measure(options: dict[str, Any]) -> None:
+    """Measure the ladder and the grid.
+
+    Args:
+        options: `index` (directory), `seed`, `ladder` (efSearch values, may be empty), `grid`
+            (pairs of M and efConstruction, may be empty).
+
+    Raises:
+        DataError: the index cannot be used.
+    """
+    with open_set(Path(options["index"]), (INDEX, VECTORS)) as (manifest, files):
+        index = read_graph(files[INDEX], manifest["index"])
+        vectors = map_vectors(files[VECTORS], manifest["index"])
+    # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
+    rows = faiss.vector_to_array(index.id_map)
+    trial = Trial(np.ascontiguousarray(vectors[rows]), options["seed"])
+    _send("about", {"queries": QUERIES, "exact_ms": trial.exact_ms()})
+    graph = faiss.downcast_index(index.index)
+    for ef_search in options["ladder"]:
+        _send("recall", trial.search(graph, ef_search))
+    for m, ef_construction in options["grid"]:
+        _send("grid", trial.build(m, ef_construction))
+
+
+def _send(kind: str, content: Any) -> None:
+    os.write(1, json.dumps({kind: content}).encode() + b"\n")
+
+
+def main() -> int:
+    """Run the child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    try:
+        measure(json.loads(sys.argv[1]))
+    except DataError as error:
+        parts = {"details": error.details, "suggestion": error.suggestion}
+        _send("error", {"message": error.message, **parts})
+    except (ValueError, RuntimeError, MemoryError) as error:
+        _send("error", {"message": str(error) or type(error).__name__})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,243 @@
+"""Does a photo-like picture of a card find that card? Distorted pictures from the cache are asked.
+
+The search is exact, so that only the model and its preprocessing are judged; what the graph loses
+on top is measured by `helpers.eval_graph`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from argparse import Namespace
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers import pictures
+from helpers.distort import KINDS, LEVELS, distort
+from helpers.errors import DataError
+from helpers.eval_thresholds import Sample
+from helpers.grouping import group_key
+from helpers.images import load_image_rgb
+from helpers.non_cards import non_card
+from helpers.pictures import Picture
+from helpers.query_stage import Answer, Searcher
+from helpers.validation import InvalidImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from PIL import Image
+
+    from helpers.report import Progress, Reporter
+
+CLEAN = "clean"
+#: What a card goes through before it is asked about: nothing, one thing, or a named level.
+CONDITIONS: Mapping[str, str | Sequence[str] | None] = {
+    CLEAN: None,
+    **{kind: (kind,) for kind in KINDS},
+    **{level: level for level in LEVELS},
+}
+UNKNOWN_LEVEL = "photo"
+_CARDS = 6  # the first 5, and one more should the right one be left out
+_FIRST = 5
+_SEEDS = 1_000_003  # rows of an index per seed
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A card of the index whose picture is in the cache."""
+
+    row: int
+    record: dict[str, Any]
+    path: Path
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one picture.
+
+    Attributes:
+        place: number of the card, or of the picture that is none, from 0.
+        score: cosine of the best card.
+        margin: its distance to the next card, -1 for a tie.
+        card_rank: rank of the right card, from 1; None if it is not among the first.
+        printing_rank: rank of the right printing among all rows, likewise.
+        without: score and margin of the best card if the right one were not in the index.
+    """
+
+    place: int
+    score: float
+    margin: float
+    card_rank: int | None = None
+    printing_rank: int | None = None
+    without: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def right(self) -> bool:
+        """True if the best card is the right one."""
+        return self.card_rank == 1
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """All of a run: for each condition one outcome per card, and those of pictures of no card."""
+
+    cards: dict[str, list[Outcome]] = field(default_factory=dict)
+    no_card: list[Outcome] = field(default_factory=list)
+
+    def levels(self) -> list[Outcome]:
+        """Return the outcomes of the named levels, which resemble photos."""
+        return [outcome for level in LEVELS for outcome in self.cards[level]]
+
+    def samples(self) -> list[Sample]:
+        """Return what thresholds are chosen on.
+
+        Cards of all levels; pictures of no card; and cards that are not in the index, which is
+        what a photo of a card would get if that card were left out of the answers.
+        """
+        cards = [Sample(o.score, o.margin, o.right, o.place) for o in self.levels()]
+        none = [Sample(o.score, o.margin, right=False, picture=o.place) for o in self.no_card]
+        unknown = [Sample(*o.without, right=False, picture=o.place) for o in self.unknown()]
+        return [*cards, *none, *unknown]
+
+    def unknown(self) -> list[Outcome]:
+        """Return the outcomes of which `without` stands for cards that are not in the index."""
+        return self.cards[UNKNOWN_LEVEL]
+
+
+def open_searcher(index: str, report: Reporter) -> Searcher:
+    """Return what `query_index.py --exact` would ask.
+
+    Raises:
+        DataError: the index or the model cannot be used.
+    """
+    flags = {"index": index, "exact": True, "k": _CARDS, "ef_search": 1, "group": "card"}
+    return Searcher(Namespace(**flags, rotations=False, min_score=None), report)
+
+
+def sample_sources(searcher: Searcher, cache: Path, count: int, seed: int) -> list[Source]:
+    """Return up to `count` random rows of the index whose pictures are in the cache.
+
+    Raises:
+        DataError: there is none.
+    """
+    order = np.random.default_rng(seed).permutation(searcher.index.vectors)
+    found = (_source(searcher, int(row), cache) for row in order)
+    sources = list(itertools.islice((each for each in found if each is not None), count))
+    if not sources:
+        raise DataError(
+            f"no picture of the index is in {cache}",
+            details=f"{searcher.index.vectors:,} rows looked for",
+            suggestion="name the cache that the index was built from: --cache DIR",
+        )
+    return sources
+
+
+def _source(searcher: Searcher, row: int, cache: Path) -> Source | None:
+    record = searcher.index.card(row)
+    path = cache / record["image_file"]
+    return Source(row, record, path) if path.is_file() else None
+
+
+def identify_cards(
+    searcher: Searcher, sources: Sequence[Source], seed: int, progress: Progress
+) -> dict[str, list[Outcome]]:
+    """Ask about every source in every condition.
+
+    Returns:
+        Condition → one outcome per source, in the order of `sources`.
+
+    Raises:
+        DataError: a picture of the cache cannot be read.
+    """
+    result: dict[str, list[Outcome]] = {name: [] for name in CONDITIONS}
+    for place, source in enumerate(sources):
+        try:
+            clean = load_image_rgb(source.path)
+        except InvalidImageError as error:
+            raise DataError(
+                f"a picture of the cache cannot be read: {source.path}",
+                details=str(error),
+                suggestion=f"python scripts/validate_cache.py --cache {source.path.parent} --fix",
+            ) from error
+        views = (_view(clean, name, _SEEDS * seed + source.row) for name in CONDITIONS)
+        found = searcher.ask_pictures([Picture(source.path.name, view) for view in views])
+        for name, answer in zip(CONDITIONS, found, strict=True):
+            result[name].append(_judge(answer.hits, source, place))
+            progress.advance()
+    return result
+
+
+def _view(clean: Image.Image, condition: str, seed: int) -> Image.Image:
+    kinds = CONDITIONS[condition]
+    return clean if kinds is None else distort(clean, kinds, seed)
+
+
+def _judge(hits: list[dict[str, Any]], source: Source, place: int) -> Outcome:
+    wanted = group_key(source.record, "card")
+    keys = [group_key(hit, "card") for hit in hits]
+    outcome = _outcome(hits, place)
+    if wanted in keys:
+        outcome.card_rank = keys.index(wanted) + 1
+    rows = [row for hit in hits for row in (hit, *hit["also"])]
+    rows.sort(key=lambda row: (-row["score"], row["row"]))
+    faces = [row["face_id"] for row in rows]
+    if source.record["face_id"] in faces:
+        outcome.printing_rank = faces.index(source.record["face_id"]) + 1
+    others = [hit for hit, key in zip(hits, keys, strict=True) if key != wanted]
+    outcome.without = (_score(others, 0), _score(others, 0) - _score(others, 1))
+    return outcome
+
+
+def _outcome(hits: list[dict[str, Any]], place: int) -> Outcome:
+    margin = -1.0 if hits[0]["tie"] else _score(hits, 0) - _score(hits, 1)
+    return Outcome(place, _score(hits, 0), margin)
+
+
+def _score(hits: list[dict[str, Any]], place: int) -> float:
+    return float(hits[place]["score"]) if place < len(hits) else -1.0
+
+
+def identify_non_cards(
+    searcher: Searcher, found: Iterable[Picture], progress: Progress
+) -> list[Outcome]:
+    """Ask about pictures that show no card; unreadable ones are left out."""
+    result: list[Outcome] = []
+    for batch in _batches(found):
+        answers = (answer for answer in searcher.ask_pictures(batch) if answer.error is None)
+        result += [_outcome(answer.hits, len(result) + n) for n, answer in enumerate(answers)]
+        progress.advance(len(batch))
+    return result
+
+
+def non_cards(count: int, seed: int) -> Iterator[Picture]:
+    """Yield drawn pictures that show no card."""
+    for place in range(count):
+        yield Picture(f"non-card {place}", non_card(count * seed + place))
+
+
+def pictures_in(directory: str) -> Iterator[Picture]:
+    """Yield the pictures of a directory."""
+    for name in pictures.expand(directory):
+        yield load_file(name)
+
+
+def load_file(name: str) -> Picture:
+    """Return a picture of this machine; a failure is a value."""
+    try:
+        return Picture(name, load_image_rgb(name))
+    except InvalidImageError as error:
+        return Picture(name, error=str(error))
+
+
+def _batches(found: Iterable[Picture]) -> Iterator[list[Picture]]:
+    remaining = iter(found)
+    while batch := list(itertools.islice(remaining, pictures.BATCH)):
+        yield batch
+
+
+def ask_one(searcher: Searcher, picture: Picture) -> Answer:
+    """Return the answer to one picture."""
+    return next(iter(searcher.ask_pictures([picture])))

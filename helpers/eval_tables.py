@@ -1,0 +1,105 @@
+"""The document of an evaluation as tables for people and pipes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from helpers.report import byte_size, safe_percentage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+_RECALL = ("part", "efSearch", "recall@1", "recall@10", "ms/query")
+_GRID = ("part", "M", "efConstruction", "build s", "bytes", *_RECALL[1:])
+_CONDITIONS = ("part", "pictures", "n", "card@1", "card@5", "printing@1", "printing@5")
+_ANSWERS = ("part", "answers", "n", "score p5", "p50", "p95", "margin p5", "p50", "p95")
+_PHOTOS = ("part", "file", "result", "score", "answer", "verdict", "shows")
+
+
+def show(document: dict[str, Any], report: Reporter) -> None:
+    """Print every part of the document; the first cell of a row names its part."""
+    _show(report, _RECALL, [("recall", *_found(row)) for row in document.get("recall", ())])
+    grid = [_pair(row, found) for row in document.get("grid", ()) for found in row["search"]]
+    _show(report, _GRID, grid)
+    if "graph" in document:
+        report.info(
+            f"Graph: {document['graph']['queries']:,} perturbed vectors asked; exact search takes"
+            f" {document['graph']['exact_ms']:.3f} ms/query"
+        )
+    if "identify" in document:
+        _show_identify(document["identify"], report)
+    _show(report, _PHOTOS, [_photo(entry) for entry in document.get("photos", ())])
+    if "photos" in document:
+        results = Counter(entry["result"] for entry in document["photos"])
+        report.info("Photos: " + ", ".join(f"{n} {name}" for name, n in results.most_common()))
+
+
+def _show(report: Reporter, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
+    if rows:
+        report.table(header, rows)
+
+
+def _found(row: dict[str, Any]) -> tuple[str, ...]:
+    shares = (f"{row[key]:.4f}" for key in ("recall_at_1", "recall_at_10"))
+    return (str(row["ef_search"]), *shares, f"{row['ms']:.3f}")
+
+
+def _pair(row: dict[str, Any], found: dict[str, Any]) -> tuple[str, ...]:
+    built = (str(row["m"]), str(row["ef_construction"]), f"{row['seconds']:.2f}", str(row["bytes"]))
+    return ("grid", *built, *_found(found))
+
+
+def _show_identify(found: dict[str, Any], report: Reporter) -> None:
+    shares = ("card_top_1", "card_top_5", "printing_top_1", "printing_top_5")
+    rows = [
+        ("identify", each["condition"], str(each["pictures"]), *(f"{each[s]:.3f}" for s in shares))
+        for each in found["conditions"]
+    ]
+    _show(report, _CONDITIONS, rows)
+    answers = [("scores", name, *_answers(each)) for name, each in found["answers"].items()]
+    _show(report, _ANSWERS, answers)
+    _show_thresholds(found["thresholds"], report)
+
+
+def _answers(each: dict[str, Any]) -> tuple[str, ...]:
+    cells = [
+        f"{each[kind][name]:.4f}" if each[kind] else "-"
+        for kind in ("scores", "margins")
+        for name in ("p5", "p50", "p95")
+    ]
+    return (str(each["pictures"]), *cells)
+
+
+def _show_thresholds(found: dict[str, Any] | None, report: Reporter) -> None:
+    if found is None:
+        report.warning("no thresholds are precise enough: wrong answers score like right ones")
+        return
+    header = ("part", "min score", "min margin", "precision", "cards", "no card", "unknown card")
+    kept = (
+        safe_percentage(found[kind]["kept"], found[kind]["answers"])
+        for kind in ("cards", "no_card", "unknown_card")
+    )
+    limits = (f"{found['min_score']:.4f}", f"{found['min_margin']:.4f}")
+    report.table(header, [("thresholds", *limits, f"{found['precision']:.3f}", *kept)])
+    judged = found["held_out"]
+    report.info(
+        f"Thresholds: kept are the shares above; chosen on one half of the pictures, they were"
+        f" right in {safe_percentage(judged['right'], judged['kept'])} of what they kept of the"
+        f" other ({judged['kept']:,} of {judged['answers']:,} answers)"
+    )
+
+
+def _photo(entry: dict[str, Any]) -> tuple[str, ...]:
+    answer = entry["answer"]
+    name = f"{answer['name']} {(answer['set'] or '').upper()}" if answer else entry["error"]
+    score = f"{entry['score']:.4f}" if answer else ""
+    verdict = entry["verdict"] or ""
+    return ("photo", entry["file"], entry["result"], score, name, verdict, entry["shows"])
+
+
+def size_line(count: float, whole: float) -> str:
+    """Return a number of bytes and its share of another one."""
+    return f"{byte_size(count)} ({safe_percentage(count, whole)})"

@@ -1,0 +1,78 @@
+"""Queries made from the vectors themselves, and the exact answers to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Cosine of a perturbed query to the row it was made from. A photo of a card is about as far from
+#: its scan, so the right row is mostly, but not always, still the nearest.
+CLOSENESS = 0.8
+_BLOCK = 65_536  # rows multiplied at a time: bounds the memory
+
+
+def perturbed(vectors: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
+    """Return seeded queries, each at the cosine `CLOSENESS` from a random row.
+
+    The noise is the difference of two other rows: it points where pictures of cards really differ.
+    Plain Gaussian noise is at right angles to everything in 512 dimensions and would make every
+    query easy.
+
+    Args:
+        vectors: float32 [n > 0, D], rows of unit length.
+        count: number of queries; rows may serve several times.
+        seed: the same seed gives the same queries.
+
+    Returns:
+        float32 [count, D], rows of unit length.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(vectors), (3, count))
+    base, plus, minus = (vectors[each].astype(np.float64) for each in rows)
+    # The last term only matters where two drawn rows are the same.
+    noise = plus - minus + 1e-3 * rng.standard_normal(base.shape)
+    noise -= (noise * base).sum(axis=1, keepdims=True) * base
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    return np.asarray(CLOSENESS * base + np.sqrt(1 - CLOSENESS**2) * noise, dtype=np.float32)
+
+
+def exact_top(
+    vectors: NDArray[np.float32] | NDArray[np.int8], queries: NDArray[np.float32], k: int
+) -> NDArray[np.int64]:
+    """Return int64 [q, min(k, n)]: the rows with the largest dot products, best first.
+
+    Args:
+        vectors: float32 or int8 [n, D]; multiplied in blocks, so they may be mapped.
+        queries: float32 [q, D].
+        k: at least 1; equal products are in the order of their rows.
+    """
+    k = min(k, len(vectors))
+    best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    best_rows = np.full((len(queries), k), -1, dtype=np.int64)
+    for start in range(0, len(vectors), _BLOCK):
+        block = np.asarray(vectors[start : start + _BLOCK], dtype=np.float32)
+        scores = queries @ block.T
+        nearest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        scores = np.hstack([best_scores, np.take_along_axis(scores, nearest, axis=1)])
+        rows = np.hstack([best_rows, nearest + start])
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        best_scores = np.take_along_axis(scores, order, axis=1)
+        best_rows = np.take_along_axis(rows, order, axis=1)
+    return best_rows
+
+
+def recall(found: NDArray[np.int64], truth: NDArray[np.int64], k: int) -> float:
+    """Return the share of the true best `k` rows of each query among its first `k` found rows.
+
+    Args:
+        found: int64 [q, >= k]; -1 stands for nothing.
+        truth: int64 [q, >= k, or all rows there are].
+        k: at least 1.
+    """
+    k = min(k, truth.shape[1])
+    hits = (found[:, :k, None] == truth[:, None, :k]).any(axis=2)
+    return float(hits.sum() / truth[:, :k].size)

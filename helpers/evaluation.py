@@ -1,0 +1,248 @@
+"""How good is this index? The parts of `scripts/evaluate_index.py`, put together."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers import eval_identify, eval_photos
+from helpers.confidence import Thresholds, save_thresholds
+from helpers.errors import DataError, IncompleteError
+from helpers.eval_thresholds import PRECISION, choose, held_out, keeps
+from helpers.manifest import read_manifest
+from helpers.report import DOCUMENT_VERSION
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator, Sequence
+
+    from helpers.eval_identify import Outcome, Outcomes
+    from helpers.query_stage import Searcher
+    from helpers.report import Reporter
+
+BINS = 50  # of a histogram of cosines from 0 to 1
+_PERCENTILES = (5, 25, 50, 75, 95)
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
+    """Measure the parts that were asked for, and save thresholds if wanted.
+
+    Returns:
+        The `--json` document; a part that was not asked for is missing.
+
+    Raises:
+        DataError: the index, its model, its pictures or the list of photos cannot be used.
+        WriteError: the thresholds cannot be saved.
+    """
+    manifest = read_manifest(Path(args.index))
+    document: dict[str, Any] = {
+        "version": DOCUMENT_VERSION,
+        "index": {**manifest["index"], "build_id": manifest["build_id"]},
+        "model": manifest["model"],
+        "seed": args.seed,
+    }
+    if {"recall", "grid"} & set(args.parts):
+        document |= _measure_graph(args, report)
+    if "identify" in args.parts or args.photos:
+        labels = eval_photos.read_labels(Path(args.photos)) if args.photos else []
+        searcher = eval_identify.open_searcher(args.index, report)
+        thresholds = searcher.thresholds
+        if "identify" in args.parts:
+            outcomes = _ask(searcher, args, report)
+            thresholds = choose(outcomes.samples())
+            document["identify"] = _describe(outcomes, thresholds)
+        if labels:
+            with report.progress(len(labels), "Asking about photos", "photos") as progress:
+                found = eval_photos.identify_photos(searcher, labels, thresholds, progress)
+            document["photos"] = found
+    return document
+
+
+# --- the graph, in a process of its own ------------------------------------------------------
+
+
+def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
+    parts = {
+        "recall": args.ladder if "recall" in args.parts else (),
+        "grid": args.grid if "grid" in args.parts else (),
+    }
+    options = {
+        "index": str(Path(args.index).absolute()),
+        "seed": args.seed,
+        "ladder": parts["recall"],
+        "grid": parts["grid"],
+    }
+    result: dict[str, Any] = {"graph": {}, **{name: [] for name in parts if parts[name]}}
+    steps = sum(map(len, parts.values()))
+    with report.progress(steps, "Measuring the graph", "settings") as progress:
+        for kind, content in _child(options):
+            if kind == "error":
+                raise DataError(**content)
+            if kind == "about":
+                result["graph"] = content
+            else:
+                result[kind].append(content)
+                progress.advance()
+    return result
+
+
+def _child(options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what `helpers.eval_graph` says, line by line."""
+    command = [sys.executable, "-m", "helpers.eval_graph", json.dumps(options)]
+    # The child ends when its stdin does, so that it does not outlive a parent that is killed.
+    with subprocess.Popen(  # noqa: S603 - ours
+        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None  # noqa: S101 - for mypy: it is a pipe
+        try:
+            for line in child.stdout:
+                yield from json.loads(line).items()
+            child.wait()
+        except BaseException:
+            child.terminate()
+            raise
+    if child.returncode != 0:
+        raise DataError(
+            "the graph could not be measured",
+            details=f"the process that measures it ended with code {child.returncode}",
+            suggestion="look above for its last words; it may have run out of memory",
+        )
+
+
+# --- pictures --------------------------------------------------------------------------------
+
+
+def _ask(searcher: Searcher, args: Namespace, report: Reporter) -> Outcomes:
+    cache = Path(args.cache or searcher.index.manifest["parameters"]["cache"])
+    sources = eval_identify.sample_sources(searcher, cache, args.sample, args.seed)
+    if len(sources) < args.sample:
+        report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
+    negatives = list(eval_identify.non_cards(len(sources), args.seed))
+    if args.negatives:
+        negatives += eval_identify.pictures_in(args.negatives)
+    total = len(sources) * len(eval_identify.CONDITIONS) + len(negatives)
+    with report.progress(total, "Asking about pictures", "pictures") as progress:
+        return eval_identify.Outcomes(
+            eval_identify.identify_cards(searcher, sources, args.seed, progress),
+            eval_identify.identify_non_cards(searcher, negatives, progress),
+        )
+
+
+def _describe(outcomes: Outcomes, thresholds: Thresholds | None) -> dict[str, Any]:
+    levels = outcomes.levels()
+    groups = {
+        "right": [(o.score, o.margin) for o in levels if o.right],
+        "wrong": [(o.score, o.margin) for o in levels if not o.right],
+        "unknown_card": [o.without for o in outcomes.unknown()],
+        "no_card": [(o.score, o.margin) for o in outcomes.no_card],
+    }
+    return {
+        "sample": len(outcomes.cards[eval_identify.CLEAN]),
+        "conditions": [_condition(name, found) for name, found in outcomes.cards.items()],
+        "answers": {name: _distribution(pairs) for name, pairs in groups.items()},
+        "thresholds": _judged(outcomes, thresholds),
+    }
+
+
+def _condition(name: str, found: Sequence[Outcome]) -> dict[str, Any]:
+    def share(ranks: list[int | None], first: int) -> float:
+        return sum(rank is not None and rank <= first for rank in ranks) / len(ranks)
+
+    cards = [outcome.card_rank for outcome in found]
+    printings = [outcome.printing_rank for outcome in found]
+    return {
+        "condition": name,
+        "pictures": len(found),
+        "card_top_1": share(cards, 1),
+        "card_top_5": share(cards, 5),
+        "printing_top_1": share(printings, 1),
+        "printing_top_5": share(printings, 5),
+    }
+
+
+def _distribution(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    scores, margins = ([pair[place] for pair in pairs] for place in (0, 1))
+    counts, _ = np.histogram(np.clip(scores, 0, 1), bins=BINS, range=(0, 1))
+    return {
+        "pictures": len(pairs),
+        "scores": _percentiles(scores),
+        "margins": _percentiles(margins),
+        "histogram": counts.tolist(),
+    }
+
+
+def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    found = np.percentile(values, _PERCENTILES).round(4).tolist()
+    return {f"p{name}": value for name, value in zip(_PERCENTILES, found, strict=True)}
+
+
+def _judged(outcomes: Outcomes, thresholds: Thresholds | None) -> dict[str, Any] | None:
+    """Return the thresholds with what they do to each kind of picture; None if there are none."""
+    if thresholds is None:
+        return None
+    samples = outcomes.samples()
+    kept = [keeps(thresholds, sample) for sample in samples]
+    ends = np.cumsum([0, len(outcomes.levels()), len(outcomes.no_card), len(outcomes.unknown())])
+    cards, no_card, unknown = (
+        {"answers": int(high - low), "kept": sum(kept[low:high])}
+        for low, high in itertools.pairwise(ends)
+    )
+    right = sum(keep and sample.right for keep, sample in zip(kept, samples, strict=True))
+    return {
+        **asdict(thresholds),
+        "wanted_precision": PRECISION,
+        "precision": right / sum(kept),
+        "cards": {**cards, "right": right},
+        "no_card": no_card,
+        "unknown_card": unknown,
+        "held_out": held_out(samples),
+    }
+
+
+# --- what follows from it --------------------------------------------------------------------
+
+
+def keep_thresholds(index: str, document: dict[str, Any], report: Reporter) -> None:
+    """Leave the thresholds beside the index, so that queries show verdicts.
+
+    Raises:
+        IncompleteError: no thresholds reach the precision.
+        WriteError: the disk refuses.
+    """
+    found = document["identify"]["thresholds"]
+    if found is None:
+        raise IncompleteError(
+            "no thresholds are precise enough, so none are saved",
+            details=f"{PRECISION:.0%} of the answers kept have to be right",
+            suggestion="a better model, or more pictures: --sample 500",
+        )
+    measured = {key: document[key] for key in ("seed", "index")}
+    measured |= {key: value for key, value in found.items() if not key.startswith("min_")}
+    thresholds = Thresholds(found["min_score"], found["min_margin"])
+    save_thresholds(Path(index), document["model"], thresholds, measured)
+    report.info(f"Thresholds saved beside the index: {index}")
+
+
+def check_photos(document: dict[str, Any]) -> None:
+    """Raise for photos that could not be read.
+
+    Raises:
+        DataError: none could be.
+        IncompleteError: some could not be.
+    """
+    results = Counter(photo["result"] for photo in document.get("photos", ()))
+    unreadable, total = results[eval_photos.UNREADABLE], results.total()
+    if unreadable:
+        kind = DataError if unreadable == total else IncompleteError
+        raise kind("photos could not be read", details=f"{unreadable} of {total}, named above")

@@ -1,0 +1,243 @@
+"""scripts/evaluate_index.py: what it measures, what it saves, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import run
+
+from helpers.confidence import Thresholds, save_thresholds
+from helpers.eval_photos import Label
+from helpers.eval_plot import WIDTH
+from helpers.eval_thresholds import Sample, choose, held_out, keeps
+from helpers.eval_vectors import CLOSENESS, exact_top, perturbed, recall
+from helpers.non_cards import NON_CARDS, non_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from support import Result
+
+SCRIPT = "scripts/evaluate_index.py"
+
+
+def unit(rows: int, dimension: int = 16) -> NDArray[np.float32]:
+    """Return random rows of unit length."""
+    rng = np.random.default_rng(rows)
+    vectors = rng.standard_normal((rows, dimension), dtype=np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+# --- queries and truth -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [1, 2, 50])
+def test_perturbed_queries_are_that_close(rows: int) -> None:
+    """Each is of unit length and has the stated cosine to some row, even if all noise is equal."""
+    vectors = unit(rows)
+    queries = perturbed(vectors, 40, seed=1)
+    assert np.allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
+    near = np.abs(queries @ vectors.T - CLOSENESS).min(axis=1)
+    assert (near < 1e-4).all()
+    assert (queries == perturbed(vectors, 40, seed=1)).all()
+
+
+def test_exact_top_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks give the same rows as one product of everything, equal scores by row."""
+    vectors = np.concatenate([unit(30), unit(30)])
+    queries = perturbed(vectors, 20, seed=2)
+    wanted = np.argsort(-(queries @ vectors.T).round(6), axis=1, kind="stable")[:, :7]
+    monkeypatch.setattr("helpers.eval_vectors._BLOCK", 8)
+    found = exact_top(vectors, queries, 7)
+    assert (vectors[found] == vectors[wanted]).all()
+    assert (np.diff(found.reshape(-1, 7)[:, :2]) == 30).all()
+    assert exact_top(vectors, queries, 100).shape == (20, 60)
+
+
+def test_recall_counts_what_is_missing() -> None:
+    """-1 finds nothing, the order within the first k does not matter."""
+    truth = np.array([[1, 2], [3, 4]])
+    assert recall(np.array([[2, 1], [3, -1]]), truth, 2) == 0.75
+    assert recall(np.array([[2, 1], [3, -1]]), truth, 1) == 0.5
+
+
+# --- thresholds ------------------------------------------------------------------------------
+
+
+def answer(score: float, margin: float, right: object, picture: int) -> Sample:
+    """Return a sample; `right` is anything true or false."""
+    return Sample(score, margin, bool(right), picture)
+
+
+def samples(count: int) -> list[Sample]:
+    """Return right answers that score high, and wrong ones, of which two thirds have a margin."""
+    rng = np.random.default_rng(0)
+    right = [answer(rng.uniform(0.7, 1), rng.uniform(0.05, 0.2), 1, n) for n in range(count)]
+    wrong = [answer(rng.uniform(0.3, 0.8), 0.01, 0, n) for n in range(count)]
+    return right + [replace(each, margin=0.1 if each.picture % 3 else 0.01) for each in wrong]
+
+
+def test_thresholds_keep_the_precision() -> None:
+    """At least 95 % of what is kept is right, and no higher score would keep as much."""
+    found = choose(samples(200))
+    assert found is not None
+    kept = [each for each in samples(200) if keeps(found, each)]
+    assert sum(each.right for each in kept) >= 0.95 * len(kept)
+    assert len(kept) > 120
+    judged = held_out(samples(200))
+    assert judged["answers"] == 400
+    assert judged["right"] / judged["kept"] > 0.85
+
+
+def test_a_margin_alone_can_part() -> None:
+    """Where the scores say nothing, the margin does; a tie is never kept."""
+    mixed = [answer(0.9, 0.1, 1, 0), answer(0.9, 0.02, 0, 1), answer(0.9, -1, 1, 2)]
+    found = choose(mixed)
+    assert found == Thresholds(0.9, 0.1)
+    assert [keeps(found, each) for each in mixed] == [True, False, False]
+
+
+def test_no_thresholds_without_right_answers() -> None:
+    """Nothing is chosen where no answer is right, or right and wrong are alike."""
+    assert choose([]) is None
+    assert choose([answer(0.9, 0.1, 0, 0)]) is None
+    assert choose([answer(0.9, 0.1, 1, 0), answer(0.9, 0.1, 0, 1)]) is None
+
+
+# --- pictures of no card, labels -------------------------------------------------------------
+
+
+def test_non_cards_are_seeded() -> None:
+    """The same seed draws the same picture; the kinds come one after the other."""
+    drawn = [non_card(seed) for seed in range(len(NON_CARDS) + 1)]
+    contents = {picture.tobytes() for picture in drawn}
+    assert len(contents) == len(drawn)
+    assert {picture.mode for picture in drawn} == {"RGB"}
+    assert non_card(3).tobytes() == drawn[3].tobytes()
+
+
+def test_labels_fit_by_id_or_whole_name(tmp_path: Path) -> None:
+    """The id counts, and a name as words of the text; a part of a word does not."""
+    label = Label("a.jpg", tmp_path / "a.jpg", "Fireball | Steam Vents (crop)", "id-1")
+    assert label.fits({"name": "Other", "scryfall_id": "id-1"})
+    assert label.fits({"name": "steam vents", "scryfall_id": "id-2"})
+    assert not label.fits({"name": "Fire", "scryfall_id": "id-3"})
+    assert not label.fits({"name": "", "scryfall_id": ""})
+
+
+# --- the script ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def full(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """One run of all parts, with photos: a clean scan, a card it does not know, and no picture."""
+    folder = tmp_path_factory.mktemp("photos")
+    lines = (built_index / "mtg_meta.jsonl").read_text().splitlines()
+    known = json.loads(lines[5])
+    manifest = json.loads((built_index / "build_manifest.json").read_text())
+    cache = manifest["parameters"]["cache"]
+    scan = Image.open(f"{cache}/{known['image_file']}")
+    scan.convert("RGB").save(folder / "known.png")
+    non_card(0).save(folder / "none.png")
+    (folder / "broken.jpg").write_text("no picture")
+    with (folder / "photos.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file", "shows", "scryfall_id"))
+        writer.writerow(("known.png", "?", known["scryfall_id"]))
+        writer.writerow(("none.png", "a table", ""))
+        writer.writerow(("broken.jpg", known["name"], ""))
+    options = ("--ladder", "16,64", "--grid", "8/40", "--sample", 2, "--negatives", folder)
+    photos = ("--photos", folder / "photos.csv", "--plot", folder / "plot.png")
+    return run(SCRIPT, "--index", built_index, "--json", *options, *photos), folder
+
+
+def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
+    """The document holds ladder, grid, conditions, distributions; clean scans find themselves."""
+    result, _ = full
+    found = result.json()
+    assert [row["ef_search"] for row in found["recall"]] == [16, 64]
+    assert found["recall"][1]["recall_at_10"] == 1.0
+    assert [(row["m"], row["ef_construction"]) for row in found["grid"]] == [(8, 40)]
+    assert found["grid"][0]["bytes"] > 24 * 32 * 4
+    conditions = {row["condition"]: row for row in found["identify"]["conditions"]}
+    assert conditions["clean"]["card_top_1"] == conditions["clean"]["printing_top_1"] == 1.0
+    assert {"sleeve", "jpeg", "easy", "photo", "hard"} <= conditions.keys()
+    counts = {name: each["pictures"] for name, each in found["identify"]["answers"].items()}
+    assert counts["right"] + counts["wrong"] == 6  # 3 levels of 2 cards
+    assert counts["unknown_card"] == 2
+    assert counts["no_card"] == 4  # 2 drawn, 2 of the directory
+
+
+def test_photos_are_judged(full: tuple[Result, Path]) -> None:
+    """Right by its id, absent where no row could be right, and unreadable named: exit code 3."""
+    result, _ = full
+    assert result.code == 3
+    results = {photo["file"]: photo["result"] for photo in result.json()["photos"]}
+    wanted = {"known.png": "right", "none.png": "not in the index", "broken.jpg": "unreadable"}
+    assert results == wanted
+
+
+def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
+    """Three panels, none of them empty."""
+    with Image.open(full[1] / "plot.png") as plot:
+        assert plot.width == WIDTH
+        third = plot.height // 3
+        panels = [plot.crop((0, top, WIDTH, top + third)) for top in (0, third, 2 * third)]
+        assert all(len(panel.getcolors(1 << 16) or ()) > 5 for panel in panels)
+
+
+def test_thresholds_reach_the_queries(index: Path, filled_cache: Path, tmp_path: Path) -> None:
+    """What is saved decides the verdict of the next query; a table goes to stdout."""
+    result = run(
+        SCRIPT, "--index", index, "--parts", "identify", "--sample", 3, "--save-thresholds"
+    )
+    saved = index / "thresholds.json"
+    assert result.code == (0 if saved.exists() else 3), result.err
+    assert {line.split("\t")[0] for line in result.out.splitlines()} >= {"identify", "scores"}
+    model = json.loads((index / "build_manifest.json").read_text())["model"]
+    save_thresholds(index, model, Thresholds(0.99, 0.0), {})
+    picture = next(iter(sorted(filled_cache.glob("*.jpg"))))
+    asked = run("query_index.py", picture, "--index", index, "--json").json()
+    assert asked["index"]["calibrated"]
+    assert asked["queries"][0]["verdict"] == "match"
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaints"),
+    [
+        (("--parts", "recall,all"), ["--parts"]),
+        (("--grid", "32/16", "--ladder", "0"), ["--grid", "--ladder"]),
+        (("--parts", "photos"), ["--parts photos needs --photos"]),
+        (("--parts", "grid", "--save-thresholds"), ["--save-thresholds needs"]),
+        (("--plot", "a.pdf", "--negatives", "missing", "--photos", "missing"), ["plot", "neg"]),
+        (("--sample", "0", "--seed", "-1"), ["--sample", "--seed"]),
+    ],
+)
+def test_bad_flags_are_named(flags: tuple[str, ...], complaints: list[str]) -> None:
+    """All problems at once, exit code 2, before any work."""
+    result = run(SCRIPT, *flags)
+    assert result.code == 2
+    assert [word for word in complaints if word not in result.err] == []
+
+
+def test_unusable_data_is_refused(index: Path, tmp_path: Path) -> None:
+    """No index, a damaged graph, a cache without its pictures, a CSV that is none: code 5."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert run(SCRIPT, "--index", empty).code == 5
+    (empty / "photos.csv").write_text("a,b\n1,2\n")
+    identify = ("--parts", "identify", "--cache", empty)
+    assert run(SCRIPT, "--index", index, *identify).code == 5
+    photos = ("--parts", "photos", "--photos", empty / "photos.csv")
+    assert "missing: file, shows" in run(SCRIPT, "--index", index, *photos).err
+    (index / "mtg_cards.faiss").write_bytes(b"x")
+    result = run(SCRIPT, "--index", index, "--parts", "recall")
+    assert result.code == 5
+    assert "mtg_cards.faiss" in result.err
