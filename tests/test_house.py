@@ -55,6 +55,18 @@ LAYERS = (
     ),
     ("build_options", "build_outputs", "embed_rows", "cache_check"),
     ("query_sheet", "download_stage", "embed_stage", "query_stage"),
+    # measuring an index, and taking it elsewhere
+    (
+        "eval_vectors",
+        "eval_thresholds",
+        "eval_graph",
+        "eval_identify",
+        "eval_photos",
+        "eval_tables",
+        "eval_plot",
+        "evaluation",
+        "browser_export",
+    ),
 )
 #: Drawing and distorting, for the demo, the tests and the evaluation: they know only each other.
 PICTURES = (
@@ -68,6 +80,7 @@ PICTURES = (
     "card_frames",
     "card_art",
     "distort",
+    "non_cards",
     "sheet",
 )
 

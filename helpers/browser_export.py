@@ -1,0 +1,150 @@
+"""An index for web clients: one byte per component, and the cards as JSON.
+
+`embeddings.i8bin` is a plain int8 array, row after row, value = round(x · 127); `meta.json` names
+its shape and says which card a row is. A client multiplies a query with every row: the products,
+divided by 127, are the cosines. `meta.json` is written last and holds the digest of the other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
+from helpers.card_index import Lines, map_vectors, open_set
+from helpers.eval_vectors import exact_top, perturbed, recall
+from helpers.publish import METADATA, VECTORS
+from helpers.report import DOCUMENT_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+EMBEDDINGS, META = "embeddings.i8bin", "meta.json"
+SCALE = 127
+KEYS = (
+    "name",
+    "set",
+    "collector_number",
+    "lang",
+    "scryfall_id",
+    "face_id",
+    "card_url",
+    "scryfall_uri",
+    "image_url",
+)
+QUERIES = 500  # asked of both forms, to see what is lost
+_NEIGHBOURS = 10
+_BLOCK = 4096  # rows in memory at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """What was written, and how well it agrees with the original."""
+
+    rows: int
+    dimension: int
+    bytes_embeddings: int
+    bytes_meta: int
+    bytes_float32: int
+    top_1: float
+    top_10: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the `--json` document."""
+        return {
+            "version": DOCUMENT_VERSION,
+            "shape": [self.rows, self.dimension],
+            "bytes": {
+                "embeddings": self.bytes_embeddings,
+                "meta": self.bytes_meta,
+                "float32": self.bytes_float32,
+            },
+            "agreement": {"queries": QUERIES, "top_1": self.top_1, "top_10": self.top_10},
+        }
+
+
+def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return int8 [n, D]: round(x · 127), within ±127."""
+    scaled = np.rint(vectors * np.float32(SCALE))
+    return np.asarray(np.clip(scaled, -SCALE, SCALE), dtype=np.int8)
+
+
+def export(index: Path, out: Path, seed: int) -> Export:
+    """Write both files, read the vectors back and compare their answers.
+
+    Args:
+        index: the output directory of a build.
+        out: where to write; made if need be.
+        seed: of the queries for the comparison.
+
+    Raises:
+        DataError: the index cannot be used.
+        WriteError: the disk refuses.
+    """
+    make_directory(out)
+    with open_set(index, (VECTORS, METADATA)) as (manifest, files):
+        vectors = map_vectors(files[VECTORS], manifest["index"])
+        lines = Lines(files[METADATA])
+    digest = _write_embeddings(out / EMBEDDINGS, vectors)
+    head = _head(manifest, vectors.shape, digest)
+    size_meta = atomic_write_stream(out / META, _meta(head, lines))
+    written = np.memmap(out / EMBEDDINGS, dtype=np.int8, mode="r", shape=vectors.shape)
+    top_1, top_10 = agreement(vectors, written, seed)
+    rows, dimension = vectors.shape
+    return Export(rows, dimension, written.nbytes, size_meta, vectors.nbytes, top_1, top_10)
+
+
+def _write_embeddings(target: Path, vectors: NDArray[np.float32]) -> str:
+    """Write the int8 rows block by block; return the SHA-256 of the file."""
+    digest = hashlib.sha256()
+    with AtomicFile(target) as file:
+        for start in range(0, len(vectors), _BLOCK):
+            data = quantize(np.asarray(vectors[start : start + _BLOCK])).tobytes()
+            digest.update(data)
+            file.write(data)
+    return digest.hexdigest()
+
+
+def _head(manifest: dict[str, Any], shape: tuple[int, ...], digest: str) -> dict[str, Any]:
+    return {
+        "version": DOCUMENT_VERSION,
+        "quantization": {"dtype": "int8", "scale": SCALE},
+        "shape": list(shape),
+        "embeddings": {"file": EMBEDDINGS, "sha256": digest},
+        "build_id": manifest["build_id"],
+        "model": manifest["model"],
+    }
+
+
+def _meta(head: dict[str, Any], lines: Lines) -> Iterator[bytes]:
+    """Yield the JSON document with one record a line, so that it is never whole in memory."""
+    opening = json.dumps(head, ensure_ascii=False).removesuffix("}")
+    yield f'{opening}, "records": [\n'.encode()
+    for row in range(len(lines)):
+        record = lines.read(row)
+        text = json.dumps({key: record.get(key) for key in KEYS}, ensure_ascii=False)
+        yield (text + ("" if row == len(lines) - 1 else ",") + "\n").encode()
+    yield b"]}\n"
+
+
+def agreement(
+    vectors: NDArray[np.float32], written: NDArray[np.int8], seed: int
+) -> tuple[float, float]:
+    """Return how much of the exact best 1 and best 10 rows the int8 rows find, 0 to 1.
+
+    Args:
+        vectors: float32 [n, D].
+        written: int8 [n, D], of the same rows.
+        seed: of the perturbed queries, which stay float32, as they do in a client.
+    """
+    queries = perturbed(vectors, QUERIES, seed)
+    truth = exact_top(vectors, queries, _NEIGHBOURS)
+    found = exact_top(written, queries, _NEIGHBOURS)
+    return recall(found, truth, 1), recall(found, truth, _NEIGHBOURS)

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Write an index for web clients: int8 vectors and the cards as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _project  # noqa: F401 - puts the project's root on the path
+
+from helpers import cli
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    parser = cli.parser(__doc__)
+    add = parser.add_argument_group("export").add_argument
+    add("--index", default="index_out", metavar="DIR", help="directory of a build (%(default)s)")
+    add("--out", required=True, metavar="DIR", help="directory for the two files")
+    add("--seed", default=0, metavar="N", help="of the queries that compare (%(default)s)")
+    return parser
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Write, compare, report."""
+    from helpers.browser_export import EMBEDDINGS, META, QUERIES, export
+    from helpers.report import byte_size, safe_percentage
+
+    done = export(Path(args.index), Path(args.out), args.seed)
+    report.document(done.to_json())
+    report.info(
+        f"{EMBEDDINGS}: {done.rows:,} × {done.dimension}, {byte_size(done.bytes_embeddings)}"
+        f" ({safe_percentage(done.bytes_embeddings, done.bytes_float32)} of float32);"
+        f" {META}: {byte_size(done.bytes_meta)}"
+    )
+    report.info(
+        f"Agreement with float32 over {QUERIES} perturbed queries:"
+        f" best row {done.top_1:.1%}, best 10 rows {done.top_10:.1%}"
+    )
+    report.info(f"Written to {args.out}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
