@@ -67,17 +67,19 @@ class Answer:
     photo: Photo
     hits: Sequence[Card]
 
-    def printing_rank(self) -> int | None:
-        """Return the rank of the very face and printing that was photographed, if found."""
-        return self._rank(is_same_printing)
-
     def card_rank(self) -> int | None:
-        """Return the rank of any printing of the face that was photographed, if found."""
-        return self._rank(is_same_card)
+        """Return the rank of the card that was photographed, in whatever printing, if found."""
+        return _rank(self.hits, self.photo.card, is_same_card)
 
-    def _rank(self, is_same: Callable[[Card, Card], bool]) -> int | None:
-        ranks = (int(hit["rank"]) for hit in self.hits if is_same(hit, self.photo.card))
-        return next(ranks, None)
+    def printing_rank(self) -> int | None:
+        """Return the rank of the very printing, if found, were each printing a hit of its own."""
+        printings = [row for hit in self.hits for row in (hit, *hit["also"])]
+        return _rank(printings, self.photo.card, is_same_printing)
+
+
+def _rank(found: Sequence[Card], wanted: Card, is_same: Callable[[Card, Card], bool]) -> int | None:
+    ranks = (rank for rank, card in enumerate(found[:K], start=1) if is_same(card, wanted))
+    return next(ranks, None)
 
 
 def is_same_printing(one: Card, other: Card) -> bool:
