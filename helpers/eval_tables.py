@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from helpers.report import byte_size, safe_percentage
+from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,8 +98,3 @@ def _photo(entry: dict[str, Any]) -> tuple[str, ...]:
     score = f"{entry['score']:.4f}" if answer else ""
     verdict = entry["verdict"] or ""
     return ("photo", entry["file"], entry["result"], score, name, verdict, entry["shows"])
-
-
-def size_line(count: float, whole: float) -> str:
-    """Return a number of bytes and its share of another one."""
-    return f"{byte_size(count)} ({safe_percentage(count, whole)})"
