@@ -64,6 +64,9 @@ def build(options: dict[str, Any]) -> dict[str, Any]:
     rows, first_of = distinct_rows(vectors)
     graph = faiss.IndexHNSWFlat(vectors.shape[1], options["hnsw_m"], faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = options["hnsw_ef_construction"]
+    # Pruning can leave an outlier with no link that leads to it: 1 of 300 drawn cards was never
+    # found again. With the lowest level's lists kept full none was lost, at the same build time.
+    graph.keep_max_size_level0 = True
     index = faiss.IndexIDMap(graph)
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
@@ -163,7 +166,8 @@ def main() -> int:
     try:
         answer = build(json.loads(sys.argv[1]))
     except (OSError, RuntimeError, MemoryError) as error:
-        answer = {"error": str(error) or type(error).__name__, "errno": getattr(error, "errno", 0)}
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        answer = {"error": reason, "errno": getattr(error, "errno", 0)}
     json.dump(answer, sys.stdout)
     return 0
 
