@@ -46,6 +46,7 @@ def download_image(session: DownloadSession, url: str, cache_dir: Path) -> Downl
 
     def receive(response: requests.Response) -> Downloaded:
         data = b"".join(read_chunks(response, MAX_IMAGE_BYTES, session.clock))
+        session.body_is_read()
         try:
             check_image(data, target.suffix)
         except InvalidImageError as error:

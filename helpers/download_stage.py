@@ -17,7 +17,7 @@ from helpers.download import Downloaded, download_image
 from helpers.errors import DataError, IncompleteError
 from helpers.leftovers import KnownFiles
 from helpers.lock import directory_lock
-from helpers.parallel import bounded_map
+from helpers.parallel import WINDOW, bounded_map
 from helpers.report import DOCUMENT_VERSION, byte_size, duration, safe_percentage, safe_rate
 from helpers.session import DownloadSession, Policy
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 FAILURES_NAME = "download_failures.json"
+#: Threads beyond `--workers`: while so many images are checked and flushed to the disk, as many
+#: downloads as allowed are still under way.
+WRITERS = 8
 
 
 @dataclass(slots=True)
@@ -143,7 +146,8 @@ def _download_all(
     results = bounded_map(
         lambda face: _try_download(session, face, cache),
         faces.lacking(cache.has) if summary.missing else (),
-        session.policy.workers,
+        session.policy.workers + WRITERS,
+        window=WINDOW * session.policy.workers,
         on_abort=session.abort,
     )
     with contextlib.ExitStack() as at_the_end:

@@ -60,6 +60,12 @@ class Gate:
             if not self._clock.wait(wait):
                 return False
 
+    def is_open(self) -> bool:
+        """Tell whether the calling thread may ask right now."""
+        with self._lock:
+            mine = self._first_back in {None, threading.get_ident()}
+            return mine and self._clock.now() >= self._opens
+
     def _turn(self, spacing: float) -> float:
         if self._first_back not in {None, threading.get_ident()}:
             return max(self._opens, self._clock.now() + _POLL)

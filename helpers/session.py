@@ -107,7 +107,7 @@ class DownloadSession:
     def __init__(self, policy: Policy, clock: Clock | None = None) -> None:
         self.policy = policy
         self.clock = clock or Clock()
-        self._lines = Lines()
+        self._lines = Lines(policy.workers)
         self._adapter = LineAdapter(self._lines, policy.workers)
         self._local = threading.local()
         self._gates: dict[str, Gate] = {}
@@ -151,14 +151,22 @@ class DownloadSession:
             errand.gate.step_aside()
 
     def _try_once(self, errand: _Errand[T]) -> T:
-        if not errand.gate.pass_through(API_SPACING if errand.api else 0.0):
-            raise AbortedError("stopped")
+        while True:
+            if not errand.gate.pass_through(API_SPACING if errand.api else 0.0):
+                raise AbortedError("stopped")
+            # Nobody waits at the gate with a line in hand, for the one who is to open it needs
+            # one; so the gate may have closed while this worker waited for its line.
+            with self._lines.held():
+                if errand.gate.is_open():
+                    return self._ask_in_time(errand)
+
+    def _ask_in_time(self, errand: _Errand[T]) -> T:
         errand.asked = self.clock.now()
-        # One dripping answer must not eat up the time of all tries: half of it goes to the next.
+        # One dripping answer must not eat up the time of all tries: half of it is for the next.
         share = errand.left if self._is_last(errand) else errand.left / 2
+        self._lines.set_deadline(share * TIME_FACTOR)
         try:
-            with self._lines.deadline(share * TIME_FACTOR):
-                result = self._ask(errand)
+            result = self._ask(errand)
         except PermanentError:
             errand.gate.answered(errand.asked)
             raise
@@ -195,6 +203,10 @@ class DownloadSession:
         in_a_row = errand.gate.exhausted()
         if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
             raise _host_closed(errand.url, f"failed {in_a_row} URLs in a row, last: {error}")
+
+    def body_is_read(self) -> None:
+        """Let another worker ask while the calling one checks and writes what it has got."""
+        self._lines.release()
 
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""

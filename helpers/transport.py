@@ -25,9 +25,16 @@ _TICK = 0.1  # seconds between two looks of the watchdog: how late a deadline ma
 
 
 class Lines:
-    """The sockets in use, by thread, and until when each thread may use its own."""
+    """The sockets in use, by thread, and until when each thread may use its own.
 
-    def __init__(self) -> None:
+    Args:
+        most: requests under way at the same time. There may be more threads than that: some
+            check and write what they have got while others use the network.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.Semaphore(most)
+        self._holders: set[int] = set()
         self._lock = threading.Lock()
         self._sockets: dict[int, socket.socket] = {}
         self._deadlines: dict[int, float] = {}
@@ -43,18 +50,32 @@ class Lines:
                     _cut(line)
 
     @contextlib.contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """Cut the calling thread's connection once the block has lasted `seconds`."""
-        me = threading.get_ident()
+    def held(self) -> Iterator[None]:
+        """Wait for a free line and hold it for the length of the block, or until `release`."""
+        self._free.acquire()
         with self._lock:
-            self._deadlines[me] = time.monotonic() + seconds
-            self._start_watchdog()
+            self._holders.add(threading.get_ident())
         try:
             yield
         finally:
-            with self._lock:
-                self._deadlines.pop(me, None)
-                self._sockets.pop(me, None)
+            self.release()
+
+    def set_deadline(self, seconds: float) -> None:
+        """Cut the calling thread's connection unless it releases its line within `seconds`."""
+        with self._lock:
+            self._deadlines[threading.get_ident()] = time.monotonic() + seconds
+            self._start_watchdog()
+
+    def release(self) -> None:
+        """Let another thread have the line; a no-op if the calling thread holds none."""
+        me = threading.get_ident()
+        with self._lock:
+            self._deadlines.pop(me, None)
+            self._sockets.pop(me, None)
+            if me not in self._holders:
+                return
+            self._holders.remove(me)
+        self._free.release()
 
     def cut_all(self) -> None:
         """Cut every connection, and every one that is opened from now on."""

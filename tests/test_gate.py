@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from helpers.clock import Clock
@@ -111,3 +113,23 @@ def test_a_success_ends_the_count_of_exhausted_urls(clock: FakeClock) -> None:
     assert [gate.exhausted(), gate.exhausted()] == [1, 2]
     gate.answered(0)
     assert gate.exhausted() == 1
+
+
+def test_only_the_first_one_back_may_ask(clock: FakeClock) -> None:
+    """Until it steps aside the others stay outside, however long the penalty is over."""
+    gate = Gate(clock, 2)
+    gate.penalise(5, asked=0)
+    assert not gate.is_open()
+    clock.time = 100
+    seen: list[bool] = []
+
+    def look() -> None:
+        worker = threading.Thread(target=lambda: seen.append(gate.is_open()))
+        worker.start()
+        worker.join()
+
+    assert gate.is_open()
+    look()
+    gate.step_aside()
+    look()
+    assert seen == [False, True]
