@@ -127,11 +127,17 @@ def _draw_scores(pen: ImageDraw.ImageDraw, document: dict[str, Any]) -> None:
     for name, bins in shares.items():
         _steps(pen, bins, axis, _ANSWERS[name][1])
     if found["thresholds"]:
-        x = _score_x(found["thresholds"]["min_score"])
-        pen.line((x, _TOP, x, PANEL - _BOTTOM), fill=_INK)
-        pen.text((x + 4, _TOP + 4), f"threshold {found['thresholds']['min_score']:.3f}", fill=_INK)
+        _mark(pen, found["thresholds"]["min_score"], found["thresholds"]["min_margin"])
     _legend(pen, list(_ANSWERS.values()))
     pen.text((WIDTH / 2, PANEL - 18), "cosine (shares of each group)", _FAINT, None, "mm")
+
+
+def _mark(pen: ImageDraw.ImageDraw, score: float, margin: float) -> None:
+    """Draw the least score of a match; the margin has no place on this axis, so it is told."""
+    x = _score_x(score)
+    pen.line((x, _TOP, x, PANEL - _BOTTOM), fill=_INK)
+    label = f"a match: score {score:.3f}, margin {margin:.3f} or more"
+    pen.text((x - 6, _TOP + 8), label, fill=_INK, anchor="rm")
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

@@ -49,6 +49,16 @@ def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDAr
     return np.sort(first), first[group]
 
 
+def new_graph(dimension: int, m: int, ef_construction: int) -> faiss.IndexHNSWFlat:
+    """Return an empty graph for inner products."""
+    graph = faiss.IndexHNSWFlat(dimension, m, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = ef_construction
+    # Pruning can leave an outlier with no link that leads to it: 1 of 300 drawn cards was never
+    # found again. With the lowest level's lists kept full none was lost, at the same build time.
+    graph.keep_max_size_level0 = True
+    return graph
+
+
 def build(options: dict[str, Any]) -> dict[str, Any]:
     """Build, write, read back and check the index.
 
@@ -62,11 +72,7 @@ def build(options: dict[str, Any]) -> dict[str, Any]:
     start = time.monotonic()
     vectors = np.load(options["vectors"], mmap_mode="r")
     rows, first_of = distinct_rows(vectors)
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], options["hnsw_m"], faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction = options["hnsw_ef_construction"]
-    # Pruning can leave an outlier with no link that leads to it: 1 of 300 drawn cards was never
-    # found again. With the lowest level's lists kept full none was lost, at the same build time.
-    graph.keep_max_size_level0 = True
+    graph = new_graph(vectors.shape[1], options["hnsw_m"], options["hnsw_ef_construction"])
     index = faiss.IndexIDMap(graph)
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
