@@ -128,12 +128,11 @@ def write_metadata(
     with AtomicFile(staging / METADATA) as file:
         kept = _faces_of_rows(faces, census.faces[rows])
         for line, (row, face) in enumerate(zip(rows, kept, strict=True)):
-            record = json.loads(face.to_json())
-            record["image_sha256"] = census.sha256[row].tobytes().hex()
+            # Spliced, since parsing and writing every record again takes a minute per 500,000.
+            text = face.to_json()[:-1] + f', "image_sha256": "{census.sha256[row].tobytes().hex()}"'
             if str(line) in first_rows:
-                record["same_as"] = first_rows[str(line)]
-            text = json.dumps(record, ensure_ascii=False)
-            file.write(text.encode("utf-8", "replace") + b"\n")
+                text += f', "same_as": {first_rows[str(line)]}'
+            file.write(text.encode("utf-8", "replace") + b"}\n")
 
 
 def _faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:

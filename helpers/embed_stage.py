@@ -113,13 +113,13 @@ def _build(inputs: _Inputs, census: Census, state: str, report: Reporter) -> dic
         counts["reused_embeddings"] = _reuse(options, embedder, store, report)
         counts["failed_embeddings"] = _embed(inputs, census, embedder, store, report)
         durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
-        staging = publish.new_staging(options.out)
-        index = _write_files(staging, inputs, census, store, durations)
-    statistics = _statistics(inputs, census, counts, durations)
-    document = _manifest(inputs, statistics, embedder, index, state)
-    document["outputs"] = manifest.describe_outputs(staging)
-    atomic_write_json(staging / publish.MANIFEST, document)
-    publish.publish(options.out, staging, leftovers(options.out))
+        with publish.staging(options.out) as staging:
+            index = _write_files(staging, inputs, census, store, durations)
+            statistics = _statistics(inputs, census, counts, durations)
+            document = _manifest(inputs, statistics, embedder, index, state)
+            document["outputs"] = manifest.describe_outputs(staging)
+            atomic_write_json(staging / publish.MANIFEST, document)
+            publish.publish(options.out, staging, leftovers(options.out))
     _report_summary(document, options, report)
     return document
 

@@ -25,7 +25,7 @@ from helpers.atomic_io import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from io import BufferedReader
     from pathlib import Path
 
@@ -49,6 +49,23 @@ def new_staging(out: Path) -> Path:
     staging = out / f"{_STAGING_PREFIX}{secrets.token_hex(6)}"
     make_directory(staging)
     return staging
+
+
+@contextlib.contextmanager
+def staging(out: Path) -> Iterator[Path]:
+    """Yield `new_staging(out)`; if the block fails before its files are published, they go.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    directory = new_staging(out)
+    try:
+        yield directory
+    except BaseException:
+        journal = _journal(out)
+        if journal is None or journal["staging"] != directory.name:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
 
 
 def publish(out: Path, staging: Path, obsolete: Iterable[Path] = ()) -> None:
