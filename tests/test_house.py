@@ -82,6 +82,7 @@ PICTURES = (
     "distort",
     "non_cards",
     "sheet",
+    "sheet_html",
 )
 
 SCRIPTS = sorted(
