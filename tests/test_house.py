@@ -83,6 +83,7 @@ PICTURES = (
     "non_cards",
     "sheet",
     "sheet_html",
+    "sheet_html",
 )
 
 SCRIPTS = sorted(
