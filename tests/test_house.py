@@ -83,7 +83,6 @@ PICTURES = (
     "non_cards",
     "sheet",
     "sheet_html",
-    "sheet_html",
 )
 
 SCRIPTS = sorted(
