@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _HEIGHT = 340  # pixels; the card's text stays readable
 _STYLE = """\
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #1e1e22; background: #fafaf8; }
-section { display: flex; flex-wrap: wrap; gap: 1rem; border-top: 1px solid #d6d6d2; padding: 1rem 0; }
+section { display: flex; flex-wrap: wrap; gap: 1rem; }
+section { border-top: 1px solid #d6d6d2; padding: 1rem 0; }
 figure { margin: 0; width: 13rem; overflow-wrap: anywhere; }
 figure:first-child { margin-right: 2rem; }
 figure img, figure .none { height: 15rem; max-width: 13rem; object-fit: contain; display: block; }

@@ -212,10 +212,8 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_child_says_what_is_wrong(tmp_path: Path) -> None:
     """A file that is missing comes back as JSON with its errno."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "helpers/faiss_build.py"), json.dumps(options(tmp_path))],
-        capture_output=True,
-        stdin=subprocess.PIPE,
-        check=False,
-    )
-    assert json.loads(done.stdout)["errno"] == 2
+    command = [sys.executable, str(ROOT / "helpers/faiss_build.py"), json.dumps(options(tmp_path))]
+    # Its stdin stays open: the child ends with it.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert json.load(child.stdout)["errno"] == 2
