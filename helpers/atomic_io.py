@@ -157,13 +157,33 @@ def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
     return written
 
 
+def note_json(target: Path, document: Any) -> None:
+    """Write `document` for people, without waiting for the disk: a power cut may empty it.
+
+    Raises:
+        WriteError: the disk refuses; `target` is as it was.
+    """
+    part = part_path(target)
+    try:
+        with disk_errors(target):
+            part.write_text(_indented(document), encoding="utf-8")
+            part.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _indented(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
 def atomic_write_json(target: Path, document: Any) -> None:
     """Write `document` as indented JSON, whole or not at all.
 
     Raises:
         WriteError: the disk refuses; `target` is as it was.
     """
-    atomic_write(target, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    atomic_write(target, _indented(document))
 
 
 def make_directory(directory: Path) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.atomic_io import atomic_write, atomic_write_json, disk_errors
+from helpers.atomic_io import atomic_write, disk_errors, note_json
 from helpers.row_file import BLOCK, RowFile, vector_type
 from helpers.row_keys import KEY_TYPE, match_rows
 
@@ -132,7 +132,7 @@ class VectorStore:
         )
         directory = self.path.parent
         atomic_write(directory / MASK, buffer.getvalue())
-        atomic_write_json(directory / META, self._meta())
+        note_json(directory / META, self._meta())
 
     def carry_over(
         self, known: NDArray[np.bytes_], source: RowFile, done: NDArray[np.bool_]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("rank", "score", "name", "set", "number", "lang", "link", "also", "verdict")
 _TURNS = (0, 90, 180, 270)  # degrees, counter-clockwise
+_ALSO_SHOWN = 3  # further printings: what fits a line
 _CANDIDATES = 4  # rows looked at per group asked for, at first
 
 
@@ -181,10 +182,21 @@ def load_embedder(model: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         size=shape["size"],
         fit=shape["fit"],
     )
+    _require_weights_file(options)
     options.check_files()
     embedder = OpenClipEmbedder(options)
     require_same_model(model, embedder.fingerprint)
     return embedder
+
+
+def _require_weights_file(options: ModelOptions) -> None:
+    path = Path(options.pretrained)
+    if path.is_absolute() and not path.is_file():
+        raise DataError(
+            "the weights that the index was built with are gone",
+            details=f"no such file: {path}",
+            suggestion="put the file back, or build the index anew: python build_embeddings.py",
+        )
 
 
 def query_stage(args: Namespace, report: Reporter) -> None:
@@ -249,9 +261,10 @@ def _show(answer: Answer, report: Reporter) -> None:
 
 
 def _row(hit: dict[str, Any], verdict: str) -> tuple[str, ...]:
-    others = hit["also"]
-    names = ", ".join(f"{(o['set'] or '').upper()} {o['collector_number']}" for o in others[:3])
-    more = f" +{len(others) - 3}" if len(others) > 3 else ""  # noqa: PLR2004 - what fits a line
+    others = dict.fromkeys(map(_printing, hit["also"]))  # two faces of one printing are one
+    others.pop(_printing(hit), None)
+    names = ", ".join(list(others)[:_ALSO_SHOWN])
+    more = f" +{len(others) - _ALSO_SHOWN}" if len(others) > _ALSO_SHOWN else ""
     return (
         str(hit["rank"]) + ("=" if hit["tie"] else ""),
         f"{hit['score']:.4f}",
@@ -263,6 +276,10 @@ def _row(hit: dict[str, Any], verdict: str) -> tuple[str, ...]:
         names + more,
         verdict if hit["rank"] == 1 else "",
     )
+
+
+def _printing(record: dict[str, Any]) -> str:
+    return f"{(record['set'] or '').upper()} {record['collector_number'] or ''}".strip()
 
 
 def _check_failures(failed: int, total: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 from contextlib import contextmanager
@@ -166,7 +167,7 @@ class Reporter:
             try:
                 yield lines
             finally:
-                lines.show()
+                lines.end()
 
     def _put(self, text: str) -> None:
         with _stdout_errors():
@@ -209,25 +210,38 @@ class _Bar:
 
 
 class _StatusLines:
+    """Lines for a log, from a thread of their own: a run that is told to wait says so, too."""
+
     def __init__(self, report: Reporter, total: int, label: str, unit: str) -> None:
         self._report, self._total, self._label, self._unit = report, total, label, unit
         self._done = 0
-        self._start = self._shown = time.monotonic()
+        self._shown: int | None = None
+        self._start = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._show_regularly, name="status", daemon=True)
         report.info(f"{label}: {total:,} {unit}")
+        self._thread.start()
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        if time.monotonic() - self._shown >= STATUS_SECONDS:
-            self.show()
 
-    def show(self) -> None:
-        self._shown = time.monotonic()
-        seconds = self._shown - self._start
-        left = (self._total - self._done) * seconds / self._done if self._done else 0
+    def end(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._shown != self._done:
+            self._show()
+
+    def _show_regularly(self) -> None:
+        while not self._ended.wait(STATUS_SECONDS):
+            self._show()
+
+    def _show(self) -> None:
+        done = self._shown = self._done
+        seconds = time.monotonic() - self._start
+        left = (self._total - done) * seconds / done if done else 0
         self._report.info(
-            f"{self._label}: {self._done:,} of {self._total:,}"
-            f" ({safe_percentage(self._done, self._total)}),"
-            f" {safe_rate(self._done, seconds)} {self._unit}/s"
+            f"{self._label}: {done:,} of {self._total:,} ({safe_percentage(done, self._total)}),"
+            f" {safe_rate(done, seconds)} {self._unit}/s"
             + (f", {duration(left)} left" if left else "")
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from helpers.errors import DataError
@@ -59,17 +61,30 @@ def test_tables_are_tab_separated_into_a_pipe(capsys: pytest.CaptureFixture[str]
 
 
 def test_status_lines_without_a_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A line at the start, one whenever the interval has passed, and one at the end."""
-    now = iter([0.0, 10.0, 31.0, 31.0, 40.0, 50.0])
-    monkeypatch.setattr("helpers.report.time.monotonic", lambda: next(now))
+    """A line at the start, one at the end, and none twice."""
     with Reporter().progress(4, "Working") as progress:
-        progress.advance()  # at 10 s: silent
-        progress.advance()  # at 31 s: a line
-        progress.advance()  # at 40 s: silent
+        progress.advance(3)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Working: 4 images"
-    assert lines[1].startswith("Working: 2 of 4 (50.0%)")
-    assert lines[2].startswith("Working: 3 of 4 (75.0%)")
-    assert len(lines) == 3
+    assert lines[1].startswith("Working: 3 of 4 (75.0%)")
+    assert len(lines) == 2
+
+
+def test_status_lines_come_while_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interval alone brings a line, also while all workers wait; the end does not repeat it."""
+    shown = threading.Semaphore(0)
+    lines: list[str] = []
+
+    def note(_: Reporter, text: str) -> None:
+        lines.append(text)
+        shown.release()
+
+    monkeypatch.setattr("helpers.report.STATUS_SECONDS", 0.01)
+    monkeypatch.setattr(Reporter, "info", note)
+    with Reporter().progress(4, "Working"):
+        for _ in range(3):
+            assert shown.acquire(timeout=10)
+    assert lines[0] == "Working: 4 images"
+    assert set(lines[1:]) == {"Working: 0 of 4 (0.0%), 0.0 images/s"}
