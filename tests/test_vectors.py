@@ -24,8 +24,10 @@ def unit(count: int, dim: int = 8, seed: int = 0) -> NDArray[np.float32]:
 
 
 def test_unit_vectors_pass() -> None:
-    """What `normalize` returns is within the tolerance."""
-    check_unit(unit(1000, 512), 512)
+    """What `normalize` returns is within the tolerance, and is not refused."""
+    vectors = unit(1000, 512)
+    assert np.abs(np.linalg.norm(vectors.astype(np.float64), axis=1) - 1).max() <= 1e-5
+    check_unit(vectors, 512)
 
 
 @pytest.mark.parametrize(
