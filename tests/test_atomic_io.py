@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -57,20 +58,22 @@ def test_the_final_name_appears_only_at_the_end(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """The kernel refuses to let any file grow beyond 1,000 bytes."""
+    """Let no file grow beyond 1,000 bytes: not a fixture, or pytest's own log would be cut, too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_refusing_disk_is_a_write_error(tmp_path: Path, small_files: None) -> None:
+def test_a_refusing_disk_is_a_write_error(tmp_path: Path) -> None:
     """The error carries exit code 6, the path and an advice; the old file stays."""
     target = tmp_path / "file"
     atomic_write(target, b"old")
-    with pytest.raises(WriteError, match=str(target)) as caught:
+    with pytest.raises(WriteError, match=str(target)) as caught, small_files():
         atomic_write(target, b"x" * 100_000)
     assert caught.value.exit_code == 6
     assert "ulimit -f" in caught.value.suggestion
