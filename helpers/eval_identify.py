@@ -41,7 +41,6 @@ CONDITIONS: Mapping[str, str | Sequence[str] | None] = {
 }
 UNKNOWN_LEVEL = "photo"
 _CARDS = 6  # the first 5, and one more should the right one be left out
-_FIRST = 5
 _SEEDS = 1_000_003  # rows of an index per seed
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 20_000_000  # a 251 KiB PNG below Pillow's own limit took 277 MiB to decode
 MIN_SIDE = 32  # pixels; Scryfall's smallest image is 146 × 204, a tracking pixel is 1 × 1
-FORMATS = ("JPEG", "PNG", "WEBP")
 _FORMAT_OF_SUFFIX = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
