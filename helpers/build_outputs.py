@@ -104,8 +104,8 @@ def write_index(staging: Path, options: BuildOptions, seconds: float) -> dict[st
     """
     return build_index(
         IndexOptions(
-            vectors=str(staging / VECTORS),
-            target=str(staging / INDEX),
+            vectors=str((staging / VECTORS).absolute()),
+            target=str((staging / INDEX).absolute()),
             hnsw_m=options.hnsw_m,
             hnsw_ef_construction=options.hnsw_ef_construction,
             check_seconds=max(_CHECK_LEAST, _CHECK_SHARE * seconds),

@@ -1,18 +1,11 @@
-"""Recall and speed of HNSW, as a program of its own: `python -m helpers.eval_graph OPTIONS_JSON`.
+"""Recall and speed of HNSW, as a child process (`helpers.child`) of the evaluation.
 
-It needs faiss and its parent has torch loaded (see `helpers.faiss_build` for why the two do not
-share a process). Each measurement is one line of JSON on stdout: `{"about": …}`, `{"recall": …}`,
-`{"grid": …}`, or `{"error": …}` at the end.
+Each answer is one measurement: `{"about": …}`, `{"recall": …}` or `{"grid": …}`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import statistics
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from helpers import child
 from helpers.card_index import map_vectors, open_set, read_graph
-from helpers.errors import DataError
 from helpers.eval_vectors import exact_top, perturbed, recall
-from helpers.faiss_build import end_with_parent, new_graph
+from helpers.faiss_build import new_graph
 from helpers.publish import INDEX, VECTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -106,8 +99,8 @@ def _written_size(graph: faiss.Index) -> int:
     return size
 
 
-def measure(options: dict[str, Any]) -> None:
-    """Measure the ladder and the grid.
+def measure(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Measure the ladder and the grid, one answer each.
 
     Args:
         options: `index` (directory), `seed`, `ladder` (efSearch values, may be empty), `grid`
@@ -122,31 +115,13 @@ def measure(options: dict[str, Any]) -> None:
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
     rows = faiss.vector_to_array(index.id_map)
     trial = Trial(np.ascontiguousarray(vectors[rows]), options["seed"])
-    _send("about", {"queries": QUERIES, "exact_ms": trial.exact_ms()})
+    yield {"about": {"queries": QUERIES, "exact_ms": trial.exact_ms()}}
     graph = faiss.downcast_index(index.index)
     for ef_search in options["ladder"]:
-        _send("recall", trial.search(graph, ef_search))
+        yield {"recall": trial.search(graph, ef_search)}
     for m, ef_construction in options["grid"]:
-        _send("grid", trial.build(m, ef_construction))
-
-
-def _send(kind: str, content: Any) -> None:
-    os.write(1, json.dumps({kind: content}).encode() + b"\n")
-
-
-def main() -> int:
-    """Run the child process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    try:
-        measure(json.loads(sys.argv[1]))
-    except DataError as error:
-        parts = {"details": error.details, "suggestion": error.suggestion}
-        _send("error", {"message": error.message, **parts})
-    except (ValueError, RuntimeError, MemoryError) as error:
-        _send("error", {"message": str(error) or type(error).__name__})
-    return 0
+        yield {"grid": trial.build(m, ef_construction)}
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(child.serve(measure))

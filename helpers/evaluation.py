@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import sys
 from collections import Counter
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers import eval_identify, eval_photos
+from helpers import child, eval_identify, eval_photos
 from helpers.confidence import Thresholds, save_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.eval_thresholds import PRECISION, choose, held_out, keeps
@@ -22,7 +20,7 @@ from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from helpers.eval_identify import Outcome, Outcomes
     from helpers.query_stage import Searcher
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 BINS = 50  # of a histogram of cosines from 0 to 1
 _PERCENTILES = (5, 25, 50, 75, 95)
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -83,39 +80,17 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
     }
     result: dict[str, Any] = {"graph": {}, **{name: [] for name in parts if parts[name]}}
     steps = sum(map(len, parts.values()))
-    with report.progress(steps, "Measuring the graph", "settings") as progress:
-        for kind, content in _child(options):
-            if kind == "error":
-                raise DataError(**content)
+    with (
+        report.progress(steps, "Measuring the graph", "settings") as progress,
+        closing(child.answers("eval_graph", options)) as lines,
+    ):
+        for kind, content in itertools.chain.from_iterable(line.items() for line in lines):
             if kind == "about":
                 result["graph"] = content
             else:
                 result[kind].append(content)
                 progress.advance()
     return result
-
-
-def _child(options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what `helpers.eval_graph` says, line by line."""
-    command = [sys.executable, "-m", "helpers.eval_graph", json.dumps(options)]
-    # The child ends when its stdin does, so that it does not outlive a parent that is killed.
-    with subprocess.Popen(  # noqa: S603 - ours
-        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None  # noqa: S101 - for mypy: it is a pipe
-        try:
-            for line in child.stdout:
-                yield from json.loads(line).items()
-            child.wait()
-        except BaseException:
-            child.terminate()
-            raise
-    if child.returncode != 0:
-        raise DataError(
-            "the graph could not be measured",
-            details=f"the process that measures it ended with code {child.returncode}",
-            suggestion="look above for its last words; it may have run out of memory",
-        )
 
 
 # --- pictures --------------------------------------------------------------------------------

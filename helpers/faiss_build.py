@@ -1,19 +1,10 @@
-"""Vectors → FAISS index, as a program of its own: `python faiss_build.py OPTIONS_JSON`.
-
-torch and faiss bring one OpenMP runtime each, and on macOS a process that uses both can crash
-(faiss-wheels#73, pytorch#149201). So the build, which has torch loaded, runs this as a child
-process. It prints one JSON document on stdout: the statistics, or `{"error": …, "details": …}`.
-"""
+"""Vectors → FAISS index, as a child process (`helpers.child`) of the build."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import signal
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from helpers import child
+from helpers.atomic_io import disk_errors
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 BLOCK = 4096  # rows between two looks at the clock and at signals
@@ -158,25 +154,15 @@ def _finds(
     return found
 
 
-def end_with_parent() -> None:
-    """Wait until stdin ends, which a parent that was killed cannot prevent."""
-    while os.read(0, 1):
-        pass
-    os._exit(1)
+def work(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the one answer: the statistics of `build`.
 
-
-def main() -> int:
-    """Run the child process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    try:
-        answer = build(json.loads(sys.argv[1]))
-    except (OSError, RuntimeError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        answer = {"error": reason, "errno": getattr(error, "errno", 0)}
-    json.dump(answer, sys.stdout)
-    return 0
+    Raises:
+        WriteError: the disk refuses.
+    """
+    with disk_errors(Path(options["target"])):
+        yield build(options)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(child.serve(work))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from helpers.errors import DataError, write_error
-
-_CHILD = Path(__file__).with_name("faiss_build.py")
+from helpers import child
+from helpers.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """What to build. Paths are strings, since they travel as JSON."""
+    """What to build. Paths are absolute strings, since they travel as JSON."""
 
     vectors: str
     target: str
@@ -35,37 +30,16 @@ def build_index(options: IndexOptions) -> dict[str, Any]:
         WriteError: the disk refuses.
         DataError: the index does not find its own rows, or FAISS fails.
     """
-    command = [sys.executable, str(_CHILD), json.dumps(asdict(options))]
-    # The child ends when its stdin does, so that it does not outlive a parent that is killed.
-    with subprocess.Popen(  # noqa: S603 - ours
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        try:
-            output = _read_to_end(child)
-        except BaseException:
-            child.terminate()
-            raise
-    if child.returncode != 0 or not output:
+    try:
+        statistics = child.answer("faiss_build", asdict(options))
+    except DataError as error:
         raise DataError(
             "the index could not be built",
-            details=f"the process that builds it ended with code {child.returncode}",
-            suggestion="look above for its last words; it may have run out of memory",
-        )
-    answer: dict[str, Any] = json.loads(output)
-    if "error" in answer:
-        if answer["errno"]:
-            raise write_error(OSError(answer["errno"], answer["error"]), options.target)
-        raise DataError("the index could not be built", details=answer["error"])
-    _check_found(answer["self_check"])
-    return answer
-
-
-def _read_to_end(child: subprocess.Popen[str]) -> str:
-    # Not `communicate()`, which would close the child's stdin at once.
-    assert child.stdout is not None  # noqa: S101 - for mypy: it is a pipe
-    output = child.stdout.read()
-    child.wait()
-    return output
+            details=f"{error.message}\n{error.details}".rstrip(),
+            suggestion=error.suggestion or "look above for the reason",
+        ) from error
+    _check_found(statistics["self_check"])
+    return statistics
 
 
 def _check_found(check: dict[str, int]) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from builds import MANIFEST, METADATA, VECTORS
-from support import ROOT
 
 from helpers.card_index import CardIndex
 from helpers.errors import DataError, WriteError
@@ -201,9 +198,10 @@ def test_a_full_disk_while_the_index_is_written(tmp_path: Path) -> None:
 
 def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed for its memory, say: exit 5 and its code, never a half-built index."""
-    child = tmp_path / "child.py"
-    child.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    monkeypatch.setattr("helpers.index_build._CHILD", child)
+    (tmp_path / "helpers").mkdir()
+    dying = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    (tmp_path / "helpers/faiss_build.py").write_text(dying)
+    monkeypatch.setattr("helpers.child.ROOT", tmp_path)
 
     with pytest.raises(DataError, match="could not be built") as caught:
         build_index(ask(tmp_path))
@@ -211,9 +209,6 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_child_says_what_is_wrong(tmp_path: Path) -> None:
-    """A file that is missing comes back as JSON with its errno."""
-    command = [sys.executable, str(ROOT / "helpers/faiss_build.py"), json.dumps(options(tmp_path))]
-    # Its stdin stays open: the child ends with it.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        assert json.load(child.stdout)["errno"] == 2
+    """A file that is missing comes back as the error that it was."""
+    with pytest.raises(WriteError, match="No such file"):
+        build_index(IndexOptions(str(tmp_path / VECTORS), str(tmp_path / INDEX), 8, 40, 5.0))
