@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from helpers import __version__
 from helpers.card_source import CardSource
 from helpers.model_options import ModelOptions
+from helpers.parallel import is_here
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 #: Where something is, or how it is worked off: with the same images the same vectors are reused.
-_NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "device"})
+_NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "threads", "device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class BuildOptions:
     """The flags of the group "build"."""
 
     out: Path
-    batch: int
+    batch: int | None
+    threads: int | None
     validate_cache: bool
     hnsw_m: int
     hnsw_ef_construction: int
@@ -49,6 +51,7 @@ class BuildOptions:
         return cls(
             out=Path(args.out),
             batch=args.batch,
+            threads=args.threads,
             validate_cache=args.validate_cache,
             hnsw_m=args.hnsw_m,
             hnsw_ef_construction=args.hnsw_ef_construction,
@@ -68,6 +71,7 @@ class BuildOptions:
             "cache": str(self.source.cache),
             "bulk_file": str(self.source.bulk_file) if self.source.bulk_file else None,
             "batch": self.batch,
+            "threads": self.threads,
             "validate_cache": self.validate_cache,
             "hnsw_m": self.hnsw_m,
             "hnsw_ef_construction": self.hnsw_ef_construction,
@@ -82,7 +86,8 @@ def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: I
     """
     shaping = {name: value for name, value in options.to_json().items() if name not in _NOT_SHAPING}
     digest = hashlib.sha256(__version__.encode())
-    digest.update(json.dumps([shaping, bulk.sha256], sort_keys=True).encode())
+    takes_encoder = is_here("onnxruntime")  # once it is installed, the index should get one
+    digest.update(json.dumps([shaping, bulk.sha256, takes_encoder], sort_keys=True).encode())
     for path in options.model.files():
         digest.update(_stamp(path))
     for face in faces:

@@ -15,7 +15,7 @@ from helpers.errors import DataError
 from helpers.index_build import IndexOptions, build_index
 from helpers.manifest import damage, read_manifest
 from helpers.model_options import differences
-from helpers.publish import INDEX, METADATA, VECTORS, published_path
+from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, published_path
 from helpers.row_file import BLOCK, RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, row_key
 from helpers.vectors import check_unit
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from helpers.build_options import BuildOptions
     from helpers.census import Census
     from helpers.checkpoint import VectorStore
+    from helpers.encoder_store import Encoder
     from helpers.face_list import FaceList
     from helpers.records import CardFace
 
@@ -133,6 +134,18 @@ def write_metadata(
             if str(line) in first_rows:
                 text += f', "same_as": {first_rows[str(line)]}'
             file.write(text.encode("utf-8", "replace") + b"}\n")
+
+
+def write_encoder(staging: Path, encoder: Encoder) -> None:
+    """Let the index take its encoder along; on one file system this costs no space.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    target = staging / ENCODER
+    with disk_errors(target):
+        _link_or_copy(encoder.path, target)
+        fsync_file(target)
 
 
 def _faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:

@@ -9,6 +9,7 @@ import re
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,15 +17,17 @@ from numpy.lib import format as npy
 
 from helpers.errors import DataError
 from helpers.manifest import mismatch, no_index, read_manifest
-from helpers.model_options import differences
-from helpers.publish import INDEX, METADATA, VECTORS, open_published
+from helpers.model_options import ARITHMETIC, differences
+from helpers.parallel import cpu_count
+from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
-    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from helpers.onnx_embedder import OnnxEmbedder
 
 _SAME_AS = re.compile(rb'"same_as": (\d+)\}$', re.MULTILINE)
 _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
@@ -45,15 +48,22 @@ class CardIndex:
     Args:
         out: the output directory of a build.
         exact: search the vectors by brute force instead of the graph.
+        with_encoder: also load the encoder that came with it, if one did.
+
+    Attributes:
+        manifest: how the index was made.
+        encoder: embeds queries as the index was, None if none came along or none was wanted.
 
     Raises:
         DataError: there is no index, or its files are damaged or not of one build.
     """
 
-    def __init__(self, out: Path, *, exact: bool = False) -> None:
+    def __init__(self, out: Path, *, exact: bool = False, with_encoder: bool = False) -> None:
         self.exact = exact
         name = VECTORS if exact else INDEX
-        with open_set(out, (name, METADATA)) as (self.manifest, files):
+        optional = (ENCODER,) if with_encoder else ()
+        with open_set(out, (name, METADATA), optional) as (self.manifest, files):
+            self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
             self._lines = Lines(files[METADATA])
@@ -124,26 +134,38 @@ class CardIndex:
         ]
 
 
+def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
+    from helpers.onnx_embedder import OnnxEmbedder
+
+    fingerprint = {**manifest["model"], "precision": manifest["encoder"]["precision"]}
+    # The very file that was checked: a new build may have replaced it by now.
+    opened = Path(f"/proc/self/fd/{file.fileno()}")
+    path = opened if opened.exists() else Path(file.name)  # only Linux has the former
+    return OnnxEmbedder(path, {**fingerprint, "engine": "onnx"}, cpu_count())
+
+
 @contextlib.contextmanager
 def open_set(
-    out: Path, names: tuple[str, ...]
+    out: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader]]]:
     """Yield the manifest and, opened, the files of the very build that it describes.
 
     While a build is being published, a reader may come upon some old and some new files; so what
-    counts is the content of what was opened, and a mismatch only counts if it stays.
+    counts is the content of what was opened, and a mismatch only counts if it stays. Those of
+    `optional` are opened if the build has them.
     """
     before = None
     for _ in range(_TRIES):
         manifest = read_manifest(out)
+        wanted = (*names, *(name for name in optional if name in manifest["outputs"]))
         with contextlib.ExitStack() as stack:
             problem = None
             try:
-                files = {name: stack.enter_context(open_published(out, name)) for name in names}
+                files = {name: stack.enter_context(open_published(out, name)) for name in wanted}
             except OSError as error:
                 problem = f"{error.strerror or error}: {error.filename}"
             else:
-                problems = (mismatch(files[name], name, manifest) for name in names)
+                problems = (mismatch(files[name], name, manifest) for name in wanted)
                 problem = next(filter(None, problems), None)
             if problem is None:
                 yield manifest, files
@@ -221,7 +243,7 @@ class Lines:
 
 
 def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise unless the query is embedded exactly as the index was.
+    """Raise unless the query is embedded as the index was, by whatever engine.
 
     Args:
         wanted: the fingerprint in the manifest.
@@ -230,7 +252,7 @@ def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
     Raises:
         DataError: names every difference.
     """
-    different = differences(wanted, found)
+    different = differences(wanted, found, ARITHMETIC)
     if different:
         raise DataError(
             "the model here is not the one that the index was built with",

@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from helpers import __version__, signals
-from helpers.cli_validation import DEVICES, FITS, KINDS, PRECISIONS, validate_args
+from helpers.cli_validation import DEVICES, ENGINES, FITS, KINDS, PRECISIONS, validate_args
 from helpers.errors import AppError, Stopped, UsageError
 from helpers.grouping import GROUPINGS
 from helpers.records import IMAGE_VERSIONS
@@ -108,7 +108,8 @@ def add_build_flags(to: Parser) -> None:
     add = to.add_argument_group("build").add_argument
     switch = argparse.BooleanOptionalAction
     add("--out", default="index_out", metavar="DIR", help="output directory (%(default)s)")
-    add("--batch", default=64, metavar="N", help="images per forward pass (%(default)s)")
+    add("--batch", metavar="N", help="images per forward pass (measured on this machine)")
+    add("--threads", metavar="N", help="CPU threads that embed (measured on this machine)")
     add("--size", default=384, metavar="PX", help="side of the square, >= 64 (%(default)s)")
     add("--fit", default="pad", metavar="HOW", help=f"{_words(FITS)} (%(default)s)")
     add("--validate-cache", action=switch, default=True, help="check every image first")
@@ -134,6 +135,7 @@ def add_build_flags(to: Parser) -> None:
         help="weights: an open_clip tag, a file, or `random` for tests (openai)",
     )
     add("--device", default="auto", metavar="DEV", help=f"{_words(DEVICES)} (%(default)s)")
+    add("--engine", default="auto", metavar="E", help=f"{_words(ENGINES)} (%(default)s)")
     add("--precision", default="fp32", metavar="P", help=f"{_words(PRECISIONS)} (%(default)s)")
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 KINDS = ("unique_artwork", "default_cards", "all_cards", "oracle_cards")
 FITS = ("pad", "crop", "squash")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("fp32",)
+ENGINES = ("auto", "onnx", "torch")
+PRECISIONS = ("fp32", "int8", "fp16")
 PARTS = ("recall", "grid", "identify", "photos")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -137,7 +138,9 @@ RULES: dict[str, Rule] = {
     "timeout_read": Number(float, 5),
     "max_retries": Number(int, 0),
     "max_failure_rate": Number(float, 0, 1),
-    "batch": Number(int, 1),
+    "batch": Number(int, 1, 4096),
+    "threads": Number(int, 1, 1024),
+    "engine": OneOf(ENGINES),
     "size": Number(int, 64, 4096),
     "fit": OneOf(FITS),
     "hnsw_m": Number(int, 4, 128),
@@ -167,6 +170,7 @@ def validate_args(args: Namespace) -> None:
         *_apply_rules(args),
         *_path_problems(args),
         *_cross_problems(args),
+        *_engine_problems(args),
         *_query_problems(args),
         *_evaluation_problems(args),
     ]
@@ -211,6 +215,17 @@ def _cross_problems(args: Namespace) -> Iterator[str]:
     cache, out = getattr(args, "cache", None), getattr(args, "out", None)
     if cache and out and Path(cache).resolve() == Path(out).resolve():
         yield f"{flag('out')} and {flag('cache')} must be two directories"
+
+
+def _engine_problems(args: Namespace) -> Iterator[str]:
+    precision, engine = getattr(args, "precision", None), getattr(args, "engine", None)
+    device = getattr(args, "device", None)
+    if device in {"cuda", "mps"} and engine == "onnx":
+        yield f"--engine onnx runs on the CPU, not on {device}: use --engine torch"
+    if precision == "int8" and (engine == "torch" or device in {"cuda", "mps"}):
+        yield "--precision int8 needs --engine onnx on the CPU (leave --engine and --device out)"
+    if precision == "fp16" and (engine == "onnx" or device == "cpu"):
+        yield "--precision fp16 needs a GPU and --engine torch (leave --engine and --device out)"
 
 
 def _query_problems(args: Namespace) -> Iterator[str]:

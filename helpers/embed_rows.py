@@ -53,9 +53,10 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Images per forward pass, and images between two checkpoints (0: none)."""
+    """Images per forward pass, threads, and images between two checkpoints (0: none)."""
 
     batch: int
+    workers: int
     save_every: int
 
 
@@ -74,7 +75,7 @@ def unfinished(
 
 
 def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:
-    """Decode and embed up to `batch` images in one forward pass of exactly `batch`.
+    """Decode and embed up to `batch` images, in one forward pass of exactly `batch`.
 
     With one shape of input a vector depends on its image alone, to the last bit; in a smaller
     batch it would differ by up to 3e-6, and a resumed build would not be the same file.
@@ -91,8 +92,11 @@ def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:
             failures.append((item, str(error)))
     if not rows:
         return Embedded(np.zeros(0, np.int64), np.zeros((0, embedder.dim), np.float32), failures)
-    pixels[len(rows) :] = pixels[0]
-    vectors = embedder.embed(pixels)[: len(rows)]
+    if embedder.one_by_one:
+        vectors = embedder.embed(pixels[: len(rows)])
+    else:
+        pixels[len(rows) :] = pixels[0]
+        vectors = embedder.embed(pixels)[: len(rows)]
     return Embedded(np.array(rows, dtype=np.int64), vectors, failures)
 
 
@@ -116,13 +120,12 @@ def embed_all(
     Returns:
         How many images could not be embedded; each is named in a warning.
     """
-    workers = embedder.share_cpu()
     failed = since_save = 0
     results = bounded_map(
         lambda task: embed_batch(task, embedder, plan.batch),
         _batches(items, plan.batch),
-        workers,
-        window=workers,
+        plan.workers,
+        window=plan.workers,
     )
     todo = int((~store.done).sum())
     with (

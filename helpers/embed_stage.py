@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
 from contextlib import closing
@@ -19,12 +20,14 @@ from helpers.report import duration, safe_percentage, safe_rate
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
     from pathlib import Path
 
     from helpers.bulk_file import BulkFile
     from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.embedder import Embedder
+    from helpers.engines import Engine
     from helpers.face_list import FaceList
     from helpers.report import Reporter
 
@@ -35,6 +38,31 @@ class _Inputs:
     cache: ImageCache
     bulk: BulkFile
     faces: FaceList
+
+    def images(self) -> Iterator[Path]:
+        """Yield the path of each image that is in the cache, whole or broken."""
+        for face in self.faces:
+            if self.cache.has(face.image_file):
+                yield self.cache.path(face.image_file)
+
+    def sample(self, count: int) -> list[Path]:
+        """Return up to `count` of the images, at random but always the same ones."""
+        chance = random.Random(0)
+        chosen: list[Path] = []
+        for seen, path in enumerate(self.images()):
+            if seen < count:
+                chosen.append(path)
+            elif (place := chance.randrange(seen + 1)) < count:
+                chosen[place] = path
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What is known before anything is written: which images there are, and what embeds them."""
+
+    census: Census
+    engine: Engine
 
 
 def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -56,7 +84,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
     look_first = not options.out.exists() or len(inputs.faces) == 0
-    census = _census(inputs, report) if look_first else None
+    survey = _survey(inputs, report) if look_first else None
     with directory_lock(options.out):
         publish.recover(options.out)
         remove_parts(options.out)
@@ -65,7 +93,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
         if last is not None:
             report.info(f"Nothing to do: {options.out} is up to date ({last['timestamp']})")
             return last
-        return _build(inputs, census or _census(inputs, report), state, report)
+        return _build(inputs, survey or _survey(inputs, report), state, report)
 
 
 def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str, Any] | None:
@@ -85,38 +113,46 @@ def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str,
     return last
 
 
-def _census(inputs: _Inputs, report: Reporter) -> Census:
+def _survey(inputs: _Inputs, report: Reporter) -> _Survey:
     from helpers.census import take_census
-    from helpers.embedder import check_choice
+    from helpers.engines import prepare_engine
 
-    faces, cache = inputs.faces, inputs.cache
-    if len(faces):  # reading a whole cache takes minutes: a model that cannot be is named before
-        check_choice(inputs.options.model)
-    census = take_census(faces, cache, report, validate=inputs.options.validate_cache)
-    if len(census.faces) == 0:
+    faces, cache, options = inputs.faces, inputs.cache, inputs.options
+    engine = None
+    if next(
+        inputs.images(), None
+    ):  # reading a whole cache takes minutes: a model that cannot be goes first
+        engine = prepare_engine(options.model, options.out, inputs.sample, report)
+    census = take_census(faces, cache, report, validate=options.validate_cache)
+    if engine is None or len(census.faces) == 0:
         raise DataError(
             "No valid images to embed",
             details=f"{len(faces):,} faces: {census.missing:,} are not in {cache.directory},"
             f" {census.invalid:,} are invalid",
             suggestion=f"python download_images.py --cache {cache.directory}",
         )
-    return census
+    return _Survey(census, engine)
 
 
-def _build(inputs: _Inputs, census: Census, state: str, report: Reporter) -> dict[str, Any]:
+def _build(inputs: _Inputs, survey: _Survey, state: str, report: Reporter) -> dict[str, Any]:
+    from helpers.build_outputs import write_encoder
     from helpers.checkpoint import leftovers
 
-    options, start = inputs.options, time.monotonic()
-    embedder = _load_model(options, report)
+    options, census, start = inputs.options, survey.census, time.monotonic()
+    embedder = _load_model(survey.engine, report)
     with closing(_open_store(inputs, census, embedder, report)) as store:
         counts = {"resumed_embeddings": int(store.done.sum())}
         counts["reused_embeddings"] = _reuse(options, embedder, store, report)
-        counts["failed_embeddings"] = _embed(inputs, census, embedder, store, report)
+        counts["failed_embeddings"], layout = _embed(inputs, census, embedder, store, report)
         durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
         with publish.staging(options.out) as staging:
             index = _write_files(staging, inputs, census, store, durations)
             statistics = _statistics(inputs, census, counts, durations)
             document = _manifest(inputs, statistics, embedder, index, state)
+            document["parameters"] |= layout
+            if survey.engine.encoder is not None:
+                write_encoder(staging, survey.engine.encoder)
+                document["encoder"] = survey.engine.encoder.about
             document["outputs"] = manifest.describe_outputs(staging)
             atomic_write_json(staging / publish.MANIFEST, document)
             publish.publish(options.out, staging, leftovers(options.out))
@@ -124,12 +160,11 @@ def _build(inputs: _Inputs, census: Census, state: str, report: Reporter) -> dic
     return document
 
 
-def _load_model(options: BuildOptions, report: Reporter) -> Embedder:
-    from helpers.embedder import OpenClipEmbedder
-
-    report.info(f"Loading {options.model.model} {options.model.pretrained}".rstrip())
-    embedder = OpenClipEmbedder(options.model)
-    if not options.model.trained:
+def _load_model(engine: Engine, report: Reporter) -> Embedder:
+    model = engine.options
+    report.info(f"Loading {model.model} {model.pretrained}".rstrip() + f" ({engine.name})")
+    embedder = engine.open()
+    if not model.trained:
         report.warning("the weights are random: the index will recognise nothing (tests only)")
     return embedder
 
@@ -168,20 +203,24 @@ def _embed(
     embedder: Embedder,
     store: VectorStore,
     report: Reporter,
-) -> int:
+) -> tuple[int, dict[str, int]]:
+    """Return how many images failed, and the layout that was used, empty if nothing was left."""
     from helpers.embed_rows import Plan, embed_all, unfinished
+    from helpers.tuning import choose_layout
 
     if store.done.all():
-        return 0
-    options = inputs.options
+        return 0, {}
+    options, todo = inputs.options, int((~store.done).sum())
     items = unfinished(store, inputs.faces, census, inputs.cache)
-    plan = Plan(options.batch, options.checkpoint_frequency)
+    layout = choose_layout(embedder, todo, options.batch, options.threads, report)
+    embedder.use_threads(layout.threads)
+    plan = Plan(layout.batch, layout.workers, options.checkpoint_frequency)
     failed = embed_all(items, store, embedder, plan, report)
     if not store.done.any():
         raise DataError(
             "No valid images to embed", details=f"all {failed:,} images failed to decode"
         )
-    return failed
+    return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
 
 
 def _write_files(
@@ -268,4 +307,5 @@ def _report_summary(document: dict[str, Any], options: BuildOptions, report: Rep
         f" ({index['distinct']:,} distinct) of dimension {index['dimension']};"
         f" {check['found']:,} of {check['asked']:,} rows asked for find themselves"
     )
-    report.info(f"Written to {options.out}/: {', '.join(publish.NAMES)}")
+    names = [*document["outputs"], publish.MANIFEST]
+    report.info(f"Written to {options.out}/: {', '.join(names)}")

@@ -16,8 +16,7 @@ import numpy as np
 
 from helpers.errors import DataError, SourceError, UsageError
 from helpers.images import Preprocessing
-from helpers.model_options import CONFIG_FILE, LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
-from helpers.parallel import cpu_count
+from helpers.model_options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
 from helpers.vectors import normalize
 
 if TYPE_CHECKING:
@@ -43,16 +42,19 @@ class Embedder(Protocol):
     device: str
     preprocessing: Preprocessing
     fingerprint: dict[str, Any]  # everything that decides the vectors, JSON-serialisable
+    one_by_one: bool  # True if the size of a batch means nothing to the model
 
     def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
 
-    def share_cpu(self) -> int:
-        """Make ready for calls of `embed` from several threads; return how many pay."""
+    def use_threads(self, count: int) -> None:
+        """Let each call of `embed` use `count` threads; calls may come from several threads."""
 
 
 class OpenClipEmbedder:
     """An open_clip image tower on one device.
+
+    On a GPU nothing of it has been measured: none was at hand.
 
     Args:
         options: the model and its input.
@@ -63,6 +65,8 @@ class OpenClipEmbedder:
         DataError: the weights are missing, damaged, of another model, or not finite.
     """
 
+    one_by_one = False
+
     def __init__(self, options: ModelOptions) -> None:
         with _quiet_libraries():
             import open_clip
@@ -70,7 +74,8 @@ class OpenClipEmbedder:
 
             check_choice(options)
             require_weights(options)
-            self.device = _device(options.device)
+            self.device = torch_device(options.device)
+            _check_precision(options, self.device)
             self._torch = torch
             torch.manual_seed(0)  # untrained weights are at least the same ones every time
             with _loading_errors(options):
@@ -83,25 +88,36 @@ class OpenClipEmbedder:
                 )
         self._options = options
         self._model.eval()
+        self.tower: torch.nn.Module = self._model.visual
         self.preprocessing = _preprocessing(self._model.visual.preprocess_cfg, options)
         self.fingerprint = {
             "model": options.model,
             "pretrained": options.pretrained,
             "trained": options.trained,
-            "architecture_sha256": _architecture_digest(options),
+            "architecture_sha256": options.architecture_digest(),
             "weights_sha256": _weights_digest(self._model.visual, options),
             "precision": options.precision,
             "preprocessing": self.preprocessing.to_json(),
+            "engine": "torch",
         }
         side = self.preprocessing.side
         self.dim = self.embed(np.zeros((1, 3, side, side), np.float32)).shape[1]
 
     def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
-        with self._torch.inference_mode():
-            batch = self._torch.from_numpy(pixels).to(self.device)
-            vectors = self._model.encode_image(batch).float().cpu().numpy()
+        half = self._options.precision == "fp16"
+        with (
+            self._torch.inference_mode(),
+            self._torch.autocast(self.device, self._torch.float16, enabled=half),
+        ):
+            vectors = self._model.encode_image(self._to_device(pixels)).float().cpu().numpy()
         return normalize(vectors)
+
+    def _to_device(self, pixels: NDArray[np.float32]) -> torch.Tensor:
+        batch = self._torch.from_numpy(pixels)
+        if self.device == "cuda":  # pinned pages are copied while the device computes; not measured
+            return batch.pin_memory().to(self.device, non_blocking=True)
+        return batch.to(self.device)
 
     def embed_text(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, in the same space as the pictures.
@@ -118,16 +134,9 @@ class OpenClipEmbedder:
             vectors = self._model.encode_text(tokens).float().cpu().numpy()
         return normalize(vectors)
 
-    def share_cpu(self) -> int:
-        """Make ready for calls of `embed` from several threads; return how many pay.
-
-        On a CPU one single-threaded model per core beats one model on all cores; on a GPU (not
-        measured) a second thread decodes while the first one waits for the device.
-        """
-        if self.device != "cpu":
-            return 2
-        self._torch.set_num_threads(1)
-        return cpu_count()
+    def use_threads(self, count: int) -> None:
+        """Let each call of `embed` use `count` threads; calls may come from several threads."""
+        self._torch.set_num_threads(count)
 
 
 def require_text_tower(options: ModelOptions) -> None:
@@ -272,7 +281,12 @@ def _quiet_libraries() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _device(wanted: str) -> str:
+def torch_device(wanted: str) -> str:
+    """Return the device that `--device` means on this machine.
+
+    Raises:
+        UsageError: torch has none of that kind.
+    """
     import torch
 
     available = {
@@ -291,29 +305,22 @@ def _device(wanted: str) -> str:
     return wanted
 
 
+def _check_precision(options: ModelOptions, device: str) -> None:
+    if options.precision == "fp16" and device == "cpu":
+        raise UsageError(
+            "--precision fp16 needs a GPU",
+            details="torch finds none here, and on a CPU fp16 is slower than fp32",
+            suggestion="--precision fp32, or int8, which is made for CPUs",
+        )
+
+
 def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessing:
     side = config["size"]
-    return Preprocessing(
-        fit=options.fit,
-        size=options.size,
-        side=side if isinstance(side, int) else side[0],
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-        interpolation=config.get("interpolation", "bicubic"),
-    )
-
-
-def _architecture_digest(options: ModelOptions) -> str:
-    """Return the SHA-256 of the image tower's description: its activation is in no weight."""
-    import open_clip
-
-    if options.model.startswith(LOCAL_DIR):
-        path = Path(options.model.removeprefix(LOCAL_DIR)) / CONFIG_FILE
-        description = json.loads(path.read_bytes())["model_cfg"]
-    else:
-        description = open_clip.get_model_config(options.model) or {}
-    tower = {key: value for key, value in description.items() if key != "text_cfg"}
-    return hashlib.sha256(json.dumps(tower, sort_keys=True).encode()).hexdigest()
+    shape = {
+        "side": side if isinstance(side, int) else side[0],
+        "interpolation": config.get("interpolation", "bicubic"),
+    }
+    return Preprocessing.of_model({**config, **shape}, options.size, options.fit)
 
 
 def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:

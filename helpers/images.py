@@ -47,6 +47,17 @@ class Preprocessing:
         """Return the fields for the manifest, equal to what is read back from it."""
         return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
 
+    @classmethod
+    def of_model(cls, shape: dict[str, Any], size: int, fit: str) -> Preprocessing:
+        """Combine a model's input (`side`, `mean`, `std`, `interpolation`) with a build's flags."""
+        fields = {key: shape[key] for key in ("side", "mean", "std", "interpolation")}
+        return cls.from_json({**fields, "size": size, "fit": fit})
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Preprocessing:
+        """Return what `to_json` was called on."""
+        return cls(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:
     """Decode a picture, turn it upright (EXIF), and flatten it to RGB.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.card_index import Lines, map_vectors, read_graph
-from helpers.manifest import OUTPUTS, mismatch, read_manifest
+from helpers.manifest import mismatch, read_manifest
 from helpers.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.report import DOCUMENT_VERSION
 from helpers.row_file import BLOCK
@@ -78,7 +78,7 @@ def check_index(out: Path) -> IndexCheck:
 
 
 def _files(out: Path, manifest: dict[str, Any]) -> Iterator[str]:
-    for name in OUTPUTS:
+    for name in manifest["outputs"]:
         with open_published(out, name) as file:
             problem = mismatch(file, name, manifest)
         if problem is not None:

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.cache import sha256_file
 from helpers.errors import DataError
-from helpers.publish import INDEX, MANIFEST, METADATA, VECTORS, open_published
+from helpers.publish import MANIFEST, NAMES, open_published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from io import BufferedReader
 
 VERSION = "1.0"
-_PACKAGES = ("numpy", "torch", "open_clip_torch", "faiss-cpu", "pillow")
-OUTPUTS = (VECTORS, INDEX, METADATA)
+_PACKAGES = ("numpy", "torch", "open_clip_torch", "onnxruntime", "faiss-cpu", "pillow")
 
 
 def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
@@ -32,7 +31,8 @@ def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
             "bytes": (staging / name).stat().st_size,
             "sha256": sha256_file(staging / name),
         }
-        for name in OUTPUTS
+        for name in NAMES
+        if name != MANIFEST and (staging / name).exists()
     }
 
 
@@ -98,9 +98,9 @@ def no_index(out: Path, details: str) -> DataError:
     )
 
 
-def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = OUTPUTS) -> str | None:
-    """Return what is wrong with the files that the manifest names, None if nothing."""
-    for name in names:
+def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> str | None:
+    """Return what is wrong with these files, or all that the manifest names; None if nothing."""
+    for name in names or manifest["outputs"]:
         try:
             with open_published(out, name) as file:
                 problem = mismatch(file, name, manifest)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from helpers.errors import DataError, UsageError
 
@@ -30,6 +32,7 @@ class ModelOptions:
     precision: str
     size: int
     fit: str
+    engine: str = "auto"
 
     @classmethod
     def from_args(cls, args: Namespace) -> ModelOptions:
@@ -48,7 +51,7 @@ class ModelOptions:
             pretrained = DEFAULT_PRETRAINED if pretrained is None else pretrained
             if Path(pretrained).is_file():
                 pretrained = str(Path(pretrained).absolute())
-        return cls(model, pretrained, args.device, args.precision, args.size, args.fit)
+        return cls(model, pretrained, args.device, args.precision, args.size, args.fit, args.engine)
 
     @property
     def trained(self) -> bool:
@@ -67,6 +70,16 @@ class ModelOptions:
         else:
             _check_name(self.model)
 
+    def architecture_digest(self) -> str:
+        """Return the SHA-256 of the image tower's description: its activation is in no weight."""
+        if self.model.startswith(LOCAL_DIR):
+            path = Path(self.model.removeprefix(LOCAL_DIR)) / CONFIG_FILE
+            description = json.loads(path.read_bytes())["model_cfg"]
+        else:
+            description = model_config(self.model) or {}
+        tower = {key: value for key, value in description.items() if key != "text_cfg"}
+        return hashlib.sha256(json.dumps(tower, sort_keys=True).encode()).hexdigest()
+
     def files(self) -> Iterator[Path]:
         """Yield the local files that the weights come from, if any."""
         if self.model.startswith(LOCAL_DIR):
@@ -75,15 +88,28 @@ class ModelOptions:
             yield Path(self.pretrained)
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+#: Where a model came from; its weights and its architecture are in the fingerprint by digest.
+_ORIGIN = frozenset({"model", "pretrained"})
+#: How the same weights are multiplied: to a user the vectors are the same, to a file they are not.
+ARITHMETIC = frozenset({"engine", "precision", "encoder_sha256"})
+
+
+def differences(
+    old: dict[str, Any], new: dict[str, Any], ignoring: frozenset[str] = frozenset()
+) -> list[str]:
     """Return what keeps two fingerprints from giving the same vectors, as lines for people.
 
-    Where the model came from does not count: its weights and its architecture are in the
-    fingerprint by their digests, so a model directory may be moved.
+    Where the model came from does not count, so a model directory may be moved.
+
+    Args:
+        old: a fingerprint (`helpers.embedder.Embedder`).
+        new: another one.
+        ignoring: fields that do not count, either.
     """
-    if _identity(old) == _identity(new):
+    before, after = (_flat(one, _ORIGIN | ignoring) for one in (old, new))
+    if before == after:
         return []
-    before, after = _flat(old), _flat(new)
+    before, after = (_flat(one, ignoring) for one in (old, new))
     return [
         f"{key}: was {before.get(key)!r}, is now {after.get(key)!r}"
         for key in sorted({*before, *after})
@@ -91,14 +117,11 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _identity(fingerprint: dict[str, Any]) -> dict[str, Any]:
-    return {key: fingerprint[key] for key in fingerprint if key not in {"model", "pretrained"}}
-
-
-def _flat(fingerprint: dict[str, Any]) -> dict[str, Any]:
+def _flat(fingerprint: dict[str, Any], ignoring: frozenset[str]) -> dict[str, Any]:
     """Return the fields, those of `preprocessing` as `preprocessing.size` and so on."""
     flat: dict[str, Any] = {}
-    for key, value in fingerprint.items():
+    for key in fingerprint.keys() - ignoring:
+        value = fingerprint[key]
         if isinstance(value, dict):
             flat |= {f"{key}.{name}": inner for name, inner in value.items()}
         else:
@@ -106,13 +129,21 @@ def _flat(fingerprint: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _check_name(model: str) -> None:
-    """Look among the files that open_clip reads its models from: importing it takes seconds."""
+def model_config(name: str) -> dict[str, Any] | None:
+    """Return open_clip's description of a model without importing it; None if it knows none."""
+    path = _config_folder() / f"{name}.json"
+    return cast("dict[str, Any]", json.loads(path.read_bytes())) if path.is_file() else None
+
+
+def _config_folder() -> Path:
+    """Return where open_clip keeps its models' descriptions: importing it takes seconds."""
     package = importlib.util.find_spec("open_clip")
-    if package is None or not package.submodule_search_locations:
-        return
-    folder = Path(package.submodule_search_locations[0]) / "model_configs"
-    names = sorted(path.stem for path in folder.glob("*.json"))
+    places = package.submodule_search_locations if package is not None else None
+    return Path(places[0] if places else "/nowhere") / "model_configs"
+
+
+def _check_name(model: str) -> None:
+    names = sorted(path.stem for path in _config_folder().glob("*.json"))
     if names and model not in names:
         raise UsageError(
             f"open_clip knows no model {model!r}",

@@ -1,9 +1,10 @@
-"""Work in threads with a bounded number of items in flight."""
+"""Work in threads with a bounded number of items in flight, and what there is to work with."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import functools
+import importlib.util
 import os
 import queue
 from typing import TYPE_CHECKING, TypeVar
@@ -85,3 +86,8 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def is_here(package: str) -> bool:
+    """Tell whether a package can be imported, without importing it."""
+    return importlib.util.find_spec(package) is not None

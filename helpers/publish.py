@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 VECTORS = "mtg_embeddings.npy"
 INDEX = "mtg_cards.faiss"
 METADATA = "mtg_meta.jsonl"
+ENCODER = "mtg_encoder.onnx"  # not every build has one
 MANIFEST = "build_manifest.json"
-NAMES = (VECTORS, INDEX, METADATA, MANIFEST)
+NAMES = (VECTORS, INDEX, METADATA, ENCODER, MANIFEST)
 JOURNAL = "publish.json"
 _STAGING_PREFIX = ".build-"
-_OBSOLETE_PREFIX = "checkpoint"  # nothing else is ever removed on the word of a journal
+_OBSOLETE = ("checkpoint", ENCODER)  # nothing else is ever removed on the word of a journal
 _LOOKS = 3  # a file that is being moved is looked for again
 
 
@@ -74,7 +75,8 @@ def publish(out: Path, staging: Path, obsolete: Iterable[Path] = ()) -> None:
     Args:
         out: the output directory, whose lock is held.
         staging: what `new_staging` returned.
-        obsolete: files of a checkpoint in `out` that go once the new build counts.
+        obsolete: files of a checkpoint in `out` that go once the new build counts; so does the
+            encoder of the old build if the new one has none.
 
     Raises:
         WriteError: the disk refuses; readers see one whole build, and `recover` goes on.
@@ -82,6 +84,8 @@ def publish(out: Path, staging: Path, obsolete: Iterable[Path] = ()) -> None:
     with disk_errors(staging):
         fsync_directory(staging)
     names = [path.name for path in obsolete]
+    if not (staging / ENCODER).exists():
+        names.append(ENCODER)
     journal = {"version": "1.0", "staging": staging.name, "obsolete": names}
     atomic_write_json(out / JOURNAL, journal)
     _finish(out, journal)
@@ -129,8 +133,10 @@ def _journal(out: Path) -> dict[str, Any] | None:
     try:
         document = json.loads((out / JOURNAL).read_bytes())
         staging, obsolete = document["staging"], document["obsolete"]
-        named = [(staging, _STAGING_PREFIX), *((name, _OBSOLETE_PREFIX) for name in obsolete)]
-        ours = all(name.startswith(prefix) and "/" not in name for name, prefix in named)
+        ours = staging.startswith(_STAGING_PREFIX) and all(
+            name.startswith(_OBSOLETE) for name in obsolete
+        )
+        ours = ours and not any("/" in name for name in (staging, *obsolete))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return document if ours else None

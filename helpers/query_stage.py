@@ -16,7 +16,9 @@ from helpers.errors import DataError, IncompleteError
 from helpers.grouping import group_hits
 from helpers.images import prepare
 from helpers.model_options import ModelOptions
+from helpers.parallel import is_here
 from helpers.report import DOCUMENT_VERSION
+from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from helpers.embedder import OpenClipEmbedder
+    from helpers.embedder import Embedder, OpenClipEmbedder
     from helpers.report import Reporter
     from helpers.session import DownloadSession
 
@@ -71,12 +73,25 @@ class Searcher:
 
     def __init__(self, args: Namespace, report: Reporter) -> None:
         self.args = args
-        self.index = CardIndex(Path(args.index), exact=args.exact)
+        self.report = report
+        self.index = CardIndex(
+            Path(args.index), exact=args.exact, with_encoder=is_here("onnxruntime")
+        )
         self.ef_search = self.index.effective_ef_search(args.k, args.ef_search)
         self._describe(report)
         model = self.index.manifest["model"]
         self.thresholds: Thresholds | None = load_thresholds(Path(args.index), model)
-        self._embedder = load_embedder(model, report)
+        if not model["trained"]:
+            report.warning("the index was built on random weights: its answers mean nothing")
+
+    @functools.cached_property
+    def _embedder(self) -> Embedder:
+        """The encoder that came with the index, or else the model that it was built with."""
+        return self.index.encoder or self._torch_embedder
+
+    @functools.cached_property
+    def _torch_embedder(self) -> OpenClipEmbedder:
+        return load_model(self.index.manifest, self.report)
 
     def ask_pictures(self, found: list[pictures.Picture]) -> Iterator[Answer]:
         """Answer a batch of pictures, in one pass of the model."""
@@ -103,7 +118,7 @@ class Searcher:
             DataError: the model has no trained text tower.
         """
         answer = Answer(text)
-        self._fill(answer, self._embedder.embed_text([text]), (0,))
+        self._fill(answer, self._torch_embedder.embed_text([text]), (0,))
         answer.verdict = None  # the thresholds were measured on pictures
         return answer
 
@@ -163,30 +178,49 @@ class Searcher:
         )
 
 
-def load_embedder(model: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
-    """Load the model of a manifest, and make sure that it is the same one.
+def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
+    """Load the model of a manifest through torch, and make sure that it is the same one.
 
     Raises:
-        DataError: it is gone, or another one now; names every difference.
+        DataError: it is gone, or another one now (names every difference); or there is no torch.
     """
+    model, shape = manifest["model"], manifest["model"]["preprocessing"]
+    _require_torch(manifest)
     from helpers.embedder import OpenClipEmbedder
 
-    if not model["trained"]:
-        report.warning("the index was built on random weights: its answers mean nothing")
-    shape = model["preprocessing"]
     options = ModelOptions(
         model=model["model"],
         pretrained=model["pretrained"],
         device="auto",
-        precision=model["precision"],
+        precision="fp32",
         size=shape["size"],
         fit=shape["fit"],
     )
     _require_weights_file(options)
     options.check_files()
+    if model["precision"] != "fp32" and not is_here("onnxruntime"):
+        report.warning(
+            f"the index is {model['precision']}, and without onnxruntime queries are fp32:"
+            " scores differ a little"
+        )
     embedder = OpenClipEmbedder(options)
     require_same_model(model, embedder.fingerprint)
     return embedder
+
+
+def _require_torch(manifest: dict[str, Any]) -> None:
+    missing = [name for name in ("torch", "open_clip") if not is_here(name)]
+    if not missing:
+        return
+    if "encoder" in manifest and not is_here("onnxruntime"):
+        requirements = "requirements-query.txt"
+    else:
+        requirements = "requirements.txt"
+    raise DataError(
+        "the model cannot be loaded",
+        details=f"not installed: {', '.join(missing)}",
+        suggestion=f"pip install -r {requirements}",
+    )
 
 
 def _require_weights_file(options: ModelOptions) -> None:
@@ -242,6 +276,8 @@ def _answers(searcher: Searcher, args: Namespace) -> Iterator[Answer]:
 
 
 def _session() -> DownloadSession:
+    if not is_here("requests"):
+        raise InvalidImageError("an address needs the package requests: pip install requests")
     from helpers.cli import SCRYFALL_API, USER_AGENT
     from helpers.session import DownloadSession, Policy
 

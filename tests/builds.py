@@ -84,7 +84,7 @@ class Deck:
     def flags(self, out: Path, model: str) -> list[str]:
         """Return the flags of a build of this deck."""
         words = ["--bulk-file", self.bulk, "--cache", self.cache, "--out", out, "--model", model]
-        return [*map(str, words), "--batch", "8"]
+        return [*map(str, words), "--batch", "8", "--engine", "torch"]
 
 
 def build(

@@ -26,6 +26,15 @@ SMALL_CLIP: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def encoder_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Exported encoders of all tests; never those of whoever runs them."""
+    folder = tmp_path_factory.mktemp("encoders")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTG_ENCODER_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `cards.jsonl` and `images/`: 24 faces, drawn once."""

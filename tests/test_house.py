@@ -38,6 +38,7 @@ LAYERS = (
         "leftovers",
         "manifest",
         "model_options",
+        "encoder_store",
         "checkpoint",
         "resume",
         "census",
@@ -48,6 +49,12 @@ LAYERS = (
         "download",
         "card_source",
         "embedder",
+        "onnx_embedder",
+        "encoder_check",
+        "encoder_export",
+        "encoder_quantize",
+        "engines",
+        "tuning",
         "faiss_build",
         "index_build",
         "card_index",
@@ -90,7 +97,19 @@ SCRIPTS = sorted(
     for path in (*ROOT.glob("*.py"), *(ROOT / "scripts").glob("*.py"))
     if "ArgumentParser" in path.read_text() or "cli.parser" in path.read_text()
 )
-HEAVY = ("torch", "open_clip", "faiss", "numpy", "requests", "urllib3", "PIL", "tqdm", "filelock")
+HEAVY = (
+    "torch",
+    "open_clip",
+    "faiss",
+    "numpy",
+    "requests",
+    "urllib3",
+    "PIL",
+    "tqdm",
+    "filelock",
+    "onnx",
+    "onnxruntime",
+)
 
 
 def modules() -> list[Path]:

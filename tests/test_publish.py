@@ -24,14 +24,14 @@ Capture = pytest.CaptureFixture[str]
 
 
 def a_build(folder: Path, text: str) -> Path:
-    """Fill a directory with four files that all say `text`."""
+    """Fill a directory with the files of a build that all say `text`."""
     for name in publish.NAMES:
         (folder / name).write_text(text)
     return folder
 
 
 def seen(out: Path) -> list[str]:
-    """Return what a reader finds in each of the four files."""
+    """Return what a reader finds in each of the files."""
     found = []
     for name in publish.NAMES:
         with publish.open_published(out, name) as file:
@@ -63,23 +63,23 @@ def crash_at(patch: pytest.MonkeyPatch, step: int) -> None:
     patch.setattr("helpers.publish.replace_durably", replace)
 
 
-@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize("step", range(1 + len(publish.NAMES)))
 def test_a_crash_at_any_step_leaves_one_build(
     out: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Readers see four old or four new files; the next run finishes or clears away."""
+    """Readers see all old or all new files; the next run finishes or clears away."""
     staging = a_build(publish.new_staging(out), "new")
     with monkeypatch.context() as patch:
         crash_at(patch, step)
         with pytest.raises(WriteError):
             publish.publish(out, staging, [out / "checkpoint.npz"])
     wanted = "old" if step == 0 else "new"
-    assert seen(out) == [wanted] * 4
+    assert seen(out) == [wanted] * len(publish.NAMES)
 
     publish.recover(out)
 
-    assert seen(out) == [wanted] * 4
-    assert [(out / name).read_text() for name in publish.NAMES] == [wanted] * 4
+    assert seen(out) == [wanted] * len(publish.NAMES)
+    assert [(out / name).read_text() for name in publish.NAMES] == [wanted] * len(publish.NAMES)
     assert (out / "checkpoint.npz").exists() == (step == 0)
     assert {path.name for path in out.iterdir()} - {"checkpoint.npz"} == set(publish.NAMES)
 
@@ -90,8 +90,8 @@ def test_a_crash_before_the_journal_is_cleared_away(out: Path) -> None:
 
     publish.recover(out)
 
-    assert seen(out) == ["old"] * 4
-    assert len(list(out.iterdir())) == 5
+    assert seen(out) == ["old"] * len(publish.NAMES)
+    assert len(list(out.iterdir())) == len(publish.NAMES) + 1
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,21 @@ def test_a_journal_cannot_point_outside(out: Path, journal: Any) -> None:
 
     publish.recover(out)
 
-    assert seen(precious) == ["precious"] * 4
-    assert seen(out) == ["old"] * 4
+    assert seen(precious) == ["precious"] * len(publish.NAMES)
+    assert seen(out) == ["old"] * len(publish.NAMES)
+
+
+def test_an_old_encoder_goes_with_its_build(out: Path) -> None:
+    """A build without an encoder does not leave that of the build before."""
+    staging = a_build(publish.new_staging(out), "new")
+    (staging / publish.ENCODER).unlink()
+
+    publish.publish(out, staging)
+
+    assert {path.name for path in out.iterdir()} == {
+        "checkpoint.npz",
+        *publish.NAMES,
+    } - {publish.ENCODER}
 
 
 @pytest.fixture

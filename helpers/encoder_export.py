@@ -1,0 +1,152 @@
+"""The image tower of an open_clip model → ONNX, as a child process (`helpers.child`).
+
+The file is checked against the model that it came from, on real pictures: cosine >= 0.99999.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import torch
+
+from helpers import child
+from helpers.atomic_io import disk_errors
+from helpers.embedder import OpenClipEmbedder
+from helpers.encoder_check import cosines, readable
+from helpers.errors import DataError
+from helpers.images import prepare
+from helpers.model_options import ModelOptions
+from helpers.onnx_embedder import INPUT, OUTPUT, OnnxEmbedder
+from helpers.parallel import cpu_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OPSET = 20  # of ONNX: the first with everything a vision transformer needs, https://onnx.ai
+LEAST_COSINE = 0.99999  # to the model that was exported
+_MOST_BYTES = 1_900_000_000  # one protobuf file holds at most 2 GiB
+_BATCH = 16
+
+
+class _Tower(torch.nn.Module):
+    """Gives the exporter one input with the name that it will have."""
+
+    def __init__(self, tower: torch.nn.Module) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.tower(pixels)  # type: ignore[no-any-return]
+
+
+def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Export, check, and yield what there is to know of the encoder.
+
+    Args:
+        request: `options` (of `ModelOptions`), `target` (path of the file to write), `pictures`
+            (paths of images to check it on).
+
+    Raises:
+        UsageError, SourceError, DataError: the model cannot be had.
+    """
+    options, target = ModelOptions(**request["options"]), Path(request["target"])
+    embedder = OpenClipEmbedder(options)
+    shape = embedder.preprocessing.to_json()
+    about = {
+        "precision": "fp32",
+        "dimension": embedder.dim,
+        "model": {
+            key: value
+            for key, value in embedder.fingerprint.items()
+            if key not in {"precision", "preprocessing", "engine"}
+        },
+        "input": {key: shape[key] for key in ("side", "mean", "std", "interpolation")},
+    }
+    try:
+        export(embedder, target)
+        checks = check(embedder, target, list(map(Path, request["pictures"])))
+    except DataError as error:
+        yield {"unsupported": f"{error.message}: {error.details}"}
+        return
+    yield {"about": {**about, "checks": checks}}
+
+
+def export(embedder: OpenClipEmbedder, target: Path) -> None:
+    """Write the image tower as one ONNX file, for batches of any size.
+
+    Raises:
+        DataError: it is too large, or holds an operation that ONNX does not know.
+        WriteError: the disk refuses.
+    """
+    size = sum(value.nbytes for value in embedder.tower.state_dict().values())
+    if size > _MOST_BYTES:
+        raise DataError("the model is too large for one ONNX file", details=f"{size:,} bytes")
+    side = embedder.preprocessing.side
+    try:
+        # The exporter prints its progress and warns of its own future.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            torch.inference_mode(),
+        ):
+            program = torch.onnx.export(
+                _Tower(embedder.tower).eval(),
+                (torch.zeros(2, 3, side, side),),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("n")},),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=OPSET,
+                verbose=False,
+            )
+        assert program is not None  # noqa: S101 - for mypy: it is with dynamo=True
+        model = program.model_proto
+    except Exception as error:
+        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+        raise DataError("the model cannot be exported to ONNX", details=reason) from error
+    for node in model.graph.node:
+        del node.metadata_props[:]  # stack traces of this machine
+    with disk_errors(target):
+        onnx.save(model, str(target))
+
+
+def check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[str, Any]:
+    """Compare the file with the model it came from.
+
+    Returns:
+        `pictures`, `least_cosine`.
+
+    Raises:
+        DataError: the two give different vectors, or no picture can be read.
+    """
+    fingerprint = {**embedder.fingerprint, "precision": "fp32"}
+    exported = OnnxEmbedder(target, fingerprint, cpu_count())
+    pixels = [prepare(image, embedder.preprocessing) for image in readable(paths)]
+    if not pixels:
+        raise DataError("the export cannot be checked", details="no picture can be read")
+    found = np.concatenate(
+        [
+            cosines(embedder.embed(batch), exported.embed(batch))
+            for batch in (
+                np.stack(pixels[start : start + _BATCH]) for start in range(0, len(pixels), _BATCH)
+            )
+        ]
+    )
+    least = float(found.min())
+    if not least >= LEAST_COSINE:
+        raise DataError(
+            "the exported encoder gives other vectors than the model",
+            details=f"least cosine {least:.7f} on {len(pixels)} pictures, {LEAST_COSINE} needed",
+        )
+    return {"pictures": len(pixels), "least_cosine": least}
+
+
+if __name__ == "__main__":
+    raise SystemExit(child.serve(work))

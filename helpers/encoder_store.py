@@ -1,0 +1,178 @@
+"""Exported encoders: image towers that run without torch, kept for every later build.
+
+They lie in `$MTG_ENCODER_CACHE`, else in `mtg-image-db` under `$XDG_CACHE_HOME` or `~/.cache`
+(https://specifications.freedesktop.org/basedir-spec/), beside the weights that the model hub's
+client keeps there. One encoder is two files, `KEY-PRECISION.onnx` and, written after it,
+`KEY-PRECISION.json`. Everything can be made again, so nothing here is ever repaired.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.atomic_io import (
+    atomic_write_json,
+    disk_errors,
+    fsync_file,
+    make_directory,
+    part_path,
+    remove_parts,
+    replace_durably,
+)
+from helpers.cache import sha256_file
+from helpers.errors import DataError, WriteError
+from helpers.images import Preprocessing
+from helpers.manifest import read_manifest
+from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions
+from helpers.publish import ENCODER, open_published
+
+if TYPE_CHECKING:
+    from helpers.report import Reporter
+
+VERSION = "1.0"
+_KEY_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """An ONNX file and what is known of it.
+
+    Attributes:
+        path: the file.
+        about: `key` (which weights, see `source_key`), `precision` (`fp32` or `int8`), `sha256` and
+            `bytes` of the file, `dimension`, `model` (a fingerprint without what the options of a
+            build decide), `input` (`side`, `mean`, `std`, `interpolation`), `checks`.
+    """
+
+    path: Path
+    about: dict[str, Any]
+
+    @property
+    def precision(self) -> str:
+        """`fp32` or `int8`."""
+        return str(self.about["precision"])
+
+    def preprocessing(self, options: ModelOptions) -> Preprocessing:
+        """Return how a picture becomes this encoder's input under the options of a build."""
+        return Preprocessing.of_model(self.about["input"], options.size, options.fit)
+
+    def fingerprint(self, options: ModelOptions) -> dict[str, Any]:
+        """Return everything that decides the vectors."""
+        return {
+            **self.about["model"],
+            "precision": self.precision,
+            "preprocessing": self.preprocessing(options).to_json(),
+            "engine": "onnx",
+            "encoder_sha256": self.about["sha256"],
+        }
+
+
+def source_key(options: ModelOptions) -> str:
+    """Return what names the weights and the architecture, without loading them.
+
+    A tag stands for its weights, as the hub's client takes it; files count by their content.
+
+    Raises:
+        OSError: a file of the model cannot be read.
+    """
+    files = [sha256_file(path) for path in options.files()]
+    if options.model.startswith(LOCAL_DIR):
+        origin = files
+    elif options.pretrained == RANDOM:
+        origin = [RANDOM, metadata.version("torch")]
+    else:
+        origin = files or [options.model, options.pretrained]
+    parts = json.dumps([options.architecture_digest(), origin])
+    return hashlib.sha256(parts.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+class EncoderStore:
+    """The directory of exported encoders; a temporary one where none can be written.
+
+    Raises:
+        WriteError: the disk is full.
+    """
+
+    def __init__(self, report: Reporter) -> None:
+        self.folder = default_folder()
+        try:
+            make_directory(self.folder)
+            remove_parts(self.folder)
+            writable = os.access(self.folder, os.W_OK)
+        except WriteError:
+            writable = False
+        if not writable:
+            report.info(f"{self.folder} cannot be written: the encoder is not kept there")
+            self.folder = Path(tempfile.mkdtemp(prefix="mtg-encoders-"))
+            atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def find(self, key: str, precision: str) -> Encoder | None:
+        """Return the encoder of these weights if it is here and whole."""
+        path = self._path(key, precision)
+        try:
+            about = json.loads(path.with_suffix(".json").read_bytes())
+            whole = about["key"] == key and sha256_file(path) == about["sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return Encoder(path, about) if whole else None
+
+    def new_part(self, key: str, precision: str) -> Path:
+        """Return where to write an encoder that `add` will then give its name."""
+        return part_path(self._path(key, precision))
+
+    def add(self, part: Path, about: dict[str, Any]) -> Encoder:
+        """Keep a finished file; `about` lacks only `sha256` and `bytes`.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        path = self._path(about["key"], about["precision"])
+        with disk_errors(path):
+            fsync_file(part)
+            size, sha256 = part.stat().st_size, sha256_file(part)
+        about = {"version": VERSION, **about, "sha256": sha256, "bytes": size}
+        replace_durably(part, path)
+        atomic_write_json(path.with_suffix(".json"), about)
+        return Encoder(path, about)
+
+    def note(self, encoder: Encoder) -> None:
+        """Keep what was found out later about an encoder of this store.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        atomic_write_json(encoder.path.with_suffix(".json"), encoder.about)
+
+    def _path(self, key: str, precision: str) -> Path:
+        return self.folder / f"{key}-{precision}.onnx"
+
+
+def default_folder() -> Path:
+    """Return where encoders are kept, whether or not it is there."""
+    chosen = os.environ.get("MTG_ENCODER_CACHE")
+    if chosen:
+        return Path(chosen).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(base).absolute() / "mtg-image-db"
+
+
+def published_encoder(out: Path, key: str, precision: str) -> Encoder | None:
+    """Return the encoder of the index in `out` if it is of these weights, and whole."""
+    try:
+        about = read_manifest(out)["encoder"]
+        if (about["key"], about["precision"]) != (key, precision):
+            return None
+        with open_published(out, ENCODER) as file:
+            whole = hashlib.file_digest(file, "sha256").hexdigest() == about["sha256"]
+            return Encoder(Path(file.name), about) if whole else None
+    except (OSError, KeyError, TypeError, DataError):
+        return None

@@ -1,0 +1,229 @@
+"""Which engine embeds a build, and the encoder that its index takes along.
+
+ONNX Runtime is the faster one on a CPU, torch the one that needs no export and knows GPUs. Each
+works without the other, as far as possible: an index without an encoder is asked through torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers import child
+from helpers.encoder_store import Encoder, EncoderStore, published_encoder, source_key
+from helpers.errors import DataError
+from helpers.manifest import read_manifest
+from helpers.parallel import is_here
+from helpers.report import safe_percentage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from helpers.embedder import Embedder
+    from helpers.model_options import ModelOptions
+    from helpers.report import Reporter
+
+    #: Returns the paths of that many pictures of cards, or fewer.
+    Sample = Callable[[int], list[Path]]
+
+#: Pictures that an export is checked on, and those that int8 is judged on.
+_CHECKED, _JUDGED = 32, 200
+#: What an export needs besides torch.
+_EXPORTERS = ("onnxruntime", "onnx", "onnxscript")
+_INSTALL = "pip install -r requirements.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a build embeds with (`onnx` or `torch`), and the encoder to publish, if any."""
+
+    name: str
+    options: ModelOptions
+    encoder: Encoder | None
+
+    def open(self) -> Embedder:
+        """Load the model.
+
+        Raises:
+            UsageError, SourceError, DataError: it cannot be had.
+        """
+        if self.name == "onnx" and self.encoder is not None:
+            from helpers.onnx_embedder import OnnxEmbedder
+
+            return OnnxEmbedder(self.encoder.path, self.encoder.fingerprint(self.options), 1)
+        from helpers.embedder import OpenClipEmbedder
+
+        return OpenClipEmbedder(self.options)
+
+
+def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> Engine:
+    """Choose the engine and get the encoder: from the store, from `out`, or by an export.
+
+    Raises:
+        UsageError, SourceError, DataError: the model cannot be had, or `--engine` or `--precision`
+            asks for what is not possible.
+        WriteError: the disk is full.
+    """
+    name = _choose(options, out)
+    if name == "torch":
+        from helpers.embedder import check_choice
+
+        check_choice(options)
+    found = _Encoders(options, out, sample, report).get()
+    if isinstance(found, Encoder):
+        return Engine(name, options, found)
+    if options.engine == "onnx" or options.precision == "int8":
+        raise DataError(
+            f"--{'engine onnx' if options.precision != 'int8' else 'precision int8'}"
+            " is not possible here",
+            details=found,
+            suggestion=f"{_INSTALL}, or leave the flag out",
+        )
+    report.info(f"The index takes no encoder along and is asked through torch: {found}")
+    return Engine("torch", options, None)
+
+
+def _choose(options: ModelOptions, out: Path) -> str:
+    """Return the engine that `auto` means: vectors of the last build should stay reusable."""
+    if options.engine != "auto":
+        return options.engine
+    if options.precision == "int8":
+        return "onnx"
+    if options.precision == "fp16" or not is_here("onnxruntime") or _gpu(options.device):
+        return "torch"
+    last = _last_engine(options, out)
+    return last if last == "torch" and is_here("torch") else "onnx"
+
+
+def _gpu(device: str) -> bool:
+    """Tell whether torch would run on a GPU; it is only asked where there may be one."""
+    if device != "auto":
+        return device != "cpu"
+    may_be = sys.platform == "darwin" or any(map(Path.exists, map(Path, _GPU_FILES)))
+    if not may_be or not is_here("torch"):
+        return False
+    from helpers.embedder import torch_device
+
+    return torch_device(device) != "cpu"
+
+
+_GPU_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+
+
+def _last_engine(options: ModelOptions, out: Path) -> str | None:
+    try:
+        last = read_manifest(out)
+        fields = ("model", "pretrained", "precision")
+        same = all(last["parameters"][field] == getattr(options, field) for field in fields)
+        return str(last["model"].get("engine", "torch")) if same else None
+    except (DataError, KeyError):
+        return None
+
+
+class _Encoders:
+    """Gets the encoder of one build."""
+
+    def __init__(self, options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> None:
+        self._options, self._out, self._sample, self._report = options, out, sample, report
+
+    def get(self) -> Encoder | str:
+        """Return the encoder, or why there is none."""
+        if not is_here("onnxruntime"):
+            return "onnxruntime is not installed"
+        self._store = EncoderStore(self._report)
+        self._key = source_key(self._options)
+        if self._options.precision != "int8":
+            return self._find("fp32") or self._export()
+        small = self._find("int8")
+        if small is not None and _judged_enough(small, self._sample):
+            return self._judge(small)
+        full = self._find("fp32") or self._export()
+        if isinstance(full, str):
+            return self._judge(small) if small is not None else full
+        return self._quantize(full)
+
+    def _find(self, precision: str) -> Encoder | None:
+        return self._store.find(self._key, precision) or published_encoder(
+            self._out, self._key, precision
+        )
+
+    def _export(self) -> Encoder | str:
+        missing = [package for package in _EXPORTERS if not is_here(package)]
+        if missing:
+            return f"not installed: {', '.join(missing)}"
+        name = f"{self._options.model} {self._options.pretrained}".rstrip()
+        self._report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
+        part = self._store.new_part(self._key, "fp32")
+        plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
+        try:
+            answer = child.answer(
+                "encoder_export",
+                {
+                    "options": asdict(plain),
+                    "target": str(part),
+                    "pictures": list(map(str, map(Path.absolute, self._sample(_CHECKED)))),
+                },
+            )
+            if "unsupported" in answer:
+                return str(answer["unsupported"])
+            encoder = self._store.add(part, {"key": self._key, **answer["about"]})
+        finally:
+            part.unlink(missing_ok=True)
+        checks = encoder.about["checks"]
+        self._report.info(
+            f"Checked on {checks['pictures']} pictures against torch:"
+            f" cosine at least {checks['least_cosine']:.7f}"
+        )
+        return encoder
+
+    def _quantize(self, full: Encoder) -> Encoder:
+        self._report.info("Quantising the encoder to int8 (once), and comparing its answers")
+        part = self._store.new_part(self._key, "int8")
+        try:
+            answer = child.answer(
+                "encoder_quantize",
+                {
+                    "options": asdict(self._options),
+                    "source": str(full.path.absolute()),
+                    "about": full.about,
+                    "target": str(part),
+                    "pictures": list(map(str, map(Path.absolute, self._sample(_JUDGED)))),
+                },
+            )
+            about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
+            return self._judge(
+                self._store.add(part, {**about, "precision": "int8", "checks": answer["checks"]})
+            )
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _judge(self, encoder: Encoder) -> Encoder:
+        """Return the int8 encoder if its answers are those of fp32.
+
+        Raises:
+            DataError: they are not.
+        """
+        from helpers.encoder_check import LEAST_AGREEMENT
+
+        checks = encoder.about["checks"]
+        said = (
+            f"same best card in {safe_percentage(checks['same'], checks['cases'])} of"
+            f" {checks['cases']:,} cases, cosine {checks['mean_cosine']:.5f}"
+            f" (least {checks['least_cosine']:.5f})"
+        )
+        self._report.info(f"int8 against fp32 on {checks['cards']} cards: {said}")
+        if checks["agreement"] < LEAST_AGREEMENT and self._options.trained:
+            raise DataError(
+                "int8 gives other answers than fp32",
+                details=f"{said}; {LEAST_AGREEMENT:.1%} needed",
+                suggestion="build with --precision fp32",
+            )
+        return encoder
+
+
+def _judged_enough(encoder: Encoder, sample: Sample) -> bool:
+    """Tell whether int8 was judged on as many cards as there are now, up to the wanted number."""
+    cards: int = encoder.about["checks"]["cards"]
+    return cards >= _JUDGED or cards >= len(sample(_JUDGED))

@@ -1,0 +1,133 @@
+"""How to share a CPU among decoding and the model: measured on this machine, then remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.atomic_io import note_json
+from helpers.encoder_store import default_folder
+from helpers.errors import WriteError
+from helpers.parallel import cpu_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from helpers.embedder import Embedder
+    from helpers.report import Reporter
+
+_BATCHES = (16, 8, 4, 32)  # the first one unless another is faster
+_GPU_BATCH = 64
+_FEW, _WORTH = 2000, 300.0  # images and seconds of work from which on measuring's 10 s pay
+_SECONDS, _ROUNDS = 0.7, 2
+_FASTER = 1.05  # smaller differences are noise
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Images per forward pass, threads that decode and embed, and the model's own for each."""
+
+    batch: int
+    workers: int
+    threads: int
+
+
+def choose_layout(
+    embedder: Embedder, todo: int, batch: int | None, threads: int | None, report: Reporter
+) -> Layout:
+    """Return the fastest layout for `todo` images; `batch` and `threads` decide where given.
+
+    Short builds take the one that was best, or close to it, wherever we measured.
+    """
+    cpus = threads or cpu_count()
+    if embedder.device != "cpu":  # not measured: no machine with a GPU was at hand
+        return Layout(batch or _GPU_BATCH, max(2, cpus), 1)
+    batches = (batch,) if batch else _BATCHES[:1] if embedder.one_by_one else _BATCHES
+    layouts = [Layout(batches[0], *shape) for shape in _shapes(cpus, free=threads is None)]
+    if len(layouts) == len(batches) == 1 or todo < _FEW:
+        return layouts[0]
+    memo = default_folder() / f"layout-{_digest(embedder, [batch, threads, cpus])}.json"
+    known = _recall(memo)
+    if known is not None:
+        return known
+    if todo / _rate(embedder, layouts[0], _pixels(embedder, layouts[0])) < _WORTH:
+        return layouts[0]
+    report.info("Measuring batch and threads on this machine (once)")
+    best = _fastest(embedder, layouts)
+    best = _fastest(embedder, [Layout(size, best.workers, best.threads) for size in batches])
+    _remember(memo, best)
+    return best
+
+
+def _shapes(cpus: int, *, free: bool) -> Iterator[tuple[int, int]]:
+    """Yield workers and threads for each: one single-threaded model per core is mostly best."""
+    yield cpus, 1
+    if cpus > 1:
+        yield 1, cpus
+    if free and cpus >= 4:  # noqa: PLR2004 - two threads of one core share its multipliers
+        yield cpus // 2, 1
+
+
+def _fastest(embedder: Embedder, layouts: list[Layout]) -> Layout:
+    """Return the first one unless another is clearly faster, in rounds against drifting load."""
+    rates = dict.fromkeys(layouts, 0.0)
+    for _ in range(_ROUNDS):
+        for layout in layouts:
+            rate = _rate(embedder, layout, _pixels(embedder, layout))
+            rates[layout] = max(rates[layout], rate)
+    best = max(layouts, key=lambda layout: rates[layout])
+    return best if rates[best] > _FASTER * rates[layouts[0]] else layouts[0]
+
+
+def _pixels(embedder: Embedder, layout: Layout) -> NDArray[np.float32]:
+    side = embedder.preprocessing.side
+    shape = (layout.batch, 3, side, side)
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def _rate(embedder: Embedder, layout: Layout, pixels: NDArray[np.float32]) -> float:
+    """Return images/s of the model alone."""
+    embedder.use_threads(layout.threads)
+    embedder.embed(pixels[:1])
+    start = time.monotonic()
+
+    def embed(_: int) -> int:
+        passes = 0
+        while passes == 0 or time.monotonic() - start < _SECONDS:
+            embedder.embed(pixels)
+            passes += 1
+        return passes * len(pixels)
+
+    with ThreadPoolExecutor(layout.workers) as pool:
+        done = sum(pool.map(embed, range(layout.workers)))
+    return done / (time.monotonic() - start)
+
+
+def _digest(embedder: Embedder, flags: list[int | None]) -> str:
+    keys = ("engine", "precision", "weights_sha256")
+    what = [[embedder.fingerprint.get(key) for key in keys], flags, platform.processor()]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+
+def _recall(memo: Path) -> Layout | None:
+    try:
+        return Layout(**json.loads(memo.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _remember(memo: Path, layout: Layout) -> None:
+    try:
+        note_json(memo, asdict(layout))
+    except WriteError:
+        return  # it is measured again next time
