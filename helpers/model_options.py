@@ -120,6 +120,7 @@ def differences(
 def _flat(fingerprint: dict[str, Any], ignoring: frozenset[str]) -> dict[str, Any]:
     """Return the fields, those of `preprocessing` as `preprocessing.size` and so on."""
     flat: dict[str, Any] = {}
+    fingerprint = {"engine": "torch", **fingerprint}  # version 1.0 knew no other
     for key in fingerprint.keys() - ignoring:
         value = fingerprint[key]
         if isinstance(value, dict):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 #: What the demo makes in its directory.
 MODEL, CACHE, INDEX, PHOTOS, SHEET = "model", "image_cache", "index_out", "photos", "answers.png"
+ENCODERS_KEPT = "encoders"
 
 K = 5
 LEVEL = "photo"
@@ -156,6 +158,7 @@ def run_demo(args: argparse.Namespace) -> None:
     if args.fresh:
         forget(work)
     say(f"Image encoder: {ENCODERS[args.model]}")
+    os.environ["MTG_ENCODER_CACHE"] = str((work / ENCODERS_KEPT).absolute())
     build_index(args)
     answers = ask(work, take_photos(work, args.queries))
     show_answers(answers)
@@ -168,7 +171,7 @@ def run_demo(args: argparse.Namespace) -> None:
 
 def forget(work: Path) -> None:
     """Remove what the demo made, and nothing else that may lie in the same directory."""
-    for name in (MODEL, CACHE, INDEX, PHOTOS):
+    for name in (MODEL, CACHE, INDEX, PHOTOS, ENCODERS_KEPT):
         if (work / name).is_dir():
             shutil.rmtree(work / name)
     (work / SHEET).unlink(missing_ok=True)
