@@ -17,6 +17,7 @@ import numpy as np
 from helpers.errors import DataError, SourceError, UsageError
 from helpers.images import Preprocessing
 from helpers.model_options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
+from helpers.parallel import is_here
 from helpers.vectors import normalize
 
 if TYPE_CHECKING:
@@ -62,12 +63,14 @@ class OpenClipEmbedder:
     Raises:
         UsageError: open_clip knows no such model or tag, or the two do not fit.
         SourceError: the weights cannot be downloaded.
-        DataError: the weights are missing, damaged, of another model, or not finite.
+        DataError: the weights are missing, damaged, of another model, or not finite; or torch is
+            not installed.
     """
 
     one_by_one = False
 
     def __init__(self, options: ModelOptions) -> None:
+        require_torch()
         with _quiet_libraries():
             import open_clip
             import torch
@@ -139,6 +142,18 @@ class OpenClipEmbedder:
         self._torch.set_num_threads(count)
 
 
+def require_torch() -> None:
+    """Raise `DataError` unless torch and open_clip are installed, without importing them."""
+    missing = [name for name in ("torch", "open_clip") if not is_here(name)]
+    if missing:
+        raise DataError(
+            "the model cannot be loaded",
+            details=f"not installed: {', '.join(missing)}",
+            suggestion="pip install -r requirements.txt\n"
+            "(to ask an index that holds its encoder: requirements-query.txt)",
+        )
+
+
 def require_text_tower(options: ModelOptions) -> None:
     """Raise `DataError` for a model that knows no words.
 
@@ -163,6 +178,7 @@ def check_choice(options: ModelOptions) -> None:
     open_clip only warns of a QuickGELU mismatch and builds a model without weights if it finds
     none; both give vectors that look right and mean nothing.
     """
+    require_torch()
     options.check_files()
     if _is_local(options):
         return

@@ -82,9 +82,14 @@ def source_key(options: ModelOptions) -> str:
     A tag stands for its weights, as the hub's client takes it; files count by their content.
 
     Raises:
-        OSError: a file of the model cannot be read.
+        DataError: a file of the model cannot be read.
     """
-    files = [sha256_file(path) for path in options.files()]
+    try:
+        files = [sha256_file(path) for path in options.files()]
+    except OSError as error:
+        raise DataError(
+            f"the model cannot be read: {error.filename}", details=str(error)
+        ) from error
     if options.model.startswith(LOCAL_DIR):
         origin = files
     elif options.pretrained == RANDOM:
@@ -120,7 +125,8 @@ class EncoderStore:
         path = self._path(key, precision)
         try:
             about = json.loads(path.with_suffix(".json").read_bytes())
-            whole = about["key"] == key and sha256_file(path) == about["sha256"]
+            known = (about["version"], about["key"]) == (VERSION, key)
+            whole = known and sha256_file(path) == about["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return Encoder(path, about) if whole else None

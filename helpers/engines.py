@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: Pictures that an export is checked on, and those that int8 is judged on.
 _CHECKED, _JUDGED = 32, 200
-#: What an export needs besides torch.
-_EXPORTERS = ("onnxruntime", "onnx", "onnxscript")
+#: What an export needs.
+_EXPORTERS = ("torch", "open_clip", "onnx", "onnxscript")
 _INSTALL = "pip install -r requirements.txt"
 
 
@@ -55,7 +55,21 @@ class Engine:
             return OnnxEmbedder(self.encoder.path, self.encoder.fingerprint(self.options), 1)
         from helpers.embedder import OpenClipEmbedder
 
-        return OpenClipEmbedder(self.options)
+        embedder = OpenClipEmbedder(self.options)
+        self._check_weights(embedder)
+        return embedder
+
+    def _check_weights(self, embedder: Embedder) -> None:
+        """Raise `DataError` if queries would be embedded with other weights than the index."""
+        if self.encoder is None:
+            return
+        found, kept = embedder.fingerprint["weights_sha256"], self.encoder.about["model"]
+        if found != kept["weights_sha256"]:
+            raise DataError(
+                "the weights have changed since the encoder was exported",
+                details=f"weights_sha256: was {kept['weights_sha256']!r}, is now {found!r}",
+                suggestion=f"rm {self.encoder.path}\nthen type the same command again",
+            )
 
 
 def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> Engine:
@@ -71,7 +85,9 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
         from helpers.embedder import check_choice
 
         check_choice(options)
-    found = _Encoders(options, out, sample, report).get()
+    found: Encoder | str = "onnxruntime is not installed"
+    if is_here("onnxruntime"):
+        found = _Encoders(options, out, sample, report).get()
     if isinstance(found, Encoder):
         return Engine(name, options, found)
     if options.engine == "onnx" or options.precision == "int8":
@@ -128,12 +144,11 @@ class _Encoders:
     def __init__(self, options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> None:
         self._options, self._out, self._sample, self._report = options, out, sample, report
 
+        self._store = EncoderStore(report)
+        self._key = source_key(options)
+
     def get(self) -> Encoder | str:
         """Return the encoder, or why there is none."""
-        if not is_here("onnxruntime"):
-            return "onnxruntime is not installed"
-        self._store = EncoderStore(self._report)
-        self._key = source_key(self._options)
         if self._options.precision != "int8":
             return self._find("fp32") or self._export()
         small = self._find("int8")

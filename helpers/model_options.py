@@ -71,10 +71,17 @@ class ModelOptions:
             _check_name(self.model)
 
     def architecture_digest(self) -> str:
-        """Return the SHA-256 of the image tower's description: its activation is in no weight."""
+        """Return the SHA-256 of the image tower's description: its activation is in no weight.
+
+        Raises:
+            DataError: a model directory describes no model.
+        """
         if self.model.startswith(LOCAL_DIR):
             path = Path(self.model.removeprefix(LOCAL_DIR)) / CONFIG_FILE
-            description = json.loads(path.read_bytes())["model_cfg"]
+            try:
+                description = json.loads(path.read_bytes())["model_cfg"]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise DataError(f"it describes no model: {path}", details=repr(error)) from error
         else:
             description = model_config(self.model) or {}
         tower = {key: value for key, value in description.items() if key != "text_cfg"}

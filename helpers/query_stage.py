@@ -185,7 +185,6 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         DataError: it is gone, or another one now (names every difference); or there is no torch.
     """
     model, shape = manifest["model"], manifest["model"]["preprocessing"]
-    _require_torch(manifest)
     from helpers.embedder import OpenClipEmbedder
 
     options = ModelOptions(
@@ -206,21 +205,6 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
     embedder = OpenClipEmbedder(options)
     require_same_model(model, embedder.fingerprint)
     return embedder
-
-
-def _require_torch(manifest: dict[str, Any]) -> None:
-    missing = [name for name in ("torch", "open_clip") if not is_here(name)]
-    if not missing:
-        return
-    if "encoder" in manifest and not is_here("onnxruntime"):
-        requirements = "requirements-query.txt"
-    else:
-        requirements = "requirements.txt"
-    raise DataError(
-        "the model cannot be loaded",
-        details=f"not installed: {', '.join(missing)}",
-        suggestion=f"pip install -r {requirements}",
-    )
 
 
 def _require_weights_file(options: ModelOptions) -> None:
