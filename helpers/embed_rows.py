@@ -86,7 +86,7 @@ def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:
     failures: list[tuple[Item, str]] = []
     for item in items:
         try:
-            pixels[len(rows)] = _load(item, embedder)
+            _load(item, embedder, pixels[len(rows)])
             rows.append(item.row)
         except InvalidImageError as error:
             failures.append((item, str(error)))
@@ -100,14 +100,15 @@ def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:
     return Embedded(np.array(rows, dtype=np.int64), vectors, failures)
 
 
-def _load(item: Item, embedder: Embedder) -> NDArray[np.float32]:
+def _load(item: Item, embedder: Embedder, out: NDArray[np.float32]) -> None:
+    """Fill `out`, float32 [3, side, side], with the model's input."""
     try:
         data = item.path.read_bytes()
     except OSError as error:
         raise InvalidImageError(f"cannot be read: {error.strerror or error}") from error
     if hashlib.sha256(data).digest() != item.sha256:
         raise InvalidImageError("the file has changed during the build")
-    return prepare(load_image_rgb(data), embedder.preprocessing)
+    prepare(load_image_rgb(data), embedder.preprocessing, out)
 
 
 def embed_all(

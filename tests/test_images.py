@@ -77,6 +77,40 @@ def test_the_input_is_normalised() -> None:
     assert np.allclose(pixels.mean(axis=(1, 2)), [1.0, -1.0, 0.2], atol=1e-6)
 
 
+@pytest.mark.parametrize("fit", ["pad", "crop", "squash"])
+@pytest.mark.parametrize("size", [(488, 680), (680, 488), (33, 300)])
+@pytest.mark.parametrize(("square", "side"), [(384, 224), (64, 224), (225, 224), (224, 224)])
+def test_what_is_left_out_of_the_arithmetic_is_black(
+    fit: str, size: tuple[int, int], square: int, side: int
+) -> None:
+    """The input is the square of `--size` resized to the model's side, to the last bit."""
+    noise = np.random.default_rng(5).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    how = Preprocessing(fit, square, side, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+    whole = fit_square(image, square, fit, "bicubic").resize((side, side), Image.Resampling.BICUBIC)
+
+    wanted = np.asarray(whole, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
+    assert np.array_equal(prepare(image, how), wanted)
+
+
+def test_a_black_picture_is_an_input() -> None:
+    """Where everything is black, nothing is left to resize, and that is no error."""
+    how = Preprocessing("pad", 64, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    assert (prepare(Image.new("RGB", (50, 70)), how) == -1).all()
+
+
+def test_the_input_goes_where_the_caller_wants_it() -> None:
+    """A row of a batch is filled in place, whatever it held, and no other row is touched."""
+    how = Preprocessing("pad", 64, 32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    batch = np.full((3, 3, 32, 32), np.nan, dtype=np.float32)
+
+    assert prepare(card(), how, batch[1]) is not None
+
+    assert np.array_equal(batch[1], prepare(card(), how))
+    assert np.isnan(batch[[0, 2]]).all()
+
+
 def test_hidden_colours_do_not_show() -> None:
     """Under transparency lies black, whatever RGB the file hides there."""
     image = Image.new("RGBA", (60, 80), (255, 0, 255, 0))
