@@ -1,7 +1,8 @@
 """What the cache holds of each face: missing, broken, or an image with this content.
 
 Every file is read and hashed. Where the hash is the one noted at download, the file is exactly
-what was decoded then, and is not decoded again.
+what was decoded then; where it is another one, the file is broken. A file without a note is
+checked when it is embedded (`helpers.embed_rows`), so that one decoding serves both.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Look:
 
 @dataclass(slots=True)
 class Census:
-    """The faces that have a usable image, in the order of the face list: these are the rows.
+    """The faces that have an image not known to be broken, in the order of the face list: the rows.
 
     `faces`: int64 [n], positions in the face list. `sha256`: uint8 [n, 32], of the image files.
     """
@@ -75,10 +76,10 @@ def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
 
 
 def take_census(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Census:
-    """Look at the image of every face and name each one that is broken.
+    """Look at the image of every face and name each one that is empty or, validating, changed.
 
     Returns:
-        The usable ones, and how many are missing and invalid.
+        The others, and how many are missing and invalid.
     """
     table = DigestTable(cache)
     usable = np.zeros(len(faces), dtype=bool)
@@ -86,8 +87,8 @@ def take_census(faces: FaceList, cache: ImageCache, report: Reporter, *, validat
     missing = invalid = 0
 
     def look(item: tuple[int, str, str]) -> Look:
-        path = cache.path(item[1])
-        return look_at(path, table.get(item[1]), validate=validate)
+        noted = table.get(item[1])
+        return look_at(cache.path(item[1]), noted, validate=validate and noted is not None)
 
     results = bounded_map(look, _numbered(faces), cpu_count() + 1)
     with report.progress(len(faces), "Checking the cache") as progress, closing(results):

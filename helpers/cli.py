@@ -112,7 +112,7 @@ def add_build_flags(to: Parser) -> None:
     add("--threads", metavar="N", help="CPU threads that embed (measured on this machine)")
     add("--size", default=384, metavar="PX", help="side of the square, >= 64 (%(default)s)")
     add("--fit", default="pad", metavar="HOW", help=f"{_words(FITS)} (%(default)s)")
-    add("--validate-cache", action=switch, default=True, help="check every image first")
+    add("--validate-cache", action=switch, default=True, help="check every image")
     add("--hnsw-m", default=32, metavar="M", help="links per vector, 4 to 128 (%(default)s)")
     add(
         "--hnsw-ef-construction",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers import signals
-from helpers.images import load_image_rgb, prepare
+from helpers.images import load_checked_rgb, load_image_rgb, prepare
 from helpers.parallel import bounded_map
 from helpers.validation import InvalidImageError
 
@@ -35,11 +35,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image to embed: its row, its file, and the SHA-256 (32 bytes) it had at the census."""
+    """One image to embed: its row, its card, its file, and its SHA-256 (32 bytes) at the census.
+
+    `validate`: it must also pass every check of `validation.check_image`.
+    """
 
     row: int
+    name: str
     path: Path
     sha256: bytes
+    validate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Plan:
 
 
 def unfinished(
-    store: VectorStore, faces: FaceList, census: Census, cache: ImageCache
+    store: VectorStore, faces: FaceList, census: Census, cache: ImageCache, *, validate: bool
 ) -> Iterator[Item]:
     """Yield the images whose row is not done, in the order of the rows."""
     row = 0
@@ -70,7 +75,8 @@ def unfinished(
             return
         if position == census.faces[row]:
             if not store.done[row]:
-                yield Item(row, cache.path(face.image_file), census.sha256[row].tobytes())
+                path, sha256 = cache.path(face.image_file), census.sha256[row].tobytes()
+                yield Item(row, face.name, path, sha256, validate)
             row += 1
 
 
@@ -108,7 +114,8 @@ def _load(item: Item, embedder: Embedder, out: NDArray[np.float32]) -> None:
         raise InvalidImageError(f"cannot be read: {error.strerror or error}") from error
     if hashlib.sha256(data).digest() != item.sha256:
         raise InvalidImageError("the file has changed during the build")
-    prepare(load_image_rgb(data), embedder.preprocessing, out)
+    image = load_checked_rgb(data, item.path.suffix) if item.validate else load_image_rgb(data)
+    prepare(image, embedder.preprocessing, out)
 
 
 def embed_all(
@@ -137,7 +144,7 @@ def embed_all(
         for _, embedded in results:
             store.put(embedded.rows, embedded.vectors)
             for item, reason in embedded.failures:
-                report.warning(f"left out: {item.path.name}: {reason}")
+                report.warning(f"left out: {item.path.name} ({item.name}): {reason}")
             failed += len(embedded.failures)
             since_save += len(embedded.rows)
             progress.advance(len(embedded.rows) + len(embedded.failures))

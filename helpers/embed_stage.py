@@ -125,13 +125,18 @@ def _survey(inputs: _Inputs, report: Reporter) -> _Survey:
         engine = prepare_engine(options.model, options.out, inputs.sample, report)
     census = take_census(faces, cache, report, validate=options.validate_cache)
     if engine is None or len(census.faces) == 0:
-        raise DataError(
-            "No valid images to embed",
-            details=f"{len(faces):,} faces: {census.missing:,} are not in {cache.directory},"
-            f" {census.invalid:,} are invalid",
-            suggestion=f"python download_images.py --cache {cache.directory}",
-        )
+        raise _nothing_valid(inputs, census, 0)
     return _Survey(census, engine)
+
+
+def _nothing_valid(inputs: _Inputs, census: Census, failed: int) -> DataError:
+    directory = inputs.cache.directory
+    return DataError(
+        "No valid images to embed",
+        details=f"{len(inputs.faces):,} faces: {census.missing:,} are not in {directory},"
+        f" {census.invalid + failed:,} are invalid",
+        suggestion=f"python download_images.py --cache {directory}",
+    )
 
 
 def _build(inputs: _Inputs, survey: _Survey, state: str, report: Reporter) -> dict[str, Any]:
@@ -205,21 +210,22 @@ def _embed(
     report: Reporter,
 ) -> tuple[int, dict[str, int]]:
     """Return how many images failed, and the layout that was used, empty if nothing was left."""
+    from helpers import checkpoint
     from helpers.embed_rows import Plan, embed_all, unfinished
     from helpers.tuning import choose_layout
 
     if store.done.all():
         return 0, {}
     options, todo = inputs.options, int((~store.done).sum())
-    items = unfinished(store, inputs.faces, census, inputs.cache)
+    check = options.validate_cache
+    items = unfinished(store, inputs.faces, census, inputs.cache, validate=check)
     layout = choose_layout(embedder, todo, options.batch, options.threads, report)
     embedder.use_threads(layout.threads)
     plan = Plan(layout.batch, layout.workers, options.checkpoint_frequency)
     failed = embed_all(items, store, embedder, plan, report)
     if not store.done.any():
-        raise DataError(
-            "No valid images to embed", details=f"all {failed:,} images failed to decode"
-        )
+        checkpoint.discard(options.out)  # there is nothing in it to go on from
+        raise _nothing_valid(inputs, census, failed)
     return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
 
 
@@ -251,13 +257,17 @@ def _write_files(
 def _statistics(
     inputs: _Inputs, census: Census, counts: dict[str, int], durations: dict[str, float]
 ) -> dict[str, Any]:
-    total, successful = len(inputs.faces), len(census.faces) - counts["failed_embeddings"]
+    total, failed = len(inputs.faces), counts["failed_embeddings"]
+    successful = len(census.faces) - failed
+    # With validation, an image that cannot be embedded is one that has just failed it.
+    invalid = failed if inputs.options.validate_cache else 0
     return {
         "total_records": total,
         "successful_embeddings": successful,
         **counts,
         "missing_from_cache": census.missing,
-        "validation_failures": census.invalid,
+        "failed_embeddings": failed - invalid,
+        "validation_failures": census.invalid + invalid,
         "success_rate": safe_percentage(successful, total),
         **durations,
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from helpers.validation import InvalidImageError, check_header, decoding
+from helpers.validation import InvalidImageError, check_header, checking, decoding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,6 +79,20 @@ def load_image_rgb(source: Path | str | bytes) -> Image.Image:
             raise InvalidImageError(error.strerror or str(error)) from error
     with decoding(data) as image:
         check_header(image)
+        return _upright_rgb(image)
+
+
+def load_checked_rgb(data: bytes, suffix: str) -> Image.Image:
+    """Do what `load_image_rgb` does and all that `validation.check_image` checks, in one decoding.
+
+    Args:
+        data: the content of an image of the cache.
+        suffix: the extension of its name.
+
+    Raises:
+        InvalidImageError: it is no whole image of the format of `suffix`.
+    """
+    with checking(data, suffix) as image:
         return _upright_rgb(image)
 
 

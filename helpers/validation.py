@@ -81,6 +81,20 @@ def validate_image(source: Path | str | bytes, suffix: str = "") -> Verdict:
 
 def check_image(data: bytes, suffix: str) -> None:
     """Raise `InvalidImageError` unless `data` is a whole image of the format of `suffix`."""
+    with checking(data, suffix) as image:
+        if image.format == "JPEG":
+            # All entropy-coded data are still read; only the pixels are fewer: 30 % faster.
+            image.draft(image.mode, (image.width // 8, image.height // 8))
+        image.load()
+
+
+@contextlib.contextmanager
+def checking(data: bytes, suffix: str) -> Iterator[Image.Image]:
+    """Open an image that passes every check but one: the block must decode it to the end.
+
+    Raises:
+        InvalidImageError: it is no whole image of the format of `suffix`.
+    """
     found = sniff(data)
     wanted = _FORMAT_OF_SUFFIX.get(suffix.lower(), found)
     if found != wanted:
@@ -92,10 +106,7 @@ def check_image(data: bytes, suffix: str) -> None:
     with decoding(data, (found,)) as image:
         check_header(image)
         _check_single_frame(image)
-        if found == "JPEG":
-            # All entropy-coded data are still read; only the pixels are fewer: 30 % faster.
-            image.draft(image.mode, (image.width // 8, image.height // 8))
-        image.load()
+        yield image
 
 
 @contextlib.contextmanager

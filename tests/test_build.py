@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import resource
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from builds import METADATA, VECTORS, Crash, Deck, build, names, picture, same_files, statistics
+from PIL import Image
 from support import command, environment, run
+
+from helpers.cache import DigestLog, ImageCache
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
 Capture = pytest.CaptureFixture[str]
 
@@ -71,6 +75,57 @@ def test_without_validation_the_same_rows_come_out(
     assert run("scripts/verify_index.py", "--index", tmp_path / "trusting").code == 0
 
 
+def test_one_decoding_serves_validation_and_embedding(
+    tmp_path: Path, model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images without a digest of their download are decoded once each, not before as well."""
+    deck, decoded, whole = Deck.of(tmp_path, 10), [], Image._getdecoder  # noqa: SLF001
+
+    def decoder(*args: Any) -> Any:
+        decoded.append(args)
+        return whole(*args)
+
+    monkeypatch.setattr(Image, "_getdecoder", decoder)
+
+    assert build(deck, tmp_path / "out", model, capsys).code == 0
+    assert len(decoded) == 10
+
+
+def test_what_decodes_may_still_be_invalid(tmp_path: Path, model: str, capsys: Capture) -> None:
+    """Validated in the decoding that embeds it: a PNG called JPEG is left out, unless trusted."""
+    deck = Deck.of(tmp_path, 6)
+    other = io.BytesIO()
+    Image.open(deck.image(2)).save(other, "PNG")
+    deck.image(2).write_bytes(other.getvalue())
+
+    result = build(deck, tmp_path / "checked", model, capsys)
+    build(deck, tmp_path / "trusting", model, capsys, "--no-validate-cache")
+
+    (line,) = [row for row in result.err.splitlines() if "left out" in row]
+    assert line == (
+        f"WARNING: left out: {deck.image(2).name} (Card 2): PNG content under the name of a JPEG"
+    )
+    checked, trusting = (statistics(tmp_path / name) for name in ("checked", "trusting"))
+    assert (checked["validation_failures"], checked["failed_embeddings"]) == (1, 0)
+    assert (checked["successful_embeddings"], trusting["successful_embeddings"]) == (5, 6)
+
+
+def test_a_file_changed_since_its_download_ends_at_the_census(
+    tmp_path: Path, model: str, capsys: Capture
+) -> None:
+    """A whole image that is not the noted one is invalid before any model is loaded."""
+    deck = Deck.of(tmp_path, 1)
+    log = DigestLog(ImageCache(deck.cache))
+    log.add(deck.image(0).name, hashlib.sha256(picture(5)).hexdigest())
+    log.flush()
+
+    result = build(deck, tmp_path / "out", model, capsys)
+
+    assert result.code == 5
+    assert "changed since its download: SHA-256 differs" in result.err
+    assert "Loading" not in result.err
+
+
 def test_missing_images_are_counted(tmp_path: Path, model: str, capsys: Capture) -> None:
     """A face without an image in the cache is no row, and no error."""
     deck = Deck.of(tmp_path, 10)
@@ -115,7 +170,10 @@ def test_equal_images_are_in_the_graph_once(tmp_path: Path, model: str, capsys: 
 
 @pytest.mark.parametrize("what", ["limit 0", "empty cache", "all broken"])
 def test_nothing_to_embed(tmp_path: Path, model: str, capsys: Capture, what: str) -> None:
-    """Without one valid image: exit 5, and not even the output directory is made."""
+    """Without one valid image: exit 5, and nothing is left in the output directory.
+
+    Without a file to decode, that directory is not even made.
+    """
     deck = Deck.of(tmp_path, 3)
     for place in range(3):
         if what == "empty cache":
@@ -128,8 +186,9 @@ def test_nothing_to_embed(tmp_path: Path, model: str, capsys: Capture, what: str
 
     assert result.code == 5
     assert "ERROR: data unusable: No valid images to embed" in result.err
-    assert not (tmp_path / "out").exists()
-    (tmp_path / "out").mkdir()
+    assert names(tmp_path / "out") == set()
+    assert (tmp_path / "out").exists() == (what == "all broken")
+    (tmp_path / "out").mkdir(exist_ok=True)
     assert build(deck, tmp_path / "out", model, capsys, *more).code == 5
     assert names(tmp_path / "out") == set()
 
