@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import gzip
+import io
 import json
 import time
 import zlib
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _TEXT_CHUNK = 1 << 20
+_UNZIPPED = 1 << 17  # bytes at a time
 _LONGEST_ELEMENT = 64 << 20  # characters or bytes; a card object has about 5,000
 
 
@@ -130,7 +132,10 @@ def _unusable(path: Path, details: str) -> DataError:
 def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         zipped = file.read(2) == _GZIP_MAGIC
-    return gzip.open(path) if zipped else path.open("rb")  # type: ignore[return-value]
+    if not zipped:
+        return path.open("rb")
+    # Its own `readline` is Python; this one's is C, which makes a fifth of the whole time.
+    return io.BufferedReader(gzip.open(path), _UNZIPPED)
 
 
 def _first_character(file: IO[bytes]) -> bytes:

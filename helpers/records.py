@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
+import operator
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ IMAGE_VERSIONS = (*FULL_CARD_VERSIONS, "crop", "art_crop", "art")
 
 #: `image_status` values under which every image URL leads to a stand-in picture, not to the card.
 _NO_IMAGE_STATUS = ("missing", "placeholder")
-_STAND_IN_HOST = "errors.scryfall.com"
+_STAND_INS = "https://errors.scryfall.com/"
 
 SkipReason = Literal["missing", "placeholder", "no_image", "not_a_card"]
 
@@ -58,7 +57,23 @@ class CardFace:
 
     def to_json(self) -> str:
         """Return the face as one line of JSON, without the line end."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return _ENCODE(dict(zip(_FIELDS, _VALUES(self), strict=True)))
+
+    def to_values(self) -> bytes:
+        """Return the values alone, in the order of the fields: one line of JSON for `of_values`."""
+        return _ENCODE(_VALUES(self)).encode("utf-8", "replace")
+
+    @classmethod
+    def of_values(cls, line: bytes) -> CardFace:
+        """Return the face that `to_values` wrote."""
+        return cls(*json.loads(line))
+
+
+# A bulk file has half a million faces: `asdict` copies what it finds, and `json.dumps` makes a new
+# encoder every time; without the two a line takes a third of the time.
+_FIELDS = tuple(field.name for field in fields(CardFace))
+_VALUES = operator.attrgetter(*_FIELDS)
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def safe_filename(url: str) -> str:
@@ -78,8 +93,8 @@ def image_suffix(url: str) -> str:
 
     A `.jpeg` is a `.jpg`, so that one format has one extension in the cache.
     """
-    suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    return suffix if suffix in {".png", ".webp"} else ".jpg"
+    path = url.partition("?")[0].lower()
+    return next((suffix for suffix in (".png", ".webp") if path.endswith(suffix)), ".jpg")
 
 
 def faces_of(card: Mapping[str, Any], version: str) -> Iterator[CardFace | SkipReason]:
@@ -112,11 +127,12 @@ def _face(
     image_url = _pick(uris, version)
     if image_url is None:
         return "no_image"
-    if urlsplit(image_url).netloc == _STAND_IN_HOST:
+    if image_url.startswith(_STAND_INS):
         return "missing"
 
     def either(key: str) -> Any:
-        return side.get(key) if side.get(key) is not None else card.get(key)
+        value = side.get(key)
+        return card.get(key) if value is None else value
 
     return CardFace(
         name=side.get("name") or card["name"],
@@ -129,7 +145,7 @@ def _face(
         lang=card.get("lang"),
         colors=either("colors"),
         image_url=image_url,
-        card_url=_pick(uris, "normal") or image_url,
+        card_url=uris.get("normal") or _pick(uris, "normal") or image_url,
         scryfall_uri=card.get("scryfall_uri"),
         card_name=card["name"],
         oracle_id=either("oracle_id"),

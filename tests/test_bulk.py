@@ -101,6 +101,13 @@ def test_the_face_list_tells_names_without_parsing(filled_cache: Path) -> None:
     assert [f.image_file for f in faces.lacking(lambda name: name != wanted)] == [wanted]
 
 
+def test_a_face_list_of_another_format_is_not_read(cache: Path) -> None:
+    """A list that an older program left is worked out again instead of misread."""
+    path = list_path(cache, "unique_artwork", "normal")
+    path.write_bytes(path.read_bytes().replace(b'{"format": 2', b'{"format": 1'))
+    assert read_list(path) is None
+
+
 def test_a_young_file_is_used_without_asking(server: Scryfall, tmp_path: Path) -> None:
     """The second run within 24 hours makes no request at all."""
     assert len(fetch(server, tmp_path)[1]) == 2

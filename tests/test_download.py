@@ -16,6 +16,7 @@ from support import Scryfall, command, environment, run
 from helpers import disk_space
 from helpers.cache import ImageCache
 from helpers.disk_space import MEAN_BYTES, needed_bytes, warn_if_short
+from helpers.face_list import list_path, read_list
 from helpers.parallel import STOP_SECONDS, bounded_map
 from helpers.records import IMAGE_VERSIONS
 from helpers.report import Reporter
@@ -128,9 +129,9 @@ def test_a_slow_image_does_not_hold_the_others(
 ) -> None:
     """One URL drips for ever: it alone fails, and its reason says so."""
     assert run("download_images.py", *flags, "--limit", 0).code == 0
-    faces = (tmp_path / "cache" / "faces-unique_artwork-normal.jsonl").read_text()
-    first = json.loads(faces.split("\n", 1)[0])
-    path = first["image_url"].removeprefix(scryfall.url).split("?")[0]
+    faces = read_list(list_path(tmp_path / "cache", "unique_artwork", "normal"))
+    assert faces is not None
+    path = next(iter(faces)).image_url.removeprefix(scryfall.url).split("?")[0]
     scryfall.faults({"match": path, "fault": "drip"})
     result = run("download_images.py", *flags, "--json", "--max-retries", 1)
     assert (result.json()["downloaded"], result.json()["failed"]) == (23, 1)

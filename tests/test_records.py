@@ -113,6 +113,14 @@ def test_the_metadata_line_begins_with_the_documented_keys() -> None:
     assert asdict(face) == line
 
 
+def test_a_line_of_values_is_the_face() -> None:
+    """What the face list holds comes back equal; a lone surrogate becomes a question mark."""
+    (face,) = faces(name="Jötun Grunt")
+    assert CardFace.of_values(face.to_values()) == face
+    (odd,) = faces(name="odd \ud800")
+    assert CardFace.of_values(odd.to_values()).name == "odd ?"
+
+
 def test_file_names_tell_scans_of_one_picture() -> None:
     """Two epochs of a URL share the first 32 digits; two pictures share nothing."""
     one, two = safe_filename(f"{HOST}/a.jpg?1"), safe_filename(f"{HOST}/a.jpg?2")
