@@ -90,8 +90,8 @@ def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: I
     digest.update(json.dumps([shaping, bulk.sha256, takes_encoder], sort_keys=True).encode())
     for path in options.model.files():
         digest.update(_stamp(path))
-    for face in faces:
-        digest.update(face.image_file.encode() + _stamp(cache.path(face.image_file)))
+    for image_file in faces.image_files():
+        digest.update(image_file.encode() + _stamp(cache.path(image_file)))
     return digest.hexdigest()
 
 
