@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,13 +92,13 @@ def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: I
     for path in options.model.files():
         digest.update(_stamp(path))
     for image_file in faces.image_files():
-        digest.update(image_file.encode() + _stamp(cache.path(image_file)))
+        digest.update(image_file.encode() + _stamp(cache.text_path(image_file)))
     return digest.hexdigest()
 
 
-def _stamp(path: Path) -> bytes:
+def _stamp(path: Path | str) -> bytes:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - see `ImageCache.text_path`
     except OSError:
         return b"missing\n"
     return f" {status.st_size} {status.st_mtime_ns}\n".encode()

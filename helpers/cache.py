@@ -30,7 +30,7 @@ class ImageCache:
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
-        self._prefix = os.path.join(directory, "")  # noqa: PTH118 - of strings, for `has`
+        self._prefix = os.path.join(directory, "")  # noqa: PTH118 - of strings, for `text_path`
 
     def require(self) -> None:
         """Raise `DataError` (exit code 5) unless the directory exists."""
@@ -45,10 +45,14 @@ class ImageCache:
         """Return where the image of that name is, or will be."""
         return self.directory / image_file
 
+    def text_path(self, image_file: str) -> str:
+        """Return the same as text: making a `Path` takes twice as long as asking for its status."""
+        return self._prefix + image_file
+
     def has(self, image_file: str) -> bool:
         """Tell whether the image is there. A file under its final name was validated before."""
         try:
-            return os.stat(self._prefix + image_file).st_size > 0  # noqa: PTH116 - 3 × as fast
+            return os.stat(self.text_path(image_file)).st_size > 0  # noqa: PTH116 - 3 × as fast
         except FileNotFoundError:
             return False
 

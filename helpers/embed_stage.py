@@ -41,9 +41,7 @@ class _Inputs:
 
     def images(self) -> Iterator[Path]:
         """Yield the path of each image that is in the cache, whole or broken."""
-        for face in self.faces:
-            if self.cache.has(face.image_file):
-                yield self.cache.path(face.image_file)
+        yield from map(self.cache.path, filter(self.cache.has, self.faces.image_files()))
 
     def sample(self, count: int) -> list[Path]:
         """Return up to `count` of the images, at random but always the same ones."""

@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,8 @@ def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
 
 def describe_environment() -> dict[str, str]:
     """Return the versions that a build depends on."""
+    from importlib import metadata  # loads `email`, which a run with nothing to do does not need
+
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for package in _PACKAGES:
         try:
