@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helpers.distort import distort
 from helpers.images import load_image_rgb, prepare
+from helpers.parallel import cpu_count
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -19,11 +22,15 @@ if TYPE_CHECKING:
 
     from helpers.embedder import Embedder
 
+    #: One array of each encoder.
+    Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
+
 #: Levels of `helpers.distort` at which a good model is mostly right; beyond, answers are guesses,
 #: and two guesses differ for no reason.
 LEVELS = ("easy", "photo")
-#: Answers that int8 must share with fp32.
+#: Answers that int8 must share with fp32, and the cases that it takes to tell.
 LEAST_AGREEMENT = 0.995
+CASES = 800
 
 
 def readable(paths: Sequence[Path]) -> Iterator[Image.Image]:
@@ -41,64 +48,78 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     return found
 
 
-def agreement(
-    reference: Embedder,
-    other: Embedder,
-    images: Sequence[Image.Image],
-    advance: Callable[[int], None] = lambda _: None,
-) -> dict[str, Any]:
-    """Ask both encoders which card each picture shows, each by its own vectors of the clean ones.
+@dataclass(slots=True)
+class Agreement:
+    """What two encoders answer to the same pictures.
+
+    Attributes:
+        gallery: float32 [n, dim] of each encoder, the clean pictures.
+        best: the row of `gallery` that each encoder answered, for every case; and the right one.
+        cosines: between the two vectors of each picture.
+    """
+
+    gallery: Pair
+    best: list[tuple[int, int, int]] = field(default_factory=list)
+    cosines: list[float] = field(default_factory=list)
+
+    def add(self, truth: int, vectors: Pair) -> None:
+        """Note the answers to a picture of card `truth`, by the vectors float32 [dim] of each."""
+        first, second = (
+            int((gallery @ vector).argmax())
+            for gallery, vector in zip(self.gallery, vectors, strict=True)
+        )
+        self.best.append((first, second, truth))
+        self.cosines.append(float(vectors[0].astype(np.float64) @ vectors[1]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return counts, the share of equal answers, and the cosines, for the manifest."""
+        same = sum(first == second for first, second, _ in self.best)
+        return {
+            "cards": len(self.gallery[0]),
+            "cases": len(self.best),
+            "same": same,
+            "agreement": same / len(self.best),
+            "least_cosine": min(self.cosines),
+            "mean_cosine": sum(self.cosines) / len(self.cosines),
+            "right": {
+                "reference": sum(first == truth for first, _, truth in self.best),
+                "other": sum(second == truth for _, second, truth in self.best),
+            },
+        }
+
+
+def compare(
+    reference: Embedder, other: Embedder, images: Sequence[Image.Image]
+) -> Iterator[tuple[int, int, Agreement]]:
+    """Ask both encoders about distorted pictures of each card, until there are enough cases.
+
+    Each encoder answers by its own vectors of the clean pictures.
 
     Args:
-        reference: the encoder that is right by definition.
-        other: the one that is judged.
+        reference: the encoder that is right by definition; ready for several threads.
+        other: the one that is judged; likewise.
         images: one of each card.
-        advance: told how many pictures have been asked about.
 
-    Returns:
-        `cards`, `cases`, `same` (cases with the same best card), `agreement` (their share),
-        `least_cosine` and `mean_cosine` between the vectors of one picture, and `right`: cases in
-        which the best card is the one shown, for `reference` and `other`.
+    Yields:
+        Cases asked about, of how many, and what came of them.
     """
-    truth = np.arange(len(images))
-    galleries = _embed(reference, other, images)
-    advance(len(images))
-    best: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    found = [cosines(*galleries)]
-    for number, level in enumerate(LEVELS):
-        asked = [distort(image, level, 2 * seed + number) for seed, image in enumerate(images)]
-        queries = _embed(reference, other, asked)
-        found.append(cosines(*queries))
-        first, second = (
-            (query @ gallery.T).argmax(axis=1)
-            for query, gallery in zip(queries, galleries, strict=True)
-        )
-        best.append((first, second))
-        advance(len(images))
-    same = sum(int((first == second).sum()) for first, second in best)
-    cases = len(best) * len(images)
-    values = np.concatenate(found)
-    return {
-        "cards": len(images),
-        "cases": cases,
-        "same": same,
-        "agreement": same / cases,
-        "least_cosine": float(values.min()),
-        "mean_cosine": float(values.mean()),
-        "right": {
-            "reference": sum(int((first == truth).sum()) for first, _ in best),
-            "other": sum(int((second == truth).sum()) for _, second in best),
-        },
-    }
 
-
-def _embed(
-    reference: Embedder, other: Embedder, images: Sequence[Image.Image]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return float32 [n, dim] twice, one picture at a time: memory stays small."""
-    pairs = []
-    for image in images:
+    def embed(image: Image.Image) -> Pair:
         pixels = prepare(image, reference.preprocessing)[np.newaxis]
-        pairs.append((reference.embed(pixels)[0], other.embed(pixels)[0]))
-    first, second = (np.stack(column) for column in zip(*pairs, strict=True))
-    return first, second
+        return reference.embed(pixels)[0], other.embed(pixels)[0]
+
+    def ask(case: tuple[int, int]) -> Pair:
+        card, number = case
+        level = LEVELS[number % len(LEVELS)]
+        return embed(distort(images[card], level, number * len(images) + card))
+
+    per_card = -(-CASES // len(images))
+    cases = [(card, number) for number in range(per_card) for card in range(len(images))]
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        clean = list(pool.map(embed, images))
+        found = Agreement((np.stack([a for a, _ in clean]), np.stack([b for _, b in clean])))
+        for done, ((card, _), vectors) in enumerate(
+            zip(cases, pool.map(ask, cases), strict=True), start=1
+        ):
+            found.add(card, vectors)
+            yield done, len(cases), found

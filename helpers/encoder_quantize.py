@@ -14,12 +14,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from helpers import child
 from helpers.atomic_io import disk_errors
-from helpers.encoder_check import agreement, readable
+from helpers.encoder_check import compare, readable
 from helpers.encoder_store import Encoder
 from helpers.errors import DataError
 from helpers.model_options import ModelOptions
 from helpers.onnx_embedder import OnnxEmbedder
-from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +28,7 @@ _OPERATORS = ["MatMul", "Gemm"]
 
 
 def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Quantise, compare, and yield what there is to know of it.
+    """Quantise, compare, and yield how far that is, and what there is to know of it at last.
 
     Args:
         request: `options` (of `ModelOptions`), `source` (path of the fp32 encoder), `about` (what
@@ -44,13 +43,14 @@ def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     quantize(source, target)
     small = {**request["about"], "precision": "int8"}
     reference, other = (
-        OnnxEmbedder(path, Encoder(path, about).fingerprint(options), cpu_count())
+        OnnxEmbedder(path, Encoder(path, about).fingerprint(options), 1)
         for path, about in ((source, request["about"]), (target, small))
     )
     images = list(readable(list(map(Path, request["pictures"]))))
     if not images:
         raise DataError("int8 cannot be judged: no picture can be read")
-    yield {"checks": agreement(reference, other, images)}
+    for done, total, found in compare(reference, other, images):
+        yield {"total": total, "checks": found.to_json() if done == total else None}
 
 
 def quantize(source: Path, target: Path) -> None:

@@ -7,9 +7,10 @@ works without the other, as far as possible: an index without an encoder is aske
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers import child
 from helpers.encoder_store import Encoder, EncoderStore, published_encoder, source_key
@@ -19,7 +20,7 @@ from helpers.parallel import is_here
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from helpers.embedder import Embedder
     from helpers.model_options import ModelOptions
@@ -194,25 +195,33 @@ class _Encoders:
         return encoder
 
     def _quantize(self, full: Encoder) -> Encoder:
-        self._report.info("Quantising the encoder to int8 (once), and comparing its answers")
+        self._report.info("Quantising the encoder to int8 (once)")
         part = self._store.new_part(self._key, "int8")
+        request = {
+            "options": asdict(self._options),
+            "source": str(full.path.absolute()),
+            "about": full.about,
+            "target": str(part),
+            "pictures": list(map(str, map(Path.absolute, self._sample(_JUDGED)))),
+        }
+        about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
         try:
-            answer = child.answer(
-                "encoder_quantize",
-                {
-                    "options": asdict(self._options),
-                    "source": str(full.path.absolute()),
-                    "about": full.about,
-                    "target": str(part),
-                    "pictures": list(map(str, map(Path.absolute, self._sample(_JUDGED)))),
-                },
-            )
-            about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
-            return self._judge(
-                self._store.add(part, {**about, "precision": "int8", "checks": answer["checks"]})
-            )
+            checks = self._follow(child.answers("encoder_quantize", request))
+            added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
         finally:
             part.unlink(missing_ok=True)
+        return self._judge(added)
+
+    def _follow(self, answers: Generator[dict[str, Any]]) -> dict[str, Any]:
+        """Show how far the comparison is, and return what came of it."""
+        with closing(answers):
+            answer = next(answers)
+            label = "Comparing int8 with fp32"
+            with self._report.progress(answer["total"], label, "pictures") as progress:
+                progress.advance()
+                for answer in answers:  # noqa: B007 - the last one says what came of it
+                    progress.advance()
+        return dict(answer["checks"])
 
     def _judge(self, encoder: Encoder) -> Encoder:
         """Return the int8 encoder if its answers are those of fp32.
