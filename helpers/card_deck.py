@@ -12,7 +12,10 @@ import random
 import re
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXTENSIONS = {
     "small": "jpg",
@@ -107,6 +110,14 @@ def deck(count: int, seed: int = 0) -> list[dict[str, Any]]:
         if faces // _FACES_PER_UNUSABLE > before // _FACES_PER_UNUSABLE:
             cards.append(press.unusable_card())
     return cards
+
+
+def image_faces(cards: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield each card with each face that has an image of its own."""
+    for card in cards:
+        if card["image_status"] != "missing":
+            for face in range(1 if "image_uris" in card else len(card["card_faces"])):
+                yield card, face
 
 
 @dataclass

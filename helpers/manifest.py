@@ -35,12 +35,12 @@ def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def describe_environment() -> dict[str, str]:
-    """Return the versions that a build depends on."""
+def describe_environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
+    """Return the versions of Python, of the system, and of those packages that are installed."""
     from importlib import metadata  # loads `email`, which a run with nothing to do does not need
 
     versions = {"python": platform.python_version(), "platform": platform.platform()}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

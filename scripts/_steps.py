@@ -20,10 +20,12 @@ import _project  # noqa: F401
 from helpers.errors import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
+_SERVER = "scripts/serve_scryfall.py"
 #: Seconds that a stopped script has to save its work before it is killed.
 GRACE = 20
 
@@ -95,7 +97,31 @@ def scryfall(cards: int, port: int) -> Iterator[str]:
         StepFailedError: the server did not start.
     """
     arguments = ("--draw", cards, "--port", _free_port(port))
-    server = _start("scripts/serve_scryfall.py", *arguments, stdout=subprocess.PIPE)
+    with _serving(_start(_SERVER, *arguments, stdout=subprocess.PIPE)) as url:
+        say(url)
+        yield url
+
+
+@contextlib.contextmanager
+def quiet_scryfall(*arguments: object) -> Iterator[str]:
+    """Serve cards the way Scryfall does, on any free port and without a word on stdout.
+
+    Args:
+        arguments: of `serve_scryfall.py`.
+
+    Yields:
+        The server's base URL.
+
+    Raises:
+        StepFailedError: the server did not start.
+    """
+    command = [sys.executable, str(ROOT / _SERVER), *map(str, arguments)]
+    with _serving(launch(command, stdout=subprocess.PIPE)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _serving(server: subprocess.Popen[str]) -> Iterator[str]:
     try:
         yield _base_url(server)
     finally:
@@ -107,7 +133,6 @@ def _base_url(server: subprocess.Popen[str]) -> str:
     if not url.startswith("http"):
         _end(server)
         raise _failure(server)
-    say(url)
     return url
 
 
@@ -127,13 +152,36 @@ def _start(script: str, *arguments: object, stdout: int | None = None) -> subpro
     words = [relative(ROOT / script)]
     words += [relative(word) if isinstance(word, Path) else str(word) for word in arguments]
     say(f"\n$ {shlex.join(['python', *words])}")
-    # In a session of its own the script doesn't see Ctrl-C: it gets one signal, from `_end`.
-    return subprocess.Popen(  # noqa: S603 - the project's own scripts
-        [sys.executable, *words],
+    return launch([sys.executable, *words], stdout=stdout)
+
+
+def launch(
+    command: Sequence[str],
+    *,
+    stdin: IO[bytes] | None = None,
+    stdout: int | None = None,
+    stderr: IO[bytes] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a program as the leader of a session of its own; whoever starts it has to end it.
+
+    In its own session it doesn't see Ctrl-C: it gets one signal, from the one who started it.
+
+    Args:
+        command: the program and its arguments.
+        stdin: where it reads; this process's own if None, as for the other two.
+        stdout: where its result goes.
+        stderr: where everything else goes.
+        variables: of its environment, beside this process's own.
+    """
+    return subprocess.Popen(  # noqa: S603 - the project's own scripts, and what they are compared to
+        command,
+        stdin=stdin,
         stdout=stdout,
+        stderr=stderr,
         text=True,
         encoding="utf-8",
-        env=_environment(),
+        env={**_environment(), **(variables or {})},
         start_new_session=True,
     )
 

@@ -12,22 +12,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
-from helpers.card_deck import EXTENSIONS, deck
+from helpers.card_deck import EXTENSIONS, deck, image_faces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-
-def image_faces(cards: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yield each card with each face that has an image of its own."""
-    for card in cards:
-        if card["image_status"] != "missing":
-            for face in range(1 if "image_uris" in card else len(card["card_faces"])):
-                yield card, face
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
