@@ -26,6 +26,10 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "onnx", "torch")
 PRECISIONS = ("fp32", "int8", "fp16")
 PARTS = ("recall", "grid", "identify", "photos")
+BENCHMARK_PARTS = (
+    *("startup", "decode", "model", "pipeline", "download", "bulk", "index", "query"),
+)
+BENCHMARK_ENGINES = ("torch-fp32", "onnx-fp32", "onnx-int8")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -158,10 +162,21 @@ RULES: dict[str, Rule] = {
     "sample": Number(int, 1),
     "seed": Number(int, 0),
 }
+#: What a flag of that name holds in `scripts/benchmark.py`, where it differs; see `args.rules`.
+BENCHMARK_RULES: dict[str, Rule] = {
+    "parts": ListOf(OneOf(BENCHMARK_PARTS)),
+    "engines": ListOf(OneOf(BENCHMARK_ENGINES)),
+    "images": Number(int, 2, 100_000),
+    "vectors": Number(int, 100, 10_000_000),
+    "cards": Number(int, 10, 1_000_000),
+    "repeats": Number(int, 1, 100),
+}
 
 
 def validate_args(args: Namespace) -> None:
     """Check every known attribute of `args` and convert it in place; None means "not given".
+
+    Where a script means something else by a flag, `args.rules` holds its own rules.
 
     Raises:
         UsageError: lists all problems at once (exit code 2).
@@ -183,7 +198,7 @@ def validate_args(args: Namespace) -> None:
 
 
 def _apply_rules(args: Namespace) -> Iterator[str]:
-    for name, rule in RULES.items():
+    for name, rule in {**RULES, **getattr(args, "rules", {})}.items():
         value = getattr(args, name, None)
         if value is None:
             continue
