@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 #: Levels of `helpers.distort` at which a good model is mostly right; beyond, answers are guesses,
 #: and two guesses differ for no reason.
 LEVELS = ("easy", "photo")
-#: Answers that int8 must share with fp32, and the cases that it takes to tell.
+#: Answers that int8 must share with fp32, and the cases that it takes to tell; answers of untrained
+#: weights are guesses, and are not judged.
 LEAST_AGREEMENT = 0.995
-CASES = 800
+CASES, CASES_UNTRAINED = 800, 80
 
 
 def readable(paths: Sequence[Path]) -> Iterator[Image.Image]:
@@ -89,7 +90,7 @@ class Agreement:
 
 
 def compare(
-    reference: Embedder, other: Embedder, images: Sequence[Image.Image]
+    reference: Embedder, other: Embedder, images: Sequence[Image.Image], least: int
 ) -> Iterator[tuple[int, int, Agreement]]:
     """Ask both encoders about distorted pictures of each card, until there are enough cases.
 
@@ -99,6 +100,7 @@ def compare(
         reference: the encoder that is right by definition; ready for several threads.
         other: the one that is judged; likewise.
         images: one of each card.
+        least: cases to ask about at the least.
 
     Yields:
         Cases asked about, of how many, and what came of them.
@@ -113,7 +115,7 @@ def compare(
         level = LEVELS[number % len(LEVELS)]
         return embed(distort(images[card], level, number * len(images) + card))
 
-    per_card = -(-CASES // len(images))
+    per_card = -(-least // len(images))
     cases = [(card, number) for number in range(per_card) for card in range(len(images))]
     with ThreadPoolExecutor(cpu_count()) as pool:
         clean = list(pool.map(embed, images))

@@ -14,7 +14,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from helpers import child
 from helpers.atomic_io import disk_errors
-from helpers.encoder_check import compare, readable
+from helpers.encoder_check import CASES, CASES_UNTRAINED, compare, readable
 from helpers.encoder_store import Encoder
 from helpers.errors import DataError
 from helpers.model_options import ModelOptions
@@ -49,7 +49,8 @@ def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     images = list(readable(list(map(Path, request["pictures"]))))
     if not images:
         raise DataError("int8 cannot be judged: no picture can be read")
-    for done, total, found in compare(reference, other, images):
+    least = CASES if options.trained else CASES_UNTRAINED
+    for done, total, found in compare(reference, other, images, least):
         yield {"total": total, "checks": found.to_json() if done == total else None}
 
 
