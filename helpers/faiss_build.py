@@ -50,7 +50,8 @@ def new_graph(dimension: int, m: int, ef_construction: int) -> faiss.IndexHNSWFl
     graph = faiss.IndexHNSWFlat(dimension, m, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = ef_construction
     # Pruning can leave an outlier with no link that leads to it: 1 of 300 drawn cards was never
-    # found again. With the lowest level's lists kept full none was lost. Adding takes twice as long.
+    # found again. With the lowest level's lists kept full none was lost; adding takes twice as
+    # long (10,000 rows: 15 s instead of 7 s of CPU).
     graph.keep_max_size_level0 = True
     return graph
 
