@@ -57,11 +57,11 @@ class ImageCache:
             return False
 
     def images(self) -> Iterator[Path]:
-        """Yield every image file, sorted by name; parts, bulk files and lists are none."""
+        """Yield every image file, sorted by name, which needs memory for all the names."""
         return (self.directory / name for name in sorted(self.image_names()))
 
     def image_names(self) -> Iterator[str]:
-        """Yield the name of every image file, as the directory has them."""
+        """Yield the name of every image file, in no order; parts, bulk files, lists are none."""
         with os.scandir(self.directory) as entries:
             for entry in entries:
                 ending = entry.name[entry.name.rfind(".") :].lower()

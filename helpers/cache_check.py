@@ -57,20 +57,20 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> Cac
     """
     cache.require()
     table = DigestTable(cache)
-    paths = list(cache.images())
+    total = sum(1 for _ in cache.image_names())
 
-    def look(path: Path) -> Look:
-        return look_at(path, table.get(path.name), validate=True)
+    def look(name: str) -> Look:
+        return look_at(cache.path(name), table.get(name), validate=True)
 
     failures = []
-    results = bounded_map(look, paths, workers or cpu_count() + 1)
-    with report.progress(len(paths), "Checking") as progress, closing(results):
-        for path, found in results:
+    results = bounded_map(look, cache.image_names(), workers or cpu_count() + 1)
+    with report.progress(total, "Checking") as progress, closing(results):
+        for name, found in results:
             progress.advance()
             if found.reason is not None:
-                failures.append(Failure(path.name, found.reason, found.size))
+                failures.append(Failure(name, found.reason, found.size))
     failures.sort(key=lambda failure: failure.filename)
-    return CacheCheck(cache.directory, len(paths), failures)
+    return CacheCheck(cache.directory, total, failures)
 
 
 def remove_failures(check: CacheCheck) -> None:

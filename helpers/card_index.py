@@ -7,7 +7,6 @@ import json
 import mmap
 import re
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 _SAME_AS = re.compile(rb'"same_as": (\d+)\}$', re.MULTILINE)
 _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
+_BLOCK_BYTES = 1 << 20  # of the metadata, read at a time
 _EXACT_ROWS = 65_536  # rows multiplied at a time: bounds the memory of the exact search
 
 
@@ -76,7 +76,6 @@ class CardIndex:
                     self._graph = read_graph(files[name], about)
             except ValueError as error:
                 raise no_index(out, f"{name}: {error}") from error
-        self._copies = self._lines.copies()
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
         """Return the efSearch that is used: at least 2 k, since HNSW returns short lists below."""
@@ -112,7 +111,7 @@ class CardIndex:
         hits: list[Hit] = []
         for row, score in found:
             if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                hits += [Hit(copy, score) for copy in (row, *self._copies.get(row, ()))]
+                hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
         return hits[:k]
 
     def _search_exact(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
@@ -218,12 +217,24 @@ def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float
 
 
 class Lines:
-    """A JSONL file whose lines are found, and parsed, only when asked for."""
+    """The metadata: lines that are parsed only when asked for, in 8 bytes of memory for each.
+
+    Attributes:
+        copies: first row → further rows with the very same vector.
+    """
 
     def __init__(self, file: BufferedReader) -> None:
         self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        ends = np.flatnonzero(np.frombuffer(self._data, dtype=np.uint8) == ord("\n"))
-        self._starts = np.concatenate([[0], ends + 1])
+        self.copies: dict[int, list[int]] = {}
+        starts, row, position = [np.zeros(1, dtype=np.int64)], 0, 0
+        for block in _blocks_of_lines(file):
+            after = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + 1
+            for match in _SAME_AS.finditer(block):
+                copy = row + int(np.searchsorted(after, match.start(), side="right"))
+                self.copies.setdefault(int(match[1]), []).append(copy)
+            starts.append(after + position)
+            row, position = row + len(after), position + len(block)
+        self._starts = np.concatenate(starts)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -233,13 +244,14 @@ class Lines:
         line = self._data[int(self._starts[row]) : int(self._starts[row + 1])]
         return cast("dict[str, Any]", json.loads(line))
 
-    def copies(self) -> dict[int, list[int]]:
-        """Return first row → further rows with the very same vector."""
-        result: dict[int, list[int]] = defaultdict(list)
-        for match in _SAME_AS.finditer(self._data):
-            row = int(np.searchsorted(self._starts, match.start(), side="right")) - 1
-            result[int(match[1])].append(row)
-        return dict(result)
+
+def _blocks_of_lines(file: BufferedReader) -> Iterator[bytes]:
+    """Yield the whole file, cut at line ends; a map's pages would all count as memory in use."""
+    file.seek(0)
+    rest = b""
+    while block := file.read(_BLOCK_BYTES):
+        lines, end, rest = (rest + block).rpartition(b"\n")
+        yield lines + end
 
 
 def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:

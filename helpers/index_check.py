@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ _SELF_SCORE = 0.99
 _SAMPLE = 10_000  # rows asked for; the stored vectors are compared one and all
 _NEIGHBOURS = 10
 _EF_SEARCH = 512
+_FACE_BYTES = 16  # of a hash of each face id; half a million ids would take 70 MB
 _MANY = 20  # problems of one kind that are named
 
 
@@ -97,17 +100,20 @@ def _metadata(out: Path, about: dict[str, Any]) -> Iterator[str]:
     if len(lines) != about["vectors"]:
         yield f"{len(lines):,} lines, {about['vectors']:,} rows"
         return
-    faces: set[str] = set()
-    for row in range(len(lines)):
-        card = lines.read(row)
-        missing = [key for key in _KEYS if not card.get(key)]
-        if missing:
-            yield f"line {row} lacks {', '.join(missing)}"
-        elif card["face_id"] in faces:
-            yield f"line {row} repeats the face {card['face_id']}"
-        elif "same_as" in card and not np.array_equal(vectors[row], vectors[card["same_as"]]):
-            yield f"line {row} is no copy of row {card['same_as']}"
-        faces.add(card.get("face_id", ""))
+    faces = np.zeros(len(lines), dtype=f"S{_FACE_BYTES}")
+    with open_published(out, METADATA) as file:  # in a stream: no page of a map stays in memory
+        for row, card in enumerate(map(json.loads, file)):
+            missing = [key for key in _KEYS if not card.get(key)]
+            if missing:
+                yield f"line {row} lacks {', '.join(missing)}"
+            elif "same_as" in card and not np.array_equal(vectors[row], vectors[card["same_as"]]):
+                yield f"line {row} is no copy of row {card['same_as']}"
+            face_id = str(card.get("face_id") or row).encode()
+            faces[row] = hashlib.blake2b(face_id, digest_size=_FACE_BYTES).digest()
+    order = np.argsort(faces, kind="stable")
+    repeats = order[1:][faces[order[1:]] == faces[order[:-1]]]
+    for row in np.sort(repeats).tolist():
+        yield f"line {row} repeats the face {lines.read(row)['face_id']}"
 
 
 def _graph(out: Path, about: dict[str, Any]) -> Iterator[str]:
@@ -117,7 +123,7 @@ def _graph(out: Path, about: dict[str, Any]) -> Iterator[str]:
     vectors = _open_vectors(out, about)
     index = _open_graph(out, about)
     ids = faiss.vector_to_array(index.id_map)
-    copies = sorted(itertools.chain.from_iterable(_open_lines(out).copies().values()))
+    copies = sorted(itertools.chain.from_iterable(_open_lines(out).copies.values()))
     if not np.array_equal(ids, np.delete(np.arange(len(vectors)), copies)):
         yield "its ids and the copies in the metadata are not all rows, each once"
         return

@@ -119,11 +119,12 @@ def find_leftovers(cache: ImageCache, *, remove: bool) -> Leftovers:
     """
     known = KnownFiles(name for faces in _all_faces(cache) for name in faces.image_files())
     files, needed = [], 0
-    for path in cache.images():
-        verdict = known.judge(path.name)
+    for name in cache.image_names():
+        verdict = known.judge(name)
         if verdict in {"stale", "orphaned"}:
-            files.append(Leftover(path.name, verdict, path.stat().st_size))
+            files.append(Leftover(name, verdict, cache.path(name).stat().st_size))
         needed += verdict == "needed"
+    files.sort(key=lambda file: file.filename)
     if remove and files:
         forget_digests(cache, {file.filename for file in files})
         for file in files:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from builds import MANIFEST, METADATA, VECTORS
 
+from helpers import card_index
 from helpers.card_index import CardIndex
 from helpers.errors import DataError, WriteError
 from helpers.faiss_build import build, distinct_rows, self_check
 from helpers.index_build import IndexOptions, build_index
+from helpers.index_check import check_index
 from helpers.manifest import VERSION, describe_outputs
 from helpers.publish import INDEX
 from helpers.vectors import normalize
@@ -100,6 +102,38 @@ def test_copies_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
     assert [hit.row for hit in index.search(vectors[4:5], 4, 64)[0]] == [4, 7, 30, 31]
     assert [hit.row for hit in index.search(vectors[4:5], 3, 64)[0]] == [4, 7, 30]
     assert len(index.search(vectors[4:5], 50, 64)[0]) == 50
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_metadata_are_read_in_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Wherever a block ends, every line and every copy is found."""
+    monkeypatch.setattr(card_index, "_BLOCK_BYTES", size)
+    cards = [
+        {"name": f"Card {row}", **({"same_as": row % 3} if row > 7 else {})} for row in range(40)
+    ]
+    path = tmp_path / METADATA
+    path.write_text("".join(json.dumps(card) + "\n" for card in cards))
+
+    with path.open("rb") as file:
+        lines = card_index.Lines(file)
+
+    assert [lines.read(row) for row in range(len(lines))] == cards
+    assert lines.copies == {n: [row for row in range(8, 40) if row % 3 == n] for n in range(3)}
+
+
+def test_verification_names_a_face_that_is_there_twice(tmp_path: Path) -> None:
+    """Two lines of one face, far from each other."""
+    index_of(tmp_path, random_vectors(6))
+    keys = ("name", "scryfall_id", "image_file", "image_sha256")
+    faces = [{**dict.fromkeys(keys, "x"), "face_id": str(row % 4)} for row in range(6)]
+    (tmp_path / METADATA).write_text("".join(json.dumps(face) + "\n" for face in faces))
+
+    found = [problem for problem in check_index(tmp_path).problems if "repeats" in problem]
+
+    kind = "metadata: one whole line per row"
+    assert found == [f"{kind}: line 4 repeats the face 0", f"{kind}: line 5 repeats the face 1"]
 
 
 def test_more_hits_than_rows(tmp_path: Path) -> None:
