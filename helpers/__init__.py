@@ -6,10 +6,15 @@ one of its names is first asked for, so that nothing heavy is loaded on the way.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 __version__ = "1.1.0"
+
+# ONNX Runtime's official builds report their use to Microsoft unless told not to before they are
+# imported (its Privacy.md): building and asking need no network and shall use none.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _PUBLIC = {
     "DownloadSession": "session",
