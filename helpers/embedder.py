@@ -78,7 +78,6 @@ class OpenClipEmbedder:
             check_choice(options)
             require_weights(options)
             self.device = torch_device(options.device)
-            _check_precision(options, self.device)
             self._torch = torch
             torch.manual_seed(0)  # untrained weights are at least the same ones every time
             with _loading_errors(options):
@@ -173,13 +172,14 @@ def require_text_tower(options: ModelOptions) -> None:
 
 
 def check_choice(options: ModelOptions) -> None:
-    """Raise `UsageError` for a model and weights that cannot be, before anything is loaded.
+    """Raise `UsageError` for what cannot be of model, weights and device, before any is loaded.
 
     open_clip only warns of a QuickGELU mismatch and builds a model without weights if it finds
     none; both give vectors that look right and mean nothing.
     """
     require_torch()
     options.check_files()
+    _check_precision(options, torch_device(options.device))
     if _is_local(options):
         return
     import open_clip
