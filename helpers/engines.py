@@ -7,6 +7,7 @@ works without the other, as far as possible: an index without an encoder is aske
 from __future__ import annotations
 
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 #: Pictures that an export is checked on, and those that int8 is judged on.
 _CHECKED, _JUDGED = 32, 200
-#: What an export needs.
-_EXPORTERS = ("torch", "open_clip", "onnx", "onnxscript")
+#: What an export needs, and what int8 needs then.
+_EXPORTERS, _QUANTIZERS = ("torch", "open_clip", "onnx", "onnxscript"), ("onnx",)
 _INSTALL = "pip install -r requirements.txt"
 
 
@@ -83,9 +84,7 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
     """
     name = _choose(options, out)
     if name == "torch":
-        from helpers.embedder import check_choice
-
-        check_choice(options)
+        _check_torch(options)
     found: Encoder | str = "onnxruntime is not installed"
     if is_here("onnxruntime"):
         found = _Encoders(options, out, sample, report).get()
@@ -98,8 +97,21 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
             details=found,
             suggestion=f"{_INSTALL}, or leave the flag out",
         )
+    if name != "torch":
+        _check_torch(options)
     report.info(f"The index takes no encoder along and is asked through torch: {found}")
     return Engine("torch", options, None)
+
+
+def _check_torch(options: ModelOptions) -> None:
+    from helpers.embedder import check_choice
+
+    check_choice(options)
+
+
+def _missing(packages: tuple[str, ...]) -> str:
+    names = ", ".join(package for package in packages if not is_here(package))
+    return f"not installed: {names}" if names else ""
 
 
 def _choose(options: ModelOptions, out: Path) -> str:
@@ -156,9 +168,10 @@ class _Encoders:
         if small is not None and _judged_enough(small, self._sample):
             return self._judge(small)
         full = self._find("fp32") or self._export()
-        if isinstance(full, str):
-            return self._judge(small) if small is not None else full
-        return self._quantize(full)
+        missing = full if isinstance(full, str) else _missing(_QUANTIZERS)
+        if isinstance(full, Encoder) and not missing:
+            return self._quantize(full)
+        return self._judge(small) if small is not None else missing
 
     def _find(self, precision: str) -> Encoder | None:
         return self._store.find(self._key, precision) or published_encoder(
@@ -166,9 +179,9 @@ class _Encoders:
         )
 
     def _export(self) -> Encoder | str:
-        missing = [package for package in _EXPORTERS if not is_here(package)]
+        missing = _missing(_EXPORTERS)
         if missing:
-            return f"not installed: {', '.join(missing)}"
+            return missing
         name = f"{self._options.model} {self._options.pretrained}".rstrip()
         self._report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
         part = self._store.new_part(self._key, "fp32")
@@ -197,7 +210,7 @@ class _Encoders:
     def _quantize(self, full: Encoder) -> Encoder:
         self._report.info("Quantising the encoder to int8 (once)")
         part = self._store.new_part(self._key, "int8")
-        request = {
+        request: dict[str, Any] = {
             "options": asdict(self._options),
             "source": str(full.path.absolute()),
             "about": full.about,
@@ -206,7 +219,9 @@ class _Encoders:
         }
         about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
         try:
-            checks = self._follow(child.answers("encoder_quantize", request))
+            with tempfile.TemporaryDirectory(prefix="mtg-int8-") as folder:
+                answers = child.answers("encoder_quantize", {**request, "folder": folder})
+                checks = {"pictures": len(request["pictures"]), **self._follow(answers)}
             added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
         finally:
             part.unlink(missing_ok=True)
@@ -248,6 +263,9 @@ class _Encoders:
 
 
 def _judged_enough(encoder: Encoder, sample: Sample) -> bool:
-    """Tell whether int8 was judged on as many cards as there are now, up to the wanted number."""
-    cards: int = encoder.about["checks"]["cards"]
-    return cards >= _JUDGED or cards >= len(sample(_JUDGED))
+    """Tell whether int8 was judged on as many pictures as there are now, up to the wanted number.
+
+    Those that could not be read count, too: it makes no difference to ask for them again.
+    """
+    pictures: int = encoder.about["checks"].get("pictures", 0)
+    return pictures >= len(sample(_JUDGED))
