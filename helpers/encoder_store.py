@@ -101,14 +101,14 @@ def source_key(options: ModelOptions) -> str:
 
 
 class EncoderStore:
-    """The directory of exported encoders; a temporary one where none can be written.
+    """The directory of exported encoders; new ones go to a temporary one where it is read-only.
 
     Raises:
         WriteError: the disk is full.
     """
 
     def __init__(self, report: Reporter) -> None:
-        self.folder = default_folder()
+        self.folder = self._known = default_folder()
         try:
             make_directory(self.folder)
             remove_parts(self.folder)
@@ -116,13 +116,13 @@ class EncoderStore:
         except WriteError:
             writable = False
         if not writable:
-            report.info(f"{self.folder} cannot be written: the encoder is not kept there")
+            report.info(f"{self.folder} cannot be written: no new encoder is kept there")
             self.folder = Path(tempfile.mkdtemp(prefix="mtg-encoders-"))
             atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
     def find(self, key: str, precision: str) -> Encoder | None:
         """Return the encoder of these weights if it is here and whole."""
-        path = self._path(key, precision)
+        path = self._known / _name(key, precision)
         try:
             about = json.loads(path.with_suffix(".json").read_bytes())
             known = (about["version"], about["key"]) == (VERSION, key)
@@ -133,7 +133,7 @@ class EncoderStore:
 
     def new_part(self, key: str, precision: str) -> Path:
         """Return where to write an encoder that `add` will then give its name."""
-        return part_path(self._path(key, precision))
+        return part_path(self.folder / _name(key, precision))
 
     def add(self, part: Path, about: dict[str, Any]) -> Encoder:
         """Keep a finished file; `about` lacks only `sha256` and `bytes`.
@@ -141,7 +141,7 @@ class EncoderStore:
         Raises:
             WriteError: the disk refuses.
         """
-        path = self._path(about["key"], about["precision"])
+        path = self.folder / _name(about["key"], about["precision"])
         with disk_errors(path):
             fsync_file(part)
             size, sha256 = part.stat().st_size, sha256_file(part)
@@ -158,8 +158,9 @@ class EncoderStore:
         """
         atomic_write_json(encoder.path.with_suffix(".json"), encoder.about)
 
-    def _path(self, key: str, precision: str) -> Path:
-        return self.folder / f"{key}-{precision}.onnx"
+
+def _name(key: str, precision: str) -> str:
+    return f"{key}-{precision}.onnx"
 
 
 def default_folder() -> Path:
