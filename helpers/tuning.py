@@ -7,7 +7,7 @@ import json
 import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,9 +121,11 @@ def _digest(embedder: Embedder, flags: list[int | None]) -> str:
 
 def _recall(memo: Path) -> Layout | None:
     try:
-        return Layout(**json.loads(memo.read_bytes()))
+        layout = Layout(**json.loads(memo.read_bytes()))
+        whole = all(isinstance(number, int) and number >= 1 for number in astuple(layout))
     except (OSError, ValueError, TypeError):
         return None
+    return layout if whole else None
 
 
 def _remember(memo: Path, layout: Layout) -> None:
