@@ -14,7 +14,7 @@ from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.errors import DataError
 from helpers.index_build import IndexOptions, build_index
 from helpers.manifest import damage, read_manifest
-from helpers.model_options import differences
+from helpers.model_options import ARITHMETIC, differences
 from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, published_path
 from helpers.row_file import BLOCK, RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, row_key
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds
+_OTHER_MODEL = "it was made with another model, other weights or other preprocessing"
+_OTHER_ARITHMETIC = "it was made with another engine, precision or export of the same model"
 
 
 def row_keys(faces: FaceList, census: Census) -> NDArray[np.bytes_]:
@@ -56,7 +58,8 @@ def reuse_last_build(out: Path, fingerprint: dict[str, Any], store: VectorStore)
     try:
         last = read_manifest(out)
         if differences(last["model"], fingerprint):
-            return 0, "it was made with another model, other weights or other preprocessing"
+            same_model = not differences(last["model"], fingerprint, ARITHMETIC)
+            return 0, _OTHER_ARITHMETIC if same_model else _OTHER_MODEL
         problem = damage(out, last, (VECTORS, METADATA))
         if problem is not None:
             return 0, problem
