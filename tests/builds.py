@@ -6,20 +6,25 @@ import contextlib
 import hashlib
 import io
 import json
+import shutil
 import signal
+import sys
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from support import Result
+from support import ROOT, Result
 
 import build_embeddings
+from helpers import child
+from helpers.publish import ENCODER
 from helpers.records import safe_filename
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     import pytest
 
@@ -118,6 +123,15 @@ def own_signals() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
+def patched(statements: str, *arguments: object) -> list[str]:
+    """Return the command line that runs `build_embeddings.py` after some statements."""
+    code = (
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]\n{statements}\n"
+        "import build_embeddings\nraise SystemExit(build_embeddings.main())"
+    )
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
 def manifest(out: Path) -> dict[str, Any]:
     """Return the manifest in `out`."""
     document: dict[str, Any] = json.loads((out / MANIFEST).read_text())
@@ -163,3 +177,31 @@ class Crash:
             return whole(me, pixels)
 
         patch.setattr(OpenClipEmbedder, "embed", embed)
+
+
+class StoredExport:
+    """Stands in for the export of an encoder, which takes seconds: hands out one made before.
+
+    Args:
+        patch: replaces `helpers.child.answer`.
+        out: a build that holds the encoder.
+        company: wait until as many exports are in the store (10 s at the most).
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, out: Path, company: int = 1) -> None:
+        self._out, self._company, self._whole = out, company, child.answer
+        self.exports = 0
+        patch.setattr(child, "answer", self)
+
+    def __call__(self, module: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer as `helpers.child.answer` does."""
+        if module != "encoder_export":
+            return self._whole(module, request)
+        self.exports += 1
+        target = Path(request["target"])
+        shutil.copyfile(self._out / ENCODER, target)
+        end = time.monotonic() + 10
+        while len(list(target.parent.glob("*.onnx*"))) < self._company and time.monotonic() < end:
+            time.sleep(0.01)
+        about = manifest(self._out)["encoder"]
+        return {"about": {key: about[key] for key in about.keys() - {"key", "sha256", "bytes"}}}

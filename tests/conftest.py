@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from builds import Deck, manifest
 from support import Scryfall, run
 
 if TYPE_CHECKING:
@@ -88,6 +89,32 @@ def built_index(filled_cache: Path, model: str, tmp_path_factory: pytest.TempPat
     result = run("build_embeddings.py", "--cache", filled_cache, "--out", out, "--model", model)
     assert result.code == 0, result.err
     return out
+
+
+@pytest.fixture(scope="session")
+def encoded(model: str, tmp_path_factory: pytest.TempPathFactory) -> Deck:
+    """A deck of 24 small pictures, with a build by ONNX Runtime in `out` that none may change."""
+    deck = Deck.of(tmp_path_factory.mktemp("encoded"), FACES)
+    flags = deck.flags(deck.folder / "out", model)
+    result = run("build_embeddings.py", *flags, "--engine", "onnx")
+    assert result.code == 0, result.err
+    return deck
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store of the test's own."""
+    monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def filled_store(store: Path, encoded: Deck, encoder_cache: Path) -> Path:
+    """A store of the test's own that holds the encoder of the small model, and no other."""
+    store.mkdir()
+    for path in encoder_cache.glob(manifest(encoded.folder / "out")["encoder"]["key"] + "-fp32.*"):
+        shutil.copy(path, store)
+    return store
 
 
 @pytest.fixture

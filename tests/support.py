@@ -72,6 +72,12 @@ def run(
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def imported(err: str) -> set[str]:
+    """Return the packages that a run with `PYTHONPROFILEIMPORTTIME="1"` names on stderr."""
+    lines = [line for line in err.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in lines}
+
+
 class Scryfall:
     """`scripts/serve_scryfall.py` in a process of its own, ended with the `with` block."""
 

@@ -1,0 +1,205 @@
+"""Batch and threads: who decides, when measuring pays, and what is remembered."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from helpers import tuning
+from helpers.report import Reporter
+from helpers.tuning import Layout, _rate, choose_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MANY = 1_000_000
+DEFAULT = Layout(batch=16, workers=4, threads=1)
+
+
+class Measured:
+    """Stands in for `_rate`: images/s from a table, and a list of what was asked for."""
+
+    def __init__(self) -> None:
+        self.rates: dict[Layout, float] = {}
+        self.asked: list[Layout] = []
+
+    def __call__(self, _embedder: Any, layout: Layout, _pixels: Any) -> float:
+        """Return the rate of a layout, 20 images/s if it is not in the table."""
+        self.asked.append(layout)
+        return self.rates.get(layout, 20.0)
+
+
+class SomeEmbedder:
+    """As much of an embedder as the choice needs."""
+
+    def __init__(self, device: str = "cpu", *, one_by_one: bool = False) -> None:
+        self.device, self.one_by_one = device, one_by_one
+        self.fingerprint = {"engine": "onnx", "precision": "fp32", "weights_sha256": "0"}
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measured:
+    """A machine of 4 CPUs, a table of rates, and an empty memory."""
+    rate = Measured()
+    monkeypatch.setattr(tuning, "_rate", rate)
+    monkeypatch.setattr(tuning, "_pixels", lambda *_: None)
+    monkeypatch.setattr(tuning, "cpu_count", lambda: 4)
+    monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path))
+    return rate
+
+
+def choose(
+    todo: int = MANY, batch: int | None = None, threads: int | None = None, **embedder: Any
+) -> Layout:
+    """Choose a layout."""
+    some: Any = SomeEmbedder(**embedder)
+    return choose_layout(some, todo, batch, threads, Reporter(quiet=True))
+
+
+def test_the_default_stays_unless_another_is_clearly_faster(measured: Measured) -> None:
+    """4 % is noise."""
+    measured.rates = {Layout(16, 1, 4): 20.8, Layout(16, 2, 1): 20.8, Layout(4, 4, 1): 20.8}
+
+    assert choose() == DEFAULT
+
+
+@pytest.mark.parametrize("fastest", [Layout(16, 1, 4), Layout(16, 2, 1), Layout(32, 4, 1)])
+def test_a_clearly_faster_layout_wins(measured: Measured, fastest: Layout) -> None:
+    """6 % is not noise, be it threads or batch."""
+    measured.rates = {fastest: 21.2}
+
+    assert choose() == fastest
+
+
+def test_threads_first_then_the_batch(measured: Measured) -> None:
+    """Batches are compared with the threads that have won."""
+    measured.rates = {Layout(16, 1, 4): 30.0, Layout(8, 1, 4): 40.0, Layout(32, 4, 1): 25.0}
+
+    assert choose() == Layout(8, 1, 4)
+
+
+@pytest.mark.parametrize("fastest", [Layout(32, 2, 1), Layout(16, 4, 1), Layout(5, 8, 1)])
+def test_flags_decide(measured: Measured, fastest: Layout) -> None:
+    """What the user gave stays, however fast something else would be."""
+    measured.rates = {fastest: 1000.0}
+
+    both = choose(batch=5, threads=2)
+    assert (both.batch, both.workers * both.threads) == (5, 2)
+    assert choose(batch=5).batch == 5
+    alone = choose(threads=2)
+    assert alone.workers * alone.threads == 2
+
+
+def test_one_thread_and_a_batch_leave_nothing_to_measure(measured: Measured) -> None:
+    """There is one such layout."""
+    assert choose(batch=5, threads=1) == Layout(5, 1, 1)
+    assert measured.asked == []
+
+
+def test_few_images_are_not_worth_it(measured: Measured) -> None:
+    """Below 2,000 images nothing is measured at all."""
+    assert choose(todo=1999) == DEFAULT
+    assert measured.asked == []
+
+
+@pytest.mark.parametrize(("todo", "more"), [(5_900, False), (6_100, True)])
+def test_short_work_is_not_worth_it(
+    measured: Measured,
+    todo: int,
+    more: bool,  # noqa: FBT001
+) -> None:
+    """Five minutes of work by the default's own rate are the least."""
+    measured.rates = {Layout(16, 1, 4): 1000.0}
+
+    assert choose(todo) == (Layout(16, 1, 4) if more else DEFAULT)
+    assert (len(measured.asked) > 1) == more
+
+
+def test_it_is_remembered(measured: Measured) -> None:
+    """Next time nothing is measured, unless a flag or the model differs."""
+    measured.rates = {Layout(16, 1, 4): 30.0}
+    first = choose()
+    measured.asked.clear()
+
+    assert choose() == first
+    assert measured.asked == []
+    choose(batch=16)
+    assert measured.asked != []
+
+
+BROKEN: list[Callable[[Path], object]] = [
+    lambda memo: memo.write_text(""),
+    lambda memo: memo.write_text("[16, 4, 1]"),
+    lambda memo: memo.write_text('{"batch": 16}'),
+    lambda memo: memo.write_text(json.dumps({"batch": 0, "workers": 4, "threads": 1})),
+    lambda memo: memo.write_text(json.dumps({"batch": "16", "workers": 4, "threads": 1})),
+    lambda memo: memo.write_text(json.dumps({"batch": 16, "workers": 2.5, "threads": 1})),
+    lambda memo: memo.write_bytes(b"\xff"),
+]
+
+
+@pytest.mark.parametrize("harm", BROKEN)
+def test_a_broken_memo_is_ignored(
+    measured: Measured, tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    """What cannot be a layout is measured again and written anew."""
+    measured.rates = {Layout(16, 1, 4): 30.0}
+    best = choose()
+    (memo,) = tmp_path.glob("layout-*.json")
+    whole = memo.read_bytes()
+    harm(memo)
+
+    assert choose() == best
+    assert memo.read_bytes() == whole
+
+
+def test_nowhere_to_remember(
+    measured: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that cannot be written costs a measurement, not the build."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path / "file"))
+    measured.rates = {Layout(16, 1, 4): 30.0}
+
+    assert choose() == Layout(16, 1, 4)
+
+
+def test_one_by_one_has_no_batch_to_measure(measured: Measured) -> None:
+    """In int8 the batch means nothing to the model, so only threads are compared."""
+    choose(one_by_one=True)
+
+    assert {layout.batch for layout in measured.asked} == {16}
+
+
+def test_a_gpu_is_not_measured(measured: Measured) -> None:
+    """There was none to try: a large batch, threads that decode, and the flags."""
+    assert choose(device="cuda") == Layout(64, 4, 1)
+    assert choose(device="mps", batch=7, threads=1) == Layout(7, 2, 1)
+    assert measured.asked == []
+
+
+def test_the_real_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every worker counts, and the model gets the threads and the batch of the layout."""
+
+    class Counting(SomeEmbedder):
+        passes: list[int]
+        threads = 0
+
+        def embed(self, pixels: list[int]) -> None:
+            self.passes.append(len(pixels))
+
+        def use_threads(self, count: int) -> None:
+            self.threads = count
+
+    some: Any = Counting()
+    some.passes = []
+    pixels: Any = [0] * 8
+    monkeypatch.setattr(tuning, "_SECONDS", 0.0)
+    rate = _rate(some, Layout(8, 3, 2), pixels)
+
+    assert sorted(some.passes) == [1, 8, 8, 8]
+    assert some.threads == 2
+    assert rate > 0
