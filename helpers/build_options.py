@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from helpers.face_list import FaceList
 
 
+#: Once these are installed, an index without an encoder is built anew and takes one along.
+_EXPORTERS = ("onnxruntime", "onnx", "onnxscript")
 #: Where something is, or how it is worked off: with the same images the same vectors are reused.
 _NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "threads", "device"})
 
@@ -87,8 +89,8 @@ def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: I
     """
     shaping = {name: value for name, value in options.to_json().items() if name not in _NOT_SHAPING}
     digest = hashlib.sha256(__version__.encode())
-    takes_encoder = is_here("onnxruntime")  # once it is installed, the index should get one
-    digest.update(json.dumps([shaping, bulk.sha256, takes_encoder], sort_keys=True).encode())
+    exporters = list(map(is_here, _EXPORTERS))
+    digest.update(json.dumps([shaping, bulk.sha256, exporters], sort_keys=True).encode())
     for path in options.model.files():
         digest.update(_stamp(path))
     for image_file in faces.image_files():

@@ -28,6 +28,10 @@ ROOT = Path(__file__).resolve().parent.parent
 _ERROR = "error"
 
 
+class ChildDiedError(DataError):
+    """A child process ended without an answer."""
+
+
 def answers(module: str, request: dict[str, Any]) -> Generator[dict[str, Any]]:
     """Run `python -m helpers.MODULE` and yield its answers as they come.
 
@@ -35,7 +39,7 @@ def answers(module: str, request: dict[str, Any]) -> Generator[dict[str, Any]]:
 
     Raises:
         AppError: what the child raised.
-        DataError: the child died.
+        ChildDiedError: the child died.
     """
     command = [sys.executable, "-m", f"helpers.{module}", json.dumps(request)]
     # The child ends when its stdin does, so that it does not outlive a parent that is killed.
@@ -51,7 +55,7 @@ def answers(module: str, request: dict[str, Any]) -> Generator[dict[str, Any]]:
             child.terminate()
             raise
     if child.returncode != 0:
-        raise DataError(
+        raise ChildDiedError(
             f"the helper process {module} ended with code {child.returncode}",
             details="it was killed, or ran out of memory",
             suggestion="look above for its last words",

@@ -150,14 +150,6 @@ class EncoderStore:
         atomic_write_json(path.with_suffix(".json"), about)
         return Encoder(path, about)
 
-    def note(self, encoder: Encoder) -> None:
-        """Keep what was found out later about an encoder of this store.
-
-        Raises:
-            WriteError: the disk refuses.
-        """
-        atomic_write_json(encoder.path.with_suffix(".json"), encoder.about)
-
 
 def _name(key: str, precision: str) -> str:
     return f"{key}-{precision}.onnx"

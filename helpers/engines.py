@@ -198,6 +198,8 @@ class _Encoders:
             if "unsupported" in answer:
                 return str(answer["unsupported"])
             encoder = self._store.add(part, {"key": self._key, **answer["about"]})
+        except child.ChildDiedError as error:
+            return f"{error.message} ({error.details})"
         finally:
             part.unlink(missing_ok=True)
         checks = encoder.about["checks"]

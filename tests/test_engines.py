@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from builds import VECTORS, Crash, Deck, build, manifest, names, same_files, statistics
 from support import run
 
+from helpers import child
 from helpers.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
@@ -41,6 +42,33 @@ def test_without_onnxruntime(encoded: Deck, model: str, tmp_path: Path) -> None:
     asked = run("query_index.py", "--index", out, encoded.image(3), hide="torch,open_clip")
     assert asked.code == 0, asked.err
     assert asked.out.splitlines()[0].split("\t")[1:4] == ["1", "1.0000", "Card 3"]
+
+
+def test_an_export_that_dies(
+    encoded: Deck,
+    model: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    """Killed for its memory, say: the build goes on through torch and tells why."""
+    real = child.answer
+
+    def answer(module: str, request: dict[str, Any]) -> dict[str, Any]:
+        if module == "encoder_export":
+            raise child.ChildDiedError("the exporter was killed", details="code -9")
+        return real(module, request)
+
+    monkeypatch.setattr("helpers.child.answer", answer)
+    monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path / "store"))
+
+    result = build(encoded, tmp_path / "out", model, capsys, "--engine", "auto")
+
+    assert result.code == 0, result.err
+    assert "is asked through torch: the exporter was killed" in result.err
+    assert manifest(tmp_path / "out")["model"]["engine"] == "torch"
+    forced = build(encoded, tmp_path / "new", model, capsys, "--engine", "onnx")
+    assert (forced.code, "--engine onnx is not possible here" in forced.err) == (5, True)
 
 
 @pytest.mark.parametrize(
