@@ -35,6 +35,7 @@ _CHECKED, _JUDGED = 32, 200
 #: What an export needs, and what int8 needs then.
 _EXPORTERS, _QUANTIZERS = ("torch", "open_clip", "onnx", "onnxscript"), ("onnx",)
 _INSTALL = "pip install -r requirements.txt"
+_GPU_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,6 @@ def _gpu(device: str) -> bool:
     return torch_device(device) != "cpu"
 
 
-_GPU_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-
-
 def _last_engine(options: ModelOptions, out: Path) -> str | None:
     try:
         last = read_manifest(out)
@@ -156,7 +154,6 @@ class _Encoders:
 
     def __init__(self, options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> None:
         self._options, self._out, self._sample, self._report = options, out, sample, report
-
         self._store = EncoderStore(report)
         self._key = source_key(options)
 
