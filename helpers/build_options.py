@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from helpers import __version__
 from helpers.card_source import CardSource
 from helpers.model_options import ModelOptions
-from helpers.parallel import is_here
+from helpers.packages import is_here
 
 if TYPE_CHECKING:
     from argparse import Namespace

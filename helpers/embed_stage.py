@@ -117,9 +117,8 @@ def _survey(inputs: _Inputs, report: Reporter) -> _Survey:
 
     faces, cache, options = inputs.faces, inputs.cache, inputs.options
     engine = None
-    if next(
-        inputs.images(), None
-    ):  # reading a whole cache takes minutes: a model that cannot be goes first
+    # Reading a whole cache takes minutes: a model that cannot be is named before.
+    if any(inputs.images()):
         engine = prepare_engine(options.model, options.out, inputs.sample, report)
     census = take_census(faces, cache, report, validate=options.validate_cache)
     if engine is None or len(census.faces) == 0:

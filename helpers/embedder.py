@@ -17,7 +17,7 @@ import numpy as np
 from helpers.errors import DataError, SourceError, UsageError
 from helpers.images import Preprocessing
 from helpers.model_options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
-from helpers.parallel import is_here
+from helpers.packages import not_installed
 from helpers.vectors import normalize
 
 if TYPE_CHECKING:
@@ -143,11 +143,11 @@ class OpenClipEmbedder:
 
 def require_torch() -> None:
     """Raise `DataError` unless torch and open_clip are installed, without importing them."""
-    missing = [name for name in ("torch", "open_clip") if not is_here(name)]
+    missing = not_installed("torch", "open_clip")
     if missing:
         raise DataError(
             "the model cannot be loaded",
-            details=f"not installed: {', '.join(missing)}",
+            details=missing,
             suggestion="pip install -r requirements.txt\n"
             "(to ask an index that holds its encoder: requirements-query.txt)",
         )

@@ -17,7 +17,7 @@ from helpers import child
 from helpers.encoder_store import Encoder, EncoderStore, published_encoder, source_key
 from helpers.errors import DataError
 from helpers.manifest import read_manifest
-from helpers.parallel import is_here
+from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 #: Pictures that an export is checked on, and those that int8 is judged on.
 _CHECKED, _JUDGED = 32, 200
-#: What an export needs, and what int8 needs then.
-_EXPORTERS, _QUANTIZERS = ("torch", "open_clip", "onnx", "onnxscript"), ("onnx",)
+#: What an export needs; int8 then needs onnx alone.
+_EXPORTERS = ("torch", "open_clip", "onnx", "onnxscript")
 _INSTALL = "pip install -r requirements.txt"
 _GPU_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
@@ -110,11 +110,6 @@ def _check_torch(options: ModelOptions) -> None:
     check_choice(options)
 
 
-def _missing(packages: tuple[str, ...]) -> str:
-    names = ", ".join(package for package in packages if not is_here(package))
-    return f"not installed: {names}" if names else ""
-
-
 def _choose(options: ModelOptions, out: Path) -> str:
     """Return the engine that `auto` means: vectors of the last build should stay reusable."""
     if options.engine != "auto":
@@ -165,7 +160,7 @@ class _Encoders:
         if small is not None and _judged_enough(small, self._sample):
             return self._judge(small)
         full = self._find("fp32") or self._export()
-        missing = full if isinstance(full, str) else _missing(_QUANTIZERS)
+        missing = full if isinstance(full, str) else not_installed("onnx")
         if isinstance(full, Encoder) and not missing:
             return self._quantize(full)
         return self._judge(small) if small is not None else missing
@@ -176,7 +171,7 @@ class _Encoders:
         )
 
     def _export(self) -> Encoder | str:
-        missing = _missing(_EXPORTERS)
+        missing = not_installed(*_EXPORTERS)
         if missing:
             return missing
         name = f"{self._options.model} {self._options.pretrained}".rstrip()
@@ -267,4 +262,4 @@ def _judged_enough(encoder: Encoder, sample: Sample) -> bool:
     Those that could not be read count, too: it makes no difference to ask for them again.
     """
     pictures: int = encoder.about["checks"].get("pictures", 0)
-    return pictures >= len(sample(_JUDGED))
+    return pictures >= _JUDGED or pictures >= len(sample(_JUDGED))

@@ -1,10 +1,9 @@
-"""Work in threads with a bounded number of items in flight, and what there is to work with."""
+"""Work in threads with a bounded number of items in flight."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import functools
-import importlib.util
 import os
 import queue
 from typing import TYPE_CHECKING, TypeVar
@@ -86,8 +85,3 @@ def cpu_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def is_here(package: str) -> bool:
-    """Tell whether a package can be imported, without importing it."""
-    return importlib.util.find_spec(package) is not None

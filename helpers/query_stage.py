@@ -16,7 +16,7 @@ from helpers.errors import DataError, IncompleteError
 from helpers.grouping import group_hits
 from helpers.images import prepare
 from helpers.model_options import ModelOptions
-from helpers.parallel import is_here
+from helpers.packages import is_here
 from helpers.report import DOCUMENT_VERSION
 from helpers.validation import InvalidImageError
 

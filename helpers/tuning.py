@@ -80,6 +80,8 @@ def _shapes(cpus: int, *, free: bool) -> Iterator[tuple[int, int]]:
 
 def _fastest(embedder: Embedder, layouts: list[Layout]) -> Layout:
     """Return the first one unless another is clearly faster, in rounds against drifting load."""
+    if len(layouts) == 1:
+        return layouts[0]
     rates = dict.fromkeys(layouts, 0.0)
     for _ in range(_ROUNDS):
         for layout in layouts:

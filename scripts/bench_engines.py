@@ -11,7 +11,6 @@ import _project  # noqa: F401
 from helpers import cli
 from helpers.cli_validation import validate_args
 from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions
-from helpers.parallel import is_here
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -45,12 +44,6 @@ ENGINES = (
     Engine("onnx-fp32", ("--engine", "onnx"), _EXPORT),
     Engine("onnx-int8", ("--precision", "int8"), _EXPORT),
 )
-
-
-def not_installed(*modules: str) -> str:
-    """Return `not installed: …` for the modules that are not, without importing any."""
-    absent = [name for name in modules if not is_here(name)]
-    return f"not installed: {', '.join(absent)}" if absent else ""
 
 
 def model_flags(args: Namespace) -> list[str]:

@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_engines import build_arguments, not_installed
+from bench_engines import build_arguments
 from bench_results import Contender, Series
 from bench_runs import task_command
+
+from helpers.packages import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import _project  # noqa: F401
 from _steps import ROOT, quiet_scryfall
-from bench_engines import ENGINES, Engine, model_flags, not_installed, prepare
+from bench_engines import ENGINES, Engine, model_flags, prepare
 from bench_runs import Run, RunFailedError, run_command, task_command
 
 from helpers.card_deck import deck, image_faces
 from helpers.errors import DataError
+from helpers.packages import not_installed
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import urllib.request
@@ -51,12 +52,18 @@ def run(
     stdin: str | None = None,
     timeout: float = 120,
     hide: str = "",
+    file_limit: int = resource.RLIM_INFINITY,
     **env: str,
 ) -> Result:
     """Run a script as a user would, in a process of its own.
 
-    Packages named in `hide`, with commas, seem not to be installed.
+    Packages named in `hide`, with commas, seem not to be installed. No file may become larger than
+    `file_limit` bytes, as if the disk were full.
     """
+
+    def limit_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+
     if hide:
         env |= {"PYTHONPATH": str(ROOT / "tests/hiding"), "MTG_HIDE": hide}
     done = subprocess.run(
@@ -67,6 +74,7 @@ def run(
         text=True,
         timeout=timeout,
         env=environment(**env),
+        preexec_fn=limit_files if file_limit != resource.RLIM_INFINITY else None,
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)

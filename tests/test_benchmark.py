@@ -18,11 +18,11 @@ from support import ROOT, command, environment, run
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import bench_pipeline
-from bench_engines import not_installed
 from bench_results import Contender, Rounds, Series, compare, failures, figure
 from bench_runs import task_command
 
 from helpers.embedder import OpenClipEmbedder
+from helpers.packages import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import resource
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from builds import METADATA, VECTORS, Crash, Deck, build, names, picture, same_files, statistics
 from PIL import Image
-from support import command, environment, run
+from support import run
 
 from helpers.cache import DigestLog, ImageCache
 
@@ -247,24 +245,13 @@ def test_no_resume_starts_anew(
 
 def test_a_full_disk_is_exit_6(tmp_path: Path, model: str) -> None:
     """Where the vectors do not fit, the build ends before the first forward pass."""
-    deck = Deck.of(tmp_path, 200)
+    flags = Deck.of(tmp_path, 200).flags(tmp_path / "out", model)
 
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
+    result = run("build_embeddings.py", *flags, timeout=60, file_limit=16_000)
 
-    done = subprocess.run(
-        command("build_embeddings.py", *deck.flags(tmp_path / "out", model)),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        preexec_fn=small_files,
-        check=False,
-        timeout=60,
-    )
-
-    assert done.returncode == 6, done.stderr
-    assert "ERROR: cannot write: File too large" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert result.code == 6, result.err
+    assert "ERROR: cannot write: File too large" in result.err
+    assert "Traceback" not in result.err
     assert not any(name.endswith((".npy", ".npz", ".faiss")) for name in names(tmp_path / "out"))
 
 

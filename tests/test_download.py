@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
 import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support import Scryfall, command, environment, run
+from support import Scryfall, run
 
 from helpers import disk_space
 from helpers.cache import ImageCache
@@ -141,24 +140,13 @@ def test_a_slow_image_does_not_hold_the_others(
 def test_a_file_size_limit_is_6(flags: tuple[object, ...], tmp_path: Path) -> None:
     """Under `ulimit -f` nothing broken is left; path, room free and room needed are named."""
     assert run("download_images.py", *flags, "--limit", 0).code == 0
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-
-    done = subprocess.run(
-        command("download_images.py", *flags),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-        preexec_fn=limit,
-    )
+    result = run("download_images.py", *flags, file_limit=30_000)
     cache = tmp_path / "cache"
-    assert done.returncode == 6, done.stderr
-    assert str(cache) in done.stderr
-    assert "raise the file-size limit" in done.stderr
-    assert "are free on the file system" in done.stderr
-    assert "the missing images need about" in done.stderr
+    assert result.code == 6, result.err
+    assert str(cache) in result.err
+    assert "raise the file-size limit" in result.err
+    assert "are free on the file system" in result.err
+    assert "the missing images need about" in result.err
     assert all(path.stat().st_size <= 30_000 for path in cache.glob("*.jpg"))
     assert not list(cache.glob("*.part"))
     assert run("download_images.py", *flags).code == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -208,11 +207,6 @@ def test_what_a_killed_export_left_is_removed(
     assert not dead.exists()
 
 
-def small_files() -> None:
-    """Let no file become larger than 100 kB, as if the disk were full."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-
 @pytest.mark.parametrize("step", ["export", "int8"])
 def test_a_full_disk(
     flags: list[str], store: Path, step: str, request: pytest.FixtureRequest
@@ -222,20 +216,12 @@ def test_a_full_disk(
         request.getfixturevalue("filled_store")
         flags += ["--precision", "int8"]
     before = set(store.glob("*"))
-    done = subprocess.run(
-        command("build_embeddings.py", *flags),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        preexec_fn=small_files,
-        check=False,
-        timeout=60,
-    )
+    result = run("build_embeddings.py", *flags, timeout=60, file_limit=100_000)
 
-    assert done.returncode == 6, done.stderr
-    assert "ERROR: cannot write: " in done.stderr
-    assert str(store) in done.stderr
-    assert "Traceback" not in done.stderr
+    assert result.code == 6, result.err
+    assert "ERROR: cannot write: " in result.err
+    assert str(store) in result.err
+    assert "Traceback" not in result.err
     assert set(store.iterdir()) == before
     assert not Path(flags[flags.index("--out") + 1]).exists()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Modules may import modules of lower layers, and those that stand before them in their own.
 LAYERS = (
     # stdlib only
-    ("errors", "signals", "records", "grouping", "parallel", "clock", "cli_validation"),
+    ("errors", "signals", "records", "grouping", "parallel", "packages", "clock", "cli_validation"),
     ("atomic_io", "child", "report", "gate", "lock", "disk_space", "confidence", "cli"),
     # one library each: requests, Pillow, numpy
     (
