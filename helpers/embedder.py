@@ -31,8 +31,6 @@ _WAYS_OUT = (
     "without: --pretrained FILE for a weights file you have,\n"
     "or --model local-dir:DIR for an open_clip model directory"
 )
-
-
 _HUB_SECONDS = 4.0
 
 

@@ -53,19 +53,18 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Measure and show."""
-    import _steps
-    import bench_parts
-    import bench_results
+    from devtools.benchmarks import compare, run
+    from devtools.demo import steps
 
-    _steps.stop_on_signals()
+    steps.stop_on_signals()
     try:
-        document = bench_parts.measure(args, report)
+        document = run.measure(args, report)
     except Stopped as stop:
         report.item_error(f"stopped by {stop}: nothing is shown of an unfinished benchmark")
         return stop.exit_code
-    bench_results.show(document, report)
+    compare.show(document, report)
     report.document(document)
-    failed = bench_results.failures(document)
+    failed = compare.failures(document)
     if failed:
         raise IncompleteError("some measurements failed", details="\n".join(failed))
     return 0

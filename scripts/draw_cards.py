@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
-from helpers.card_deck import EXTENSIONS, deck, image_faces
+from devtools.drawn_cards.cards import EXTENSIONS, deck, image_faces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--version", choices=EXTENSIONS, default="normal", help="default: normal")
     args = parser.parse_args(argv)
-    from helpers import card_art
+    from devtools.drawn_cards import drawing
 
     cards = deck(args.count, args.seed)
     images = args.out / "images"
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (args.out / "cards.jsonl").write_text(lines, encoding="utf-8")
         for card, face in image_faces(cards):
             name = card["id"] + (f"-{face}" if face else "") + f".{EXTENSIONS[args.version]}"
-            (images / name).write_bytes(card_art.render(card, face, args.version))
+            (images / name).write_bytes(drawing.render(card, face, args.version))
     except OSError as error:
         parser.error(str(error))
     sys.stdout.write(f"{args.out}\n")

@@ -111,7 +111,7 @@ class Scryfall:
         return [entry for entry in self.log() if "/cards.scryfall.io/" in entry["path"]]
 
     def faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
-        """Replace the fault rules; see `scripts/scryfall_faults.py`."""
+        """Replace the fault rules; see `devtools/scryfall/faults.py`."""
         body = json.dumps({"seed": seed, "rules": list(rules)}).encode()
         request = urllib.request.Request(f"{self.url}/_faults", data=body, method="POST")  # noqa: S310
         with urllib.request.urlopen(request):  # noqa: S310 - loopback

@@ -17,10 +17,9 @@ from support import ROOT, command, environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import bench_pipeline
-from bench_results import Contender, Rounds, Series, compare, failures, figure
-from bench_runs import task_command
-
+from devtools.benchmarks import pipeline
+from devtools.benchmarks.compare import Contender, Rounds, Series, compare, failures, figure
+from devtools.benchmarks.processes import task_command
 from helpers.embedder import OpenClipEmbedder
 from helpers.packages import not_installed
 
@@ -137,7 +136,7 @@ def test_engines_that_are_missing_are_rows(model: str) -> None:
     assert shown["onnx-int8: pipeline"][8] == "not installed: onnxruntime, torch"
 
 
-@pytest.mark.parametrize("way", [bench_pipeline.naive_loop, bench_pipeline.data_loader])
+@pytest.mark.parametrize("way", [pipeline.naive_loop, pipeline.data_loader])
 def test_other_ways_to_feed_torch(
     way: Callable[..., dict[str, Any]], filled_cache: Path, model: str, tmp_path: Path
 ) -> None:
@@ -285,7 +284,7 @@ def test_a_failure_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
 MEASURED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from bench_runs import run_command
+from devtools.benchmarks.processes import run_command
 small = run_command([sys.executable, "-c", "pass"])
 code = "import time; print(1, flush=True); x = bytearray(80_000_000); time.sleep(0.1); print(2)"
 large = run_command([sys.executable, "-c", code])
@@ -295,7 +294,7 @@ print(json.dumps([small.peak_mb, large.peak_mb, large.seconds, *(each for each, 
 
 def test_time_and_memory_are_those_of_the_process() -> None:
     """Memory of a child's own, where the parent is small; and when each line came."""
-    words = [sys.executable, "-c", MEASURED, str(ROOT / "scripts")]
+    words = [sys.executable, "-c", MEASURED, str(ROOT)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     small, large, seconds, first, last = json.loads(done.stdout)
     assert 60 < large - small < 90

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_runs import Run, RunFailedError, run_command
+from devtools.benchmarks.processes import Run, RunFailedError, run_command
 
 if TYPE_CHECKING:
     import random

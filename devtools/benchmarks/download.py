@@ -9,18 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _steps import ROOT, quiet_scryfall
-from bench_material import read_faces
-from bench_results import Contender, Series
-from bench_runs import task_command
-
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.material import read_faces
+from devtools.benchmarks.processes import task_command
+from devtools.scryfall.process import ROOT, quiet_scryfall
 from helpers.cache import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench_material import Material
-    from bench_runs import Run
+    from devtools.benchmarks.material import Material
+    from devtools.benchmarks.processes import Run
 
 LATENCY = 0.05  # seconds before each answer: what a server on the same continent takes
 WORKERS = 16

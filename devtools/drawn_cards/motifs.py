@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable
 
-from helpers.card_canvas import HALF, Point, Stamp, around
+from devtools.drawn_cards.canvas import HALF, Point, Stamp, around
 
 Motif = Callable[[Stamp], None]
 

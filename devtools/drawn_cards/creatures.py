@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from helpers.card_canvas import HALF, Point, Stamp, around
+from devtools.drawn_cards.canvas import HALF, Point, Stamp, around
 
 if TYPE_CHECKING:
-    from helpers.card_things import Motif
+    from devtools.drawn_cards.motifs import Motif
 
 _PUPIL = (10, 8, 12)
 

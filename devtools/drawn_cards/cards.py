@@ -1,8 +1,8 @@
 """Invented Magic-like cards as Scryfall card objects (the shape in force since July 2026).
 
 The demo and the tests need cards that belong to nobody. Everything follows from a seed: the same
-`deck(count, seed)` gives the same names, texts, ids and URLs on every machine. `helpers.card_art`
-draws the images that the URLs promise.
+`deck(count, seed)` gives the same names, texts, ids and URLs on every machine.
+`devtools.drawn_cards.drawing` draws the images that the URLs promise.
 """
 
 from __future__ import annotations

@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _steps import ROOT
-from bench_engines import TORCH, Engine
-from bench_index import make_index
-from bench_material import read_faces
-from bench_results import Contender, Series
-from bench_runs import Run, task_command
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.engines import TORCH, Engine
+from devtools.benchmarks.index import make_index
+from devtools.benchmarks.material import read_faces
+from devtools.benchmarks.processes import Run, task_command
+from devtools.scryfall.process import ROOT
 
 if TYPE_CHECKING:
-    from bench_material import Material
+    from devtools.benchmarks.material import Material
 
 EXACT = "exact search of one vector"
 _K, _EF_SEARCH = 5, 64

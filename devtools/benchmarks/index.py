@@ -6,16 +6,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_engines import build_arguments
-from bench_results import Contender, Series
-from bench_runs import task_command
-
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.engines import build_arguments
+from devtools.benchmarks.processes import task_command
 from helpers.packages import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench_material import Material
+    from devtools.benchmarks.material import Material
 
 DIMENSION = 512  # of ViT-B/32
 GRAPH = "FAISS: the graph alone"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from _steps import ROOT
-from bench_results import Contender, Series
+from devtools.benchmarks.compare import Contender, Series
+from devtools.scryfall.process import ROOT
 
 if TYPE_CHECKING:
-    from bench_material import Material
+    from devtools.benchmarks.material import Material
 
 SCRIPTS = ("download_images.py", "build_embeddings.py", "build_mtg_faiss.py", "query_index.py")
 _PYTHON = "python -c pass"

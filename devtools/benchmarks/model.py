@@ -6,16 +6,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from bench_engines import TORCH, Engine, open_embedder
-from bench_results import Contender, Series
-from bench_runs import task_command
-
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.engines import TORCH, Engine, open_embedder
+from devtools.benchmarks.processes import task_command
 from helpers.clock import TIME_FACTOR
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
-    from bench_material import Material
-
+    from devtools.benchmarks.material import Material
     from helpers.embedder import Embedder
 
 BATCHES = (8, 16)  # larger ones were not faster wherever we measured

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import _project  # noqa: F401
-
 from helpers import cli
 from helpers.cli_validation import validate_args
 from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions

@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from helpers import card_backdrops, card_creatures, card_textures, card_things
-from helpers.card_canvas import HALF, Canvas, Stamp
-from helpers.card_things import Motif
+from devtools.drawn_cards import backdrops, creatures, motifs, textures
+from devtools.drawn_cards.canvas import HALF, Canvas, Stamp
+from devtools.drawn_cards.motifs import Motif
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,30 +32,30 @@ def illustrate(seed: str, subject: str, size: tuple[int, int]) -> Image.Image:
     """
     canvas = Canvas(random.Random(f"art {seed}"), size)
     rng = canvas.rng
-    backdrops = rng.choices((card_backdrops.PLACES, card_backdrops.PATTERNS), (2, 1))[0]
-    rng.choice(backdrops)(canvas)
-    card_textures.wash(canvas)
+    style = rng.choices((backdrops.PLACES, backdrops.PATTERNS), (2, 1))[0]
+    rng.choice(style)(canvas)
+    textures.wash(canvas)
     main, minor = _motifs(rng, subject)
     if rng.random() < HALF:
         rng.choice(_MINOR)(canvas, minor)
     rng.choice(_MAIN)(canvas, main)
-    card_textures.finish(canvas)
+    textures.finish(canvas)
     return canvas.image
 
 
 def _motifs(rng: random.Random, subject: str) -> tuple[Motif, Motif]:
     """Choose what a card of this type shows, and what else stands about."""
-    things = (*card_things.ARMS, *card_things.PLACES, *card_things.SIGNS)
+    things = (*motifs.ARMS, *motifs.PLACES, *motifs.SIGNS)
     if "Creature" in subject:
-        kind = next((word for word in card_creatures.KINDS if word in subject), "Beast")
+        kind = next((word for word in creatures.KINDS if word in subject), "Beast")
         alike = rng.random() < _TRUE_TO_TYPE
-        pool = card_creatures.KINDS[kind] if alike else card_creatures.CREATURES
+        pool = creatures.KINDS[kind] if alike else creatures.CREATURES
     elif "Land" in subject:
-        pool = card_things.PLACES
+        pool = motifs.PLACES
     elif "Artifact" in subject:
-        pool = card_things.ARMS
+        pool = motifs.ARMS
     else:
-        pool = (*things, *card_things.SIGNS, *card_creatures.CREATURES)
+        pool = (*things, *motifs.SIGNS, *creatures.CREATURES)
     return rng.choice(pool), rng.choice(things)
 
 

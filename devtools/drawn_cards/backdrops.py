@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageOps
 
-from helpers.card_canvas import HALF, Canvas, Point, around, noise
+from devtools.drawn_cards.canvas import HALF, Canvas, Point, around, noise
 
 
 def _ramp(c: Canvas) -> None:

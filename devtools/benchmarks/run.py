@@ -8,38 +8,29 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import bench_bulk
-import bench_decode
-import bench_download
-import bench_index
-import bench_model
-import bench_pipeline
-import bench_query
-import bench_startup
-from bench_engines import model_options
-from bench_machine import describe_machine
-from bench_material import Material
-from bench_results import Rounds, compare
-
+from devtools.benchmarks import bulk, decode, download, index, model, pipeline, query, startup
+from devtools.benchmarks.compare import Rounds, compare
+from devtools.benchmarks.engines import model_options
+from devtools.benchmarks.machine import describe_machine
+from devtools.benchmarks.material import Material
 from helpers.report import DOCUMENT_VERSION, byte_size
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from bench_results import Contender
-
+    from devtools.benchmarks.compare import Contender
     from helpers.report import Reporter
 
 _PARTS: dict[str, Callable[[Material], list[Contender]]] = {
-    "startup": bench_startup.contenders,
-    "decode": bench_decode.contenders,
-    "model": bench_model.contenders,
-    "pipeline": bench_pipeline.contenders,
-    "download": bench_download.contenders,
-    "bulk": bench_bulk.contenders,
-    "index": bench_index.contenders,
-    "query": bench_query.contenders,
+    "startup": startup.contenders,
+    "decode": decode.contenders,
+    "model": model.contenders,
+    "pipeline": pipeline.contenders,
+    "download": download.contenders,
+    "bulk": bulk.contenders,
+    "index": index.contenders,
+    "query": query.contenders,
 }
 _PARAMETERS = ("parts", "engines", "images", "vectors", "cards", "repeats", "seed", "cache")
 #: What is compared takes turns; a pipeline is compared with the model alone.

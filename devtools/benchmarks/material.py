@@ -16,12 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import _project  # noqa: F401
-from _steps import ROOT, quiet_scryfall
-from bench_engines import ENGINES, Engine, model_flags, prepare
-from bench_runs import Run, RunFailedError, run_command, task_command
-
-from helpers.card_deck import deck, image_faces
+from devtools.benchmarks.engines import ENGINES, Engine, model_flags, prepare
+from devtools.benchmarks.processes import Run, RunFailedError, run_command, task_command
+from devtools.drawn_cards.cards import deck, image_faces
+from devtools.scryfall.process import ROOT, quiet_scryfall
 from helpers.errors import DataError
 from helpers.packages import not_installed
 
@@ -184,7 +182,7 @@ def _found(cache: str, count: int, seed: int) -> list[Path]:
 
 def _draw(folder: Path, count: int, seed: int) -> list[Path]:
     """Return `count` JPEGs: a few drawn cards, and variations of them, no two alike."""
-    from helpers.card_art import draw
+    from devtools.drawn_cards.drawing import draw
 
     faces = itertools.islice(image_faces(deck(min(count, _DRAWN), seed)), _DRAWN)
     drawn = [draw(card, face, VERSION).convert("RGB") for card, face in faces]

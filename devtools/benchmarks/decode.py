@@ -6,13 +6,13 @@ import io
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench_results import Contender, Series
-from bench_runs import task_command
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.processes import task_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench_material import Material
+    from devtools.benchmarks.material import Material
 
 PLAIN = "Pillow alone, to RGB"
 _SUFFIX = ""  # whatever format the content has
@@ -80,8 +80,7 @@ def _step(what: str, files: list[bytes]) -> tuple[Callable[[Any], Any], list[Any
 
 
 def _preprocessing() -> Any:
-    from bench_engines import build_arguments
-
+    from devtools.benchmarks.engines import build_arguments
     from helpers.images import Preprocessing
 
     args = build_arguments([])

@@ -7,8 +7,6 @@ import platform
 from pathlib import Path
 from typing import Any
 
-import _project  # noqa: F401
-
 from helpers.manifest import describe_environment
 from helpers.parallel import cpu_count
 

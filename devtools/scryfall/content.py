@@ -18,10 +18,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import _project  # noqa: F401 - puts the project's root on the path
-from scryfall_faults import Answer
-
-from helpers.card_deck import EXTENSIONS, SOON_URL
+from devtools.drawn_cards.cards import EXTENSIONS, SOON_URL
+from devtools.scryfall.faults import Answer
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -89,9 +87,9 @@ class DrawnImages:
                 return self._kept[key]
         if wanted.version not in EXTENSIONS:
             return None
-        from helpers import card_art
+        from devtools.drawn_cards import drawing
 
-        return self._keep(key, card_art.render(wanted.card, wanted.face, wanted.version))
+        return self._keep(key, drawing.render(wanted.card, wanted.face, wanted.version))
 
     def _keep(self, key: tuple[str, int, str], file: bytes) -> bytes:
         with self._lock:

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import _project  # noqa: F401
-from _steps import launch
-
+from devtools.scryfall.process import ROOT, launch
 from helpers.errors import AppError
 
 if TYPE_CHECKING:
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _MEGA = 1e6
 _CHILD = (
-    f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r});"
-    " from bench_runs import run_task; run_task()"
+    f"import sys; sys.path.insert(0, {str(ROOT)!r});"
+    " from devtools.benchmarks.processes import run_task; run_task()"
 )
 
 

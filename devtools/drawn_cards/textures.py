@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from helpers.card_canvas import Canvas, around, noise, shaded
+from devtools.drawn_cards.canvas import Canvas, around, noise, shaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from PIL import Image, ImageChops, ImageOps
 
-from helpers import card_backdrops, card_things
-from helpers.card_canvas import Canvas, Color, Stamp, noise, shaded
+from devtools.drawn_cards import backdrops, motifs
+from devtools.drawn_cards.canvas import Canvas, Color, Stamp, noise, shaded
 
 SIZE = (745, 1040)
 INK: Color = (20, 18, 16)
@@ -219,14 +219,14 @@ class Dress:
         if self.rng.random() < _DARK_PAPER_SHARE:
             return self._pattern((size[0] // 2, size[1] // 2), ground, faint).resize(size)
         canvas = self._canvas(size, ground, faint)
-        motif = self.rng.choice((*card_things.ARMS, *card_things.SIGNS, *card_things.PLACES))
+        motif = self.rng.choice((*motifs.ARMS, *motifs.SIGNS, *motifs.PLACES))
         canvas.outline = ground
         motif(Stamp(canvas, (0.5, 0.5), min(size) / canvas.unit * self.rng.uniform(0.4, 0.55)))
         return Image.blend(Image.new("RGB", size, ground), canvas.image, 0.85)
 
     def _pattern(self, size: tuple[int, int], ground: Color, other: Color) -> Image.Image:
         canvas = self._canvas(size, ground, other)
-        self.rng.choice(card_backdrops.PATTERNS)(canvas)
+        self.rng.choice(backdrops.PATTERNS)(canvas)
         return canvas.image
 
     def _canvas(self, size: tuple[int, int], ground: Color, other: Color) -> Canvas:

@@ -8,21 +8,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import bench_model
-from _steps import ROOT
-from bench_engines import TORCH, Engine, build_arguments, open_embedder
-from bench_material import read_faces
-from bench_results import Contender, Series
-from bench_runs import task_command
-
+from devtools.benchmarks import model
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.engines import TORCH, Engine, build_arguments, open_embedder
+from devtools.benchmarks.material import read_faces
+from devtools.benchmarks.processes import task_command
+from devtools.scryfall.process import ROOT
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bench_material import Material
     from numpy.typing import NDArray
 
+    from devtools.benchmarks.material import Material
     from helpers.embedder import Embedder
     from helpers.images import Preprocessing
     from helpers.report import Reporter
@@ -34,7 +33,7 @@ _LOADERS = 2  # worker processes of the DataLoader, as clip-retrieval starts the
 def contenders(material: Material) -> list[Contender]:
     """Return the pipeline of every engine, two other ways to feed torch, and whole builds."""
     engines = list(material.engines)
-    found = [] if "model" in material.args.parts else bench_model.ceilings(material)
+    found = [] if "model" in material.args.parts else model.ceilings(material)
     found += [_task(material, f"{each.name}: pipeline", each, embed_cache) for each in engines]
     if TORCH in engines:
         found += _other_ways(material)
@@ -54,7 +53,7 @@ def _task(
     material: Material, name: str, engine: Engine, task: Callable[..., Any], note: str = ""
 ) -> Contender:
     flags = [*material.model, *engine.flags, "--batch", str(even_batch(material.args.images))]
-    reference = bench_model.ceiling_name(engine)
+    reference = model.ceiling_name(engine)
     series = Series(name, "images/s", lambda run: float(run.answer()["rate"]), reference, note)
     cache, problem = material.cache, material.engines[engine]
     return Contender(

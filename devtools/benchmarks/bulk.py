@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench_material import VERSION
-from bench_results import Contender, Series
-from bench_runs import RSS_UNIT, task_command
+from devtools.benchmarks.compare import Contender, Series
+from devtools.benchmarks.material import VERSION
+from devtools.benchmarks.processes import RSS_UNIT, task_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench_material import Material
+    from devtools.benchmarks.material import Material
 
 PLAIN = "json.loads per line of the gzip stream"
 _MEGA = 1e6

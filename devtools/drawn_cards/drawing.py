@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from helpers.card_deck import EXTENSIONS
-from helpers.card_frames import CHALK, INK, SIZE, Box, Dress, Frame, layout
-from helpers.card_scenes import illustrate
+from devtools.drawn_cards.cards import EXTENSIONS
+from devtools.drawn_cards.frames import CHALK, INK, SIZE, Box, Dress, Frame, layout
+from devtools.drawn_cards.illustration import illustrate
 
 if TYPE_CHECKING:
-    from helpers.card_canvas import Color
+    from devtools.drawn_cards.canvas import Color
 
 
 _SIZES = {
@@ -51,7 +51,7 @@ def render(card: dict[str, Any], face: int, version: str) -> bytes:
     """Draw and encode one face of a card.
 
     Args:
-        card: a Scryfall card object, of `helpers.card_deck` or any other.
+        card: a Scryfall card object, of `devtools.drawn_cards.cards` or any other.
         face: 0 for the front, 1 for the back.
         version: a key of Scryfall's `image_uris`, such as `normal`.
 

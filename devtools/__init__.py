@@ -1,0 +1,1 @@
+"""What the project is developed with. The product never imports it."""

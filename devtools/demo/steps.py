@@ -1,0 +1,116 @@
+"""Run the project's scripts as a user would: each command shown, then run as its own process.
+
+Whatever happens in the meantime (a failing script, Ctrl-C, SIGTERM), no process is left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from devtools.scryfall.process import LOOPBACK, ROOT, SERVER, end, failure, launch, serving
+from helpers.errors import Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def stop_on_signals() -> None:
+    """Let the first SIGINT or SIGTERM raise `Stopped`; ignore further ones.
+
+    A second signal must not interrupt the clean-up, or a server would outlive its demo.
+    """
+
+    def stop(signum: int, _frame: object) -> NoReturn:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(signum)
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, stop)
+
+
+def say(text: str) -> None:
+    """Print a line at once, so that it stands before what the next process prints."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def relative(path: Path) -> str:
+    """Return a path as a user in the current directory would type it."""
+    return os.path.relpath(path)
+
+
+def run_step(script: str, *arguments: object) -> None:
+    """Run a script of the project; its output goes where this process's goes.
+
+    Args:
+        script: the script's path below the project's root.
+        arguments: its arguments; paths are shown relative to the current directory.
+
+    Raises:
+        StepFailedError: the script's exit code is not 0.
+    """
+    _finish(_start(script, *arguments))
+
+
+def read_step(script: str, *arguments: object) -> str:
+    """Run a script of the project and return what it writes to stdout.
+
+    Raises:
+        StepFailedError: the script's exit code is not 0.
+    """
+    return _finish(_start(script, *arguments, stdout=subprocess.PIPE))
+
+
+@contextlib.contextmanager
+def scryfall(cards: int, port: int) -> Iterator[str]:
+    """Serve drawn cards the way Scryfall does, for the length of the block.
+
+    Yields:
+        The server's base URL.
+
+    Raises:
+        StepFailedError: the server did not start.
+    """
+    arguments = ("--draw", cards, "--port", _free_port(port))
+    with serving(_start(SERVER, *arguments, stdout=subprocess.PIPE)) as url:
+        say(url)
+        yield url
+
+
+def _free_port(wanted: int) -> int:
+    """Return the wanted port, or 0 (any) if another program has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError:
+            say(f"\nPort {wanted} is taken: using another, whose image URLs are new to the cache.")
+            return 0
+    return wanted
+
+
+def _start(script: str, *arguments: object, stdout: int | None = None) -> subprocess.Popen[str]:
+    words = [relative(ROOT / script)]
+    words += [relative(word) if isinstance(word, Path) else str(word) for word in arguments]
+    say(f"\n$ {shlex.join(['python', *words])}")
+    return launch([sys.executable, *words], stdout=stdout)
+
+
+def _finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a script's end and return what it wrote to its pipe."""
+    try:
+        output, _ = process.communicate()
+    finally:
+        end(process)
+    if process.returncode:
+        raise failure(process)
+    return output or ""

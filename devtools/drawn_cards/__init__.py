@@ -1,0 +1,1 @@
+"""Invented cards, drawn: something to index that belongs to nobody."""

@@ -1,0 +1,122 @@
+"""The loopback Scryfall, and other programs, as processes that never outlive this one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import IO
+
+
+ROOT = Path(__file__).resolve().parents[2]
+LOOPBACK = "127.0.0.1"
+SERVER = "scripts/serve_scryfall.py"
+#: Seconds that a stopped script has to save its work before it is killed.
+GRACE = 20
+
+
+class StepFailedError(Exception):
+    """A script ended with an exit code other than 0."""
+
+    def __init__(self, command: str, exit_code: int) -> None:
+        super().__init__(f"exit code {exit_code}: {command}")
+        self.exit_code = exit_code
+
+
+@contextlib.contextmanager
+def quiet_scryfall(*arguments: object) -> Iterator[str]:
+    """Serve cards the way Scryfall does, on any free port and without a word on stdout.
+
+    Args:
+        arguments: of `serve_scryfall.py`.
+
+    Yields:
+        The server's base URL.
+
+    Raises:
+        StepFailedError: the server did not start.
+    """
+    command = [sys.executable, str(ROOT / SERVER), *map(str, arguments)]
+    with serving(launch(command, stdout=subprocess.PIPE)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(server: subprocess.Popen[str]) -> Iterator[str]:
+    """Yield the base URL of a server that has just been started, and end it with the block."""
+    try:
+        yield _base_url(server)
+    finally:
+        end(server)
+
+
+def _base_url(server: subprocess.Popen[str]) -> str:
+    url = server.stdout.readline().strip() if server.stdout else ""
+    if not url.startswith("http"):
+        end(server)
+        raise failure(server)
+    return url
+
+
+def launch(
+    command: Sequence[str],
+    *,
+    stdin: IO[bytes] | None = None,
+    stdout: int | None = None,
+    stderr: IO[bytes] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a program as the leader of a session of its own; whoever starts it has to end it.
+
+    In its own session it doesn't see Ctrl-C: it gets one signal, from the one who started it.
+
+    Args:
+        command: the program and its arguments.
+        stdin: where it reads; this process's own if None, as for the other two.
+        stdout: where its result goes.
+        stderr: where everything else goes.
+        variables: of its environment, beside this process's own.
+    """
+    return subprocess.Popen(  # noqa: S603 - the project's own scripts, and what they are compared to
+        command,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        encoding="utf-8",
+        env={**_environment(), **(variables or {})},
+        start_new_session=True,
+    )
+
+
+def _environment() -> Mapping[str, str]:
+    """Return this process's environment, with no proxy on the way to the loopback server."""
+    hosts = ",".join(filter(None, (os.environ.get("NO_PROXY"), LOOPBACK)))
+    return os.environ | {"NO_PROXY": hosts, "no_proxy": hosts, "PYTHONIOENCODING": "utf-8"}
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Stop a process if it still runs: ask, wait, insist."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def failure(process: subprocess.Popen[str]) -> StepFailedError:
+    """Return what to raise for a process that ended with another code than 0."""
+    words = process.args if isinstance(process.args, list) else []
+    command = shlex.join(["python", *map(str, words[1:])])
+    code = process.returncode
+    return StepFailedError(command, 128 - code if code < 0 else code)

@@ -1,0 +1,278 @@
+"""What the loopback Scryfall answers, and the server that sends it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import re
+import socketserver
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from urllib.parse import urlsplit
+
+from devtools.drawn_cards.cards import SOON_URL
+from devtools.scryfall.content import BULK_KINDS, CONTENT_TYPES, Bulk, ImageUrl, file_answer
+from devtools.scryfall.faults import (
+    ALTERATIONS,
+    BREAKAGES,
+    Answer,
+    FaultPlan,
+    Rule,
+    Wire,
+    error_answer,
+    json_answer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_API = "/api.scryfall.com"
+UPDATED_AT = "2026-08-03T21:06:11.353+00:00"
+_LIBRARY_AGENT = re.compile(
+    r"(python-requests|python-urllib|python-httpx|python/|aiohttp|go-http-client|okhttp|java/|$)",
+    re.IGNORECASE,
+)
+
+
+class ImageSource(Protocol):
+    """Where images come from: drawn or read from a folder."""
+
+    def read(self, wanted: ImageUrl, extension: str) -> bytes | None:
+        """Return the file, or None if there is none."""
+
+
+class Scryfall:
+    """Answers requests; knows nothing of sockets."""
+
+    def __init__(self, bulk: Bulk, images: dict[str, ImageUrl], source: ImageSource) -> None:
+        self._bulk = bulk
+        self._images = images
+        self._source = source
+        self._files = {f"/{bulk.path(kind)}" for kind in BULK_KINDS}
+        entries = [bulk.entry(kind) for kind in BULK_KINDS]
+        self._api: dict[str, Any] = {
+            "/bulk-data": {"object": "list", "has_more": False, "data": entries}
+        }
+        for entry in entries:
+            for name in (entry["type"], entry["type"].replace("_", "-"), entry["id"]):
+                self._api[f"/bulk-data/{name}"] = entry
+
+    def answer(self, target: str, headers: Mapping[str, str]) -> Answer:
+        """Answer a GET for `target`, a path with an optional query; header names in Title-Case."""
+        url = urlsplit(target)
+        if url.path in self._files:
+            answer = self._bulk.file(headers.get("Accept-Encoding", ""))
+        elif url.path.removeprefix("/") == SOON_URL.removeprefix("https://"):
+            answer = _soon()
+        elif "." in url.path.split("/")[1] and not url.path.startswith(_API):
+            answer = self._image(url.path.removeprefix("/"), url.query)
+        else:
+            answer = self._api_answer(url.path.removeprefix(_API).rstrip("/"), headers)
+        return conditional(answer, headers)
+
+    def _image(self, path: str, query: str) -> Answer:
+        """Answer with an image; another epoch than the card's own is another, unknown, scan."""
+        wanted = self._images.get(path)
+        extension = path.rpartition(".")[2]
+        if wanted is None or wanted.query != query or extension not in CONTENT_TYPES:
+            return _not_found()
+        body = self._source.read(wanted, extension)
+        if body is None:
+            return _not_found()
+        return file_answer(
+            body, CONTENT_TYPES[extension], {"Cache-Control": "public, max-age=604800"}
+        )
+
+    def _api_answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+        if _LIBRARY_AGENT.match(headers.get("User-Agent", "").strip()):
+            details = "Please name your application and a contact in the User-Agent header."
+            return error_answer(400, "generic_user_agent", details)
+        if not headers.get("Accept", "").strip():
+            return error_answer(400, "missing_accept", "Please send an Accept header.")
+        if path not in self._api:
+            return _not_found()
+        answer = json_answer(200, self._api[path])
+        answer.headers["ETag"] = "W/" + file_answer(answer.body, "", {}).headers["ETag"]
+        return answer
+
+
+def _not_found() -> Answer:
+    return error_answer(404, "not_found", "The requested object or REST method was not found.")
+
+
+def _soon() -> Answer:
+    """Answer as errors.scryfall.com does: a picture that says that the picture is missing."""
+    from devtools.drawn_cards import drawing
+
+    card = {"id": "soon", "name": "Image coming soon", "image_status": "placeholder"}
+    return file_answer(drawing.render(card, 0, "normal"), "image/jpeg", {})
+
+
+def conditional(answer: Answer, headers: Mapping[str, str]) -> Answer:
+    """Apply If-None-Match, Range and If-Range to a full answer."""
+    etag = answer.headers.get("ETag", "")
+    if answer.status != http.HTTPStatus.OK or not etag:
+        return answer
+    known = {tag.strip().removeprefix("W/") for tag in headers.get("If-None-Match", "").split(",")}
+    if "*" in known or etag.removeprefix("W/") in known:
+        kept = {k: v for k, v in answer.headers.items() if k != "Content-Type"}
+        return Answer(304, headers=kept)
+    same = headers.get("If-Range", etag) in {etag, answer.headers.get("Last-Modified")}
+    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("Range", "").strip())
+    if "Accept-Ranges" in answer.headers and same and asked and asked[0] != "bytes=-":
+        return _partial(answer, asked[1], asked[2])
+    return answer
+
+
+def _partial(answer: Answer, first: str, last: str) -> Answer:
+    """Cut one range out of an answer: `first-last`, `first-` or `-count`."""
+    if first and last and int(last) < int(first):
+        return answer  # RFC 9110, section 14.1.1: an invalid range is ignored
+    size = len(answer.body)
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last) + 1 if first and last else size, size)
+    if start >= end:
+        return replace(
+            error_answer(416, "range_not_satisfiable", f"The file has {size} bytes."),
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    ranged = answer.headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+    return Answer(206, answer.body[start:end], ranged)
+
+
+class RequestLog:
+    """The requests so far, in memory and, one JSON line each when done, in a file."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._entries: list[dict[str, Any]] = []
+        self._file = file
+        self._lock = threading.Lock()
+
+    def begin(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Note a request that has arrived; its status is None until it is answered."""
+        with self._lock:
+            self._entries.append(entry)
+        return entry
+
+    def end(self, entry: dict[str, Any], **outcome: object) -> None:
+        """Note how a request went."""
+        with self._lock:
+            entry.update(outcome)
+            if self._file is not None:
+                self._file.write(json.dumps(entry) + "\n")
+                self._file.flush()
+
+    def document(self) -> list[dict[str, Any]]:
+        """Copy the log."""
+        with self._lock:
+            return [dict(entry) for entry in self._entries]
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """The socket side: connections, faults, latency, log."""
+
+    daemon_threads = True
+    request_queue_size = 256
+    scryfall: Scryfall
+
+    def __init__(self, port: int, faults: FaultPlan, latency: float, log: RequestLog) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.base = f"http://127.0.0.1:{self.server_address[1]}"
+        self.faults = faults
+        self.latency = latency
+        self.log = log
+        self.stop = threading.Event()
+
+    def server_bind(self) -> None:
+        """Bind without the base class's reverse DNS look-up, which may take seconds offline."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection of one client."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def handle(self) -> None:
+        """Serve requests until the client leaves, in whatever way it does."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet: `RequestLog` keeps the log."""
+
+    def do_GET(self) -> None:
+        """Answer, perhaps with a fault."""
+        if self.path == "/_log":
+            self._send(json_answer(200, self.server.log.document()))
+            return
+        wire = Wire(self.connection, self.server.stop)
+        rule = self.server.faults.strike(self.path)
+        entry = self.server.log.begin(self._entry(rule))
+        status = None
+        try:
+            self.server.stop.wait(self.server.latency)
+            headers = {name.title(): value for name, value in self.headers.items()}
+            answer = self.server.scryfall.answer(self.path, headers)
+            status = self._send_through(wire, answer, rule)
+        finally:
+            self.server.log.end(entry, status=status, bytes=wire.body_bytes)
+
+    def do_HEAD(self) -> None:
+        """Answer without the body."""
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        """Replace the fault plan."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path != "/_faults":
+            self._send(_not_found())
+            return
+        try:
+            self.server.faults = FaultPlan(json.loads(body))
+        except (ValueError, TypeError, AttributeError, re.error) as error:
+            self._send(error_answer(400, "bad_faults", str(error)))
+            return
+        self._send(json_answer(200, {"object": "faults"}))
+
+    def _entry(self, rule: Rule | None) -> dict[str, Any]:
+        return {
+            "time": time.monotonic(),
+            "method": self.command,
+            "path": self.path,
+            "status": None,
+            "range": self.headers.get("Range"),
+            "user_agent": self.headers.get("User-Agent"),
+            "fault": rule.fault if rule else None,
+            "bytes": 0,
+            "client": self.client_address[1],
+        }
+
+    def _send(self, answer: Answer) -> None:
+        self._send_through(Wire(self.connection, self.server.stop), answer, None)
+
+    def _send_through(self, wire: Wire, answer: Answer, rule: Rule | None) -> int | None:
+        """Send an answer, as the rule would have it; return the status that the client saw."""
+        answer.headers["Date"] = self.date_time_string()
+        if rule and rule.fault in BREAKAGES:
+            self.close_connection = True
+            BREAKAGES[rule.fault](wire, answer, rule.params)
+            self._close_for_reset(wire)
+            return answer.status if wire.answered else None
+        if rule:
+            answer = ALTERATIONS[rule.fault](answer, {"location": self.path} | rule.params)
+        wire.send(answer.head(), b"" if self.command == "HEAD" else answer.body)
+        return answer.status
+
+    def _close_for_reset(self, wire: Wire) -> None:
+        """Close the socket at once: the orderly way out would send a FIN before the reset."""
+        if wire.reset:
+            self.rfile.close()
+            self.connection.close()
