@@ -10,6 +10,7 @@ supplies the bytes passes through untouched.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -226,3 +227,13 @@ def _is_another_living_process(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from helpers.cache import sha256_file
+from helpers.atomic_io import sha256_file
 from helpers.errors import DataError
 
 if TYPE_CHECKING:

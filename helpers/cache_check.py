@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from helpers.atomic_io import disk_errors
 from helpers.cache import DigestTable, ImageCache
 from helpers.census import Look, look_at
-from helpers.manifest import timestamp
 from helpers.parallel import bounded_map, cpu_count
-from helpers.report import DOCUMENT_VERSION
+from helpers.report import DOCUMENT_VERSION, timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from helpers import manifest, publish
+from helpers import manifest, publish, report
 from helpers.atomic_io import atomic_write_json, remove_parts
 from helpers.build_options import BuildOptions, input_state
 from helpers.cache import ImageCache
@@ -280,7 +280,7 @@ def _manifest(
     commit = manifest.git_commit()
     return {
         "version": manifest.VERSION,
-        "timestamp": manifest.timestamp(),
+        "timestamp": report.timestamp(),
         "build_id": uuid.uuid4().hex,
         "parameters": inputs.options.to_json(),
         "model": embedder.fingerprint,

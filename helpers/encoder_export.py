@@ -1,4 +1,4 @@
-"""The image tower of an open_clip model → ONNX, as a child process (`helpers.child`).
+"""The image tower of an open_clip model → ONNX, as a child process (`helpers.worker_process`).
 
 The file is checked against the model that it came from, on real pictures: cosine >= 0.99999.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import torch
 
-from helpers import child
+from helpers import worker_process
 from helpers.atomic_io import disk_errors
 from helpers.embedder import OpenClipEmbedder
 from helpers.encoder_check import cosines, readable
@@ -149,4 +149,4 @@ def check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[s
 
 
 if __name__ == "__main__":
-    raise SystemExit(child.serve(work))
+    raise SystemExit(worker_process.serve(work))

@@ -1,4 +1,4 @@
-"""An exported encoder in int8, as a child process (`helpers.child`), judged by its answers.
+"""An exported encoder in int8, as a child process (`helpers.worker_process`), judged by its answers.
 
 Weights become int8 per channel, activations are scaled as they come (dynamic quantisation,
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from helpers import child
+from helpers import worker_process
 from helpers.atomic_io import disk_errors
 from helpers.encoder_check import CASES, CASES_UNTRAINED, compare, readable
 from helpers.encoder_store import Encoder
@@ -92,4 +92,4 @@ def _linked(source: Path, folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    raise SystemExit(child.serve(work))
+    raise SystemExit(worker_process.serve(work))

@@ -27,8 +27,8 @@ from helpers.atomic_io import (
     part_path,
     remove_parts,
     replace_durably,
+    sha256_file,
 )
-from helpers.cache import sha256_file
 from helpers.errors import DataError, WriteError
 from helpers.images import Preprocessing
 from helpers.manifest import read_manifest

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers import child
+from helpers import worker_process
 from helpers.encoder_store import Encoder, EncoderStore, published_encoder, source_key
 from helpers.errors import DataError
 from helpers.manifest import read_manifest
@@ -179,7 +179,7 @@ class _Encoders:
         part = self._store.new_part(self._key, "fp32")
         plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
         try:
-            answer = child.answer(
+            answer = worker_process.answer(
                 "encoder_export",
                 {
                     "options": asdict(plain),
@@ -190,7 +190,7 @@ class _Encoders:
             if "unsupported" in answer:
                 return str(answer["unsupported"])
             encoder = self._store.add(part, {"key": self._key, **answer["about"]})
-        except child.ChildDiedError as error:
+        except worker_process.ChildDiedError as error:
             return f"{error.message} ({error.details})"
         finally:
             part.unlink(missing_ok=True)
@@ -214,7 +214,7 @@ class _Encoders:
         about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
         try:
             with tempfile.TemporaryDirectory(prefix="mtg-int8-") as folder:
-                answers = child.answers("encoder_quantize", {**request, "folder": folder})
+                answers = worker_process.answers("encoder_quantize", {**request, "folder": folder})
                 checks = {"pictures": len(request["pictures"]), **self._follow(answers)}
             added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
         finally:

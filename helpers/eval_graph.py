@@ -1,4 +1,4 @@
-"""Recall and speed of HNSW, as a child process (`helpers.child`) of the evaluation.
+"""Recall and speed of HNSW, as a child process (`helpers.worker_process`) of the evaluation.
 
 Each answer is one measurement: `{"about": …}`, `{"recall": …}` or `{"grid": …}`.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from helpers import child
+from helpers import worker_process
 from helpers.card_index import map_vectors, open_set, read_graph
 from helpers.eval_vectors import exact_top, perturbed, recall
 from helpers.faiss_build import new_graph
@@ -124,4 +124,4 @@ def measure(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(child.serve(measure))
+    raise SystemExit(worker_process.serve(measure))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers import child, eval_identify, eval_photos
+from helpers import eval_identify, eval_photos, worker_process
 from helpers.confidence import Thresholds, save_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.eval_thresholds import PRECISION, choose, held_out, keeps
@@ -82,7 +82,7 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
     steps = sum(map(len, parts.values()))
     with (
         report.progress(steps, "Measuring the graph", "settings") as progress,
-        closing(child.answers("eval_graph", options)) as lines,
+        closing(worker_process.answers("eval_graph", options)) as lines,
     ):
         for kind, content in itertools.chain.from_iterable(line.items() for line in lines):
             if kind == "about":

@@ -1,4 +1,4 @@
-"""Vectors → FAISS index, as a child process (`helpers.child`) of the build."""
+"""Vectors → FAISS index, as a child process (`helpers.worker_process`) of the build."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from helpers import child
+from helpers import worker_process
 from helpers.atomic_io import disk_errors
 
 if TYPE_CHECKING:
@@ -166,4 +166,4 @@ def work(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(child.serve(work))
+    raise SystemExit(worker_process.serve(work))

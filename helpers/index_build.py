@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from helpers import child
+from helpers import worker_process
 from helpers.errors import DataError
 
 
@@ -31,7 +31,7 @@ def build_index(options: IndexOptions) -> dict[str, Any]:
         DataError: the index does not find its own rows, or FAISS fails.
     """
     try:
-        statistics = child.answer("faiss_build", asdict(options))
+        statistics = worker_process.answer("faiss_build", asdict(options))
     except DataError as error:
         raise DataError(
             "the index could not be built",

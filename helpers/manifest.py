@@ -7,11 +7,10 @@ import json
 import os
 import platform
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.cache import sha256_file
+from helpers.atomic_io import sha256_file
 from helpers.errors import DataError
 from helpers.publish import MANIFEST, NAMES, open_published
 
@@ -62,11 +61,6 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()
-
-
-def timestamp() -> str:
-    """Return the time now, ISO 8601 UTC, in seconds."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read_manifest(out: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from helpers.errors import write_error
@@ -250,3 +251,8 @@ def _coloured(text: str, code: str) -> str:
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         return f"\033[{code}m{text}\033[0m"
     return text
+
+
+def timestamp() -> str:
+    """Return the time now, ISO 8601 UTC, in seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -19,7 +19,7 @@ from PIL import Image
 from support import ROOT, Result
 
 import build_embeddings
-from helpers import child
+from helpers import worker_process
 from helpers.publish import ENCODER
 from helpers.records import safe_filename
 
@@ -183,18 +183,18 @@ class StoredExport:
     """Stands in for the export of an encoder, which takes seconds: hands out one made before.
 
     Args:
-        patch: replaces `helpers.child.answer`.
+        patch: replaces `helpers.worker_process.answer`.
         out: a build that holds the encoder.
         company: wait until as many exports are in the store (10 s at the most).
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, out: Path, company: int = 1) -> None:
-        self._out, self._company, self._whole = out, company, child.answer
+        self._out, self._company, self._whole = out, company, worker_process.answer
         self.exports = 0
-        patch.setattr(child, "answer", self)
+        patch.setattr(worker_process, "answer", self)
 
     def __call__(self, module: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer as `helpers.child.answer` does."""
+        """Answer as `helpers.worker_process.answer` does."""
         if module != "encoder_export":
             return self._whole(module, request)
         self.exports += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import ROOT, environment
 
-from helpers import child, errors
+from helpers import errors, worker_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def write_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     package = tmp_path / "helpers"
     package.mkdir()
     (package / "__init__.py").write_text(f"__path__.append({str(ROOT / 'helpers')!r})")
-    monkeypatch.setattr(child, "ROOT", tmp_path)
+    monkeypatch.setattr(worker_process, "ROOT", tmp_path)
 
     def write(*lines: str) -> None:
         work = "\n".join(f"    {line}" for line in lines)
@@ -53,7 +53,7 @@ def test_answers_come_as_they_are_made(write_child: Callable[..., None]) -> None
     """The first answer is there while the child still works on the second."""
     write_child("yield {'asked': request}", "time.sleep(request['seconds'])", "yield {}")
 
-    answers = child.answers("tried", {"seconds": 600})
+    answers = worker_process.answers("tried", {"seconds": 600})
 
     assert next(answers) == {"asked": {"seconds": 600}}
     answers.close()  # ends the child, or this test would take ten minutes
@@ -63,7 +63,7 @@ def test_the_last_answer_counts(write_child: Callable[..., None]) -> None:
     """`answer` waits for the end and returns the last one."""
     write_child("yield {'number': 1}", "yield {'number': 2, 'text': 'é\\n'}")
 
-    assert child.answer("tried", {}) == {"number": 2, "text": "é\n"}
+    assert worker_process.answer("tried", {}) == {"number": 2, "text": "é\n"}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_error_is_raised_again(write_child: Callable[..., None], kind: str) -
     write_child("yield {}", f"raise errors.{kind}('what', details='why\\nso', suggestion='do')")
 
     with pytest.raises(errors.AppError) as caught:
-        child.answer("tried", {})
+        worker_process.answer("tried", {})
 
     error = caught.value
     assert type(error) is getattr(errors, kind)
@@ -94,7 +94,7 @@ def test_a_librarys_complaint(write_child: Callable[..., None], raised: str, mes
     write_child("yield {}", f"raise {raised}")
 
     with pytest.raises(errors.DataError) as caught:
-        child.answer("tried", {})
+        worker_process.answer("tried", {})
 
     assert caught.value.message == message
 
@@ -110,7 +110,7 @@ def test_a_child_that_dies(
     write_child("yield {}", "print('last words', file=sys.stderr, flush=True)", death)
 
     with pytest.raises(errors.DataError) as caught:
-        child.answer("tried", {})
+        worker_process.answer("tried", {})
 
     assert caught.value.message == f"the helper process tried ended with code {code}"
     assert "last words" in capfd.readouterr().err
@@ -128,7 +128,7 @@ def test_printing_does_not_harm_the_answers(
         "yield {'number': 2}",
     )
 
-    assert list(child.answers("tried", {})) == [{"number": 1}, {"number": 2}]
+    assert list(worker_process.answers("tried", {})) == [{"number": 1}, {"number": 2}]
 
     said = capfd.readouterr()
     assert said.out == ""
@@ -156,4 +156,4 @@ def test_ctrl_c_is_the_parents_business(write_child: Callable[..., None]) -> Non
     """SIGINT, which a terminal sends to both, does not end the child by itself."""
     write_child("os.kill(os.getpid(), signal.SIGINT)", "yield {'done': True}")
 
-    assert child.answer("tried", {}) == {"done": True}
+    assert worker_process.answer("tried", {}) == {"done": True}

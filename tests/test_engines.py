@@ -9,7 +9,7 @@ import pytest
 from builds import VECTORS, Crash, Deck, build, manifest, names, same_files, statistics
 from support import run
 
-from helpers import child
+from helpers import worker_process
 from helpers.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def test_an_export_that_dies(
     capsys: Capture,
 ) -> None:
     """Killed for its memory, say: the build goes on through torch and tells why."""
-    real = child.answer
+    real = worker_process.answer
 
     def answer(module: str, request: dict[str, Any]) -> dict[str, Any]:
         if module == "encoder_export":
-            raise child.ChildDiedError("the exporter was killed", details="code -9")
+            raise worker_process.ChildDiedError("the exporter was killed", details="code -9")
         return real(module, request)
 
-    monkeypatch.setattr("helpers.child.answer", answer)
+    monkeypatch.setattr("helpers.worker_process.answer", answer)
     monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path / "store"))
 
     result = build(encoded, tmp_path / "out", model, capsys, "--engine", "auto")

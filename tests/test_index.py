@@ -235,7 +235,7 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "helpers").mkdir()
     dying = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     (tmp_path / "helpers/faiss_build.py").write_text(dying)
-    monkeypatch.setattr("helpers.child.ROOT", tmp_path)
+    monkeypatch.setattr("helpers.worker_process.ROOT", tmp_path)
 
     with pytest.raises(DataError, match="could not be built") as caught:
         build_index(ask(tmp_path))
