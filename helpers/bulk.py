@@ -15,10 +15,10 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from helpers.answers import FetchError, TransientError, read_chunks
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
 from helpers.bulk_file import BulkFile, cached_bulk, note_path
 from helpers.errors import DataError, SourceError
+from helpers.network.responses import FetchError, TransientError, read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

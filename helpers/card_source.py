@@ -110,7 +110,8 @@ def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> Bul
     if bulk is not None:
         return bulk
     if source.refresh or source.max_bulk_age is not None:
-        from helpers.session import DownloadSession, Policy
+        from helpers.network.policy import Policy
+        from helpers.session import DownloadSession
 
         return bulk_for_download(source, DownloadSession(Policy.from_args(args)), report)
     raise DataError(

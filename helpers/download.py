@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from helpers.answers import TransientError, read_chunks
 from helpers.atomic_io import atomic_write
+from helpers.network.responses import TransientError, read_chunks
 from helpers.records import safe_filename
 from helpers.validation import InvalidImageError, check_image
 

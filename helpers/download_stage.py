@@ -8,7 +8,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from helpers.answers import FetchError
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
 from helpers.cache import DigestLog, ImageCache
 from helpers.card_source import CardSource, bulk_for_download
@@ -17,9 +16,11 @@ from helpers.download import Downloaded, download_image
 from helpers.errors import DataError, IncompleteError
 from helpers.leftovers import KnownFiles
 from helpers.lock import directory_lock
+from helpers.network.policy import Policy
+from helpers.network.responses import FetchError
 from helpers.parallel import WINDOW, bounded_map
 from helpers.report import DOCUMENT_VERSION, byte_size, duration, safe_percentage, safe_rate
-from helpers.session import DownloadSession, Policy
+from helpers.session import DownloadSession
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -92,8 +92,8 @@ def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
 
 
 def _fetch(url: str, session: DownloadSession) -> bytes:
-    from helpers.answers import FetchError, read_chunks
     from helpers.errors import SourceError
+    from helpers.network.responses import FetchError, read_chunks
 
     def receive(response: requests.Response) -> bytes:
         return b"".join(read_chunks(response, MAX_BYTES, session.clock))

@@ -263,7 +263,8 @@ def _session() -> DownloadSession:
     if not is_here("requests"):
         raise InvalidImageError("an address needs the package requests: pip install requests")
     from helpers.cli import SCRYFALL_API, USER_AGENT
-    from helpers.session import DownloadSession, Policy
+    from helpers.network.policy import Policy
+    from helpers.session import DownloadSession
 
     return DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
 

@@ -19,7 +19,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from helpers.answers import (
+from helpers.errors import SourceError
+from helpers.network.clock import TIME_FACTOR, Clock
+from helpers.network.connections import LineAdapter, Lines
+from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
+from helpers.network.responses import (
     AbortedError,
     FetchError,
     PermanentError,
@@ -30,14 +34,11 @@ from helpers.answers import (
     redirect_target,
     transient_errors,
 )
-from helpers.clock import TIME_FACTOR, Clock
-from helpers.errors import SourceError
-from helpers.gate import LONGEST_WAIT, Gate, backoff
-from helpers.transport import LineAdapter, Lines
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable, Mapping
+
+    from helpers.network.policy import Policy
 
 T = TypeVar("T")
 
@@ -52,34 +53,6 @@ DOWN_AFTER = 32
 #: Penalties (429) in a row before we leave a host alone: 1 + 2 + … + 32 + 60 s of waiting, longer
 #: than the 30 to 60 s for which Scryfall locks an address out.
 MOST_PENALTIES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How to ask. Times are seconds."""
-
-    user_agent: str
-    api_url: str
-    workers: int = 16
-    timeout_connect: float = 5.0
-    timeout_read: float = 30.0
-    max_retries: int = 5
-
-    @classmethod
-    def from_args(cls, args: Namespace) -> Policy:
-        """Read the flags of the download step; a script without them gets the defaults."""
-        names = ("workers", "timeout_connect", "timeout_read", "max_retries")
-        given = {name: getattr(args, name) for name in names if hasattr(args, name)}
-        return cls(user_agent=args.user_agent, api_url=args.scryfall_api, **given)
-
-    @property
-    def patience(self) -> float:
-        """Seconds that all tries of one image may spend in transfer, waits not counted.
-
-        So much is needed to run into the read timeout at every try; a server that drips bytes
-        gets no more.
-        """
-        return (self.max_retries + 1) * self.timeout_read
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from helpers.clock import Clock
-from helpers.gate import Gate, backoff
+from helpers.network.clock import Clock
+from helpers.network.host_gate import Gate, backoff
 
 
 class FakeClock(Clock):

@@ -11,7 +11,9 @@ import pytest
 from support import Scryfall
 from test_gate import FakeClock
 
-from helpers.answers import (
+from helpers.errors import SourceError
+from helpers.network.policy import Policy
+from helpers.network.responses import (
     AbortedError,
     FetchError,
     PermanentError,
@@ -19,8 +21,7 @@ from helpers.answers import (
     parse_retry_after,
     read_chunks,
 )
-from helpers.errors import SourceError
-from helpers.session import DownloadSession, Policy
+from helpers.session import DownloadSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

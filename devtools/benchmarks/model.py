@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from devtools.benchmarks.compare import Contender, Series
 from devtools.benchmarks.engines import TORCH, Engine, open_embedder
 from devtools.benchmarks.processes import task_command
-from helpers.clock import TIME_FACTOR
+from helpers.network.clock import TIME_FACTOR
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from helpers.clock import Clock
+    from helpers.network.clock import Clock
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
 #: After a penalty the workers come back one after the other, this many seconds apart, until as

@@ -17,7 +17,7 @@ from helpers.cli_validation import LOOPBACK_HOSTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from helpers.clock import Clock
+    from helpers.network.clock import Clock
 
 CHUNK = 64 * 1024
 
