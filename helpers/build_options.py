@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import __version__
-from helpers.card_source import CardSource
+from helpers.cards.card_source import CardSource
 from helpers.model_options import ModelOptions
 from helpers.packages import is_here
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from helpers.bulk_file import BulkFile
     from helpers.cache import ImageCache
-    from helpers.face_list import FaceList
+    from helpers.cards.bulk_file import BulkFile
+    from helpers.cards.face_list import FaceList
 
 
 #: Once these are installed, an index without an encoder is built anew and takes one along.

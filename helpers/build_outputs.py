@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
+from helpers.cards.face_list import _faces_of_rows
 from helpers.errors import DataError
 from helpers.index_build import IndexOptions, build_index
 from helpers.manifest import damage, read_manifest
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.build_options import BuildOptions
+    from helpers.cards.face_list import FaceList
     from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.encoder_store import Encoder
-    from helpers.face_list import FaceList
-    from helpers.records import CardFace
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds
@@ -149,16 +149,6 @@ def write_encoder(staging: Path, encoder: Encoder) -> None:
     with disk_errors(target):
         _link_or_copy(encoder.path, target)
         fsync_file(target)
-
-
-def _faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:
-    """Yield the faces at the ascending `positions` of the list, in one pass over it."""
-    wanted = iter(positions.tolist())
-    position = next(wanted, None)
-    for number, face in enumerate(faces):
-        if number == position:
-            yield face
-            position = next(wanted, None)
 
 
 def _published_keys(path: Path) -> Iterator[bytes]:

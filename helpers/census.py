@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from helpers.face_list import FaceList
+    from helpers.cards.face_list import FaceList
     from helpers.report import Reporter
 
 DIGEST_BYTES = 32

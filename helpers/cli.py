@@ -9,10 +9,10 @@ import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from helpers import __version__, signals
+from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cli_validation import DEVICES, ENGINES, FITS, KINDS, PRECISIONS, validate_args
 from helpers.errors import AppError, Stopped, UsageError
 from helpers.grouping import GROUPINGS
-from helpers.records import IMAGE_VERSIONS
 from helpers.report import Reporter
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.errors import UsageError
 from helpers.grouping import GROUPINGS
-from helpers.records import IMAGE_VERSIONS
 
 if TYPE_CHECKING:
     from argparse import Namespace

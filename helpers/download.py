@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from helpers.atomic_io import atomic_write
+from helpers.cards.card_face import safe_filename
 from helpers.network.responses import TransientError, read_chunks
-from helpers.records import safe_filename
 from helpers.validation import InvalidImageError, check_image
 
 if TYPE_CHECKING:

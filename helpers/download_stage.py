@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
 from helpers.cache import DigestLog, ImageCache
-from helpers.card_source import CardSource, bulk_for_download
+from helpers.cards.card_source import CardSource, bulk_for_download
 from helpers.disk_space import needed_bytes, space_in_errors, warn_if_short
 from helpers.download import Downloaded, download_image
 from helpers.errors import DataError, IncompleteError
@@ -25,8 +25,8 @@ from helpers.session import DownloadSession
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from helpers.face_list import FaceList
-    from helpers.records import CardFace
+    from helpers.cards.card_face import CardFace
+    from helpers.cards.face_list import FaceList
     from helpers.report import Reporter
 
 FAILURES_NAME = "download_failures.json"

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.cache import ImageCache
+    from helpers.cards.face_list import FaceList
     from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.embedder import Embedder
-    from helpers.face_list import FaceList
     from helpers.report import Reporter
 
 

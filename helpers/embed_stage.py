@@ -13,7 +13,7 @@ from helpers import manifest, publish, report
 from helpers.atomic_io import atomic_write_json, remove_parts
 from helpers.build_options import BuildOptions, input_state
 from helpers.cache import ImageCache
-from helpers.card_source import bulk_for_build
+from helpers.cards.card_source import bulk_for_build
 from helpers.errors import DataError
 from helpers.lock import directory_lock
 from helpers.report import duration, safe_percentage, safe_rate
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from helpers.bulk_file import BulkFile
+    from helpers.cards.bulk_file import BulkFile
+    from helpers.cards.face_list import FaceList
     from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.embedder import Embedder
     from helpers.engines import Engine
-    from helpers.face_list import FaceList
     from helpers.report import Reporter
 
 

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.atomic_io import disk_errors
-from helpers.bulk_file import cached_bulk
 from helpers.cache import forget_digests
+from helpers.cards.bulk_file import cached_bulk
+from helpers.cards.card_face import IMAGE_VERSIONS
+from helpers.cards.face_list import FaceList, open_faces, read_list
 from helpers.errors import DataError
-from helpers.face_list import FaceList, open_faces, read_list
-from helpers.records import IMAGE_VERSIONS
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:

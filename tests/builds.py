@@ -20,8 +20,8 @@ from support import ROOT, Result
 
 import build_embeddings
 from helpers import worker_process
+from helpers.cards.card_face import safe_filename
 from helpers.publish import ENCODER
-from helpers.records import safe_filename
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support import Scryfall, run
 
-from helpers.bulk_file import cached_bulk, iter_cards
+from helpers.cards.bulk_file import cached_bulk, iter_cards
+from helpers.cards.face_list import list_path, read_list
 from helpers.errors import DataError
-from helpers.face_list import list_path, read_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support import Scryfall, run
 
+from helpers.cards.card_face import safe_filename
 from helpers.leftovers import KnownFiles
-from helpers.records import safe_filename
 
 if TYPE_CHECKING:
     from pathlib import Path

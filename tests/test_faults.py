@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support import Result, Scryfall, run
 
-from helpers.face_list import list_path, read_list
+from helpers.cards.face_list import list_path, read_list
 from helpers.validation import validate_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from helpers.records import CardFace
+    from helpers.cards.card_face import CardFace
 
 TRIES = 3
 RETRIES = ("--max-retries", TRIES - 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helpers.records import CardFace, faces_of, image_suffix, safe_filename
+from helpers.cards.card_face import CardFace, faces_of, image_suffix, safe_filename
 
 HOST = "https://cards.scryfall.io"
 

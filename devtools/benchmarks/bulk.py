@@ -51,7 +51,7 @@ def _contender(
 
 def write_faces(bulk: str, scratch: str) -> dict[str, Any]:
     """Work out the faces of a bulk file; return `seconds` and `growth_mb`."""
-    from helpers import face_list
+    from helpers.cards import face_list
 
     target = Path(scratch) / "faces.jsonl"
     return _timed(lambda: face_list.write_faces(Path(bulk), "0" * 64, target, VERSION))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from helpers.face_list import FaceList
+    from helpers.cards.face_list import FaceList
     from helpers.report import Reporter
 
 _CARDS_FILE, _IMAGES_FILE = "cards.jsonl", "images.csv"
@@ -144,7 +144,7 @@ class Material:
 
 def read_faces(cache: Path) -> FaceList:
     """Return the faces of a cache that `Material` made."""
-    from helpers.face_list import list_path, read_list
+    from helpers.cards.face_list import list_path, read_list
 
     faces = read_list(list_path(cache, KIND, VERSION))
     if faces is None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.bulk_file import BulkFile, bulk_date, cached_bulk, local_bulk
+from helpers.cards.bulk_file import BulkFile, bulk_date, cached_bulk, local_bulk
+from helpers.cards.face_list import FaceList, list_path, open_faces, write_faces
 from helpers.errors import DataError
-from helpers.face_list import FaceList, list_path, open_faces, write_faces
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -87,7 +87,7 @@ def bulk_for_download(source: CardSource, session: DownloadSession, report: Repo
     if bulk is not None:
         report.detail(f"Bulk data: {bulk.path.name}, {bulk.age_hours:.1f} hours old, not asked for")
         return bulk
-    from helpers.bulk import refresh_bulk
+    from helpers.cards.bulk_download import refresh_bulk
 
     report.info(f"Bulk data: asking {session.policy.api_url} for {source.kind}")
     target = list_path(source.cache, source.kind, source.image_version)

@@ -18,14 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile
-from helpers.bulk_file import iter_cards
+from helpers.cards.bulk_file import iter_cards
+from helpers.cards.card_face import CardFace, faces_of
 from helpers.errors import WriteError
-from helpers.records import CardFace, faces_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from helpers.bulk_file import BulkFile
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from helpers.cards.bulk_file import BulkFile
 
 FORMAT = 2  # raise it whenever records.faces_of changes its answer
 _TRAILER_BYTES = 4096  # more than the last line can be long
@@ -155,3 +158,13 @@ def _temporary_directory() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="mtg-faces-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
+
+
+def _faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:
+    """Yield the faces at the ascending `positions` of the list, in one pass over it."""
+    wanted = iter(positions.tolist())
+    position = next(wanted, None)
+    for number, face in enumerate(faces):
+        if number == position:
+            yield face
+            position = next(wanted, None)

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
-from helpers.bulk_file import BulkFile, cached_bulk, note_path
+from helpers.cards.bulk_file import BulkFile, cached_bulk, note_path
 from helpers.errors import DataError, SourceError
 from helpers.network.responses import FetchError, TransientError, read_chunks
 

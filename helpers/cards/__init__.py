@@ -1,0 +1,1 @@
+"""Which cards there are: the bulk file, and the faces in it that have a picture."""
