@@ -24,7 +24,7 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Download what is missing, and say how it went."""
-    from helpers.download_stage import check_failures, download_stage
+    from helpers.images.download_stage import check_failures, download_stage
 
     summary = download_stage(args, report)
     report.document(summary.to_json())

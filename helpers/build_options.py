@@ -17,9 +17,9 @@ from helpers.packages import is_here
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from helpers.cache import ImageCache
     from helpers.cards.bulk_file import BulkFile
     from helpers.cards.face_list import FaceList
+    from helpers.images.cache import ImageCache
 
 
 #: Once these are installed, an index without an encoder is built anew and takes one along.

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from helpers.build_options import BuildOptions
     from helpers.cards.face_list import FaceList
-    from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.encoder_store import Encoder
+    from helpers.images.scan import Census
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds

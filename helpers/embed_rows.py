@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers import signals
-from helpers.images import load_checked_rgb, load_image_rgb, prepare
+from helpers.images.preprocess import load_checked_rgb, load_image_rgb, prepare
 from helpers.parallel import bounded_map
 from helpers.validation import InvalidImageError
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from helpers.cache import ImageCache
     from helpers.cards.face_list import FaceList
-    from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.embedder import Embedder
+    from helpers.images.cache import ImageCache
+    from helpers.images.scan import Census
     from helpers.report import Reporter
 
 

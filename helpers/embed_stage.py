@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from helpers import manifest, publish, report
 from helpers.atomic_io import atomic_write_json, remove_parts
 from helpers.build_options import BuildOptions, input_state
-from helpers.cache import ImageCache
 from helpers.cards.card_source import bulk_for_build
 from helpers.errors import DataError
+from helpers.images.cache import ImageCache
 from helpers.lock import directory_lock
 from helpers.report import duration, safe_percentage, safe_rate
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from helpers.cards.bulk_file import BulkFile
     from helpers.cards.face_list import FaceList
-    from helpers.census import Census
     from helpers.checkpoint import VectorStore
     from helpers.embedder import Embedder
     from helpers.engines import Engine
+    from helpers.images.scan import Census
     from helpers.report import Reporter
 
 
@@ -112,8 +112,8 @@ def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str,
 
 
 def _survey(inputs: _Inputs, report: Reporter) -> _Survey:
-    from helpers.census import take_census
     from helpers.engines import prepare_engine
+    from helpers.images.scan import take_census
 
     faces, cache, options = inputs.faces, inputs.cache, inputs.options
     engine = None

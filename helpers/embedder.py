@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from helpers.errors import DataError, SourceError, UsageError
-from helpers.images import Preprocessing
+from helpers.images.preprocess import Preprocessing
 from helpers.model_options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
 from helpers.packages import not_installed
 from helpers.vectors import normalize

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.distort import distort
-from helpers.images import load_image_rgb, prepare
+from helpers.images.distort import distort
+from helpers.images.preprocess import load_image_rgb, prepare
 from helpers.parallel import cpu_count
 from helpers.validation import InvalidImageError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     #: One array of each encoder.
     Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-#: Levels of `helpers.distort` at which a good model is mostly right; beyond, answers are guesses,
+#: Levels of `helpers.images.distort` at which a good model is mostly right; beyond, answers are guesses,
 #: and two guesses differ for no reason.
 LEVELS = ("easy", "photo")
 #: Answers that int8 must share with fp32, and the cases that it takes to tell; answers of untrained

@@ -20,7 +20,7 @@ from helpers.atomic_io import disk_errors
 from helpers.embedder import OpenClipEmbedder
 from helpers.encoder_check import cosines, readable
 from helpers.errors import DataError
-from helpers.images import prepare
+from helpers.images.preprocess import prepare
 from helpers.model_options import ModelOptions
 from helpers.onnx_embedder import INPUT, OUTPUT, OnnxEmbedder
 from helpers.parallel import cpu_count

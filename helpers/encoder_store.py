@@ -30,7 +30,7 @@ from helpers.atomic_io import (
     sha256_file,
 )
 from helpers.errors import DataError, WriteError
-from helpers.images import Preprocessing
+from helpers.images.preprocess import Preprocessing
 from helpers.manifest import read_manifest
 from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions
 from helpers.publish import ENCODER, open_published

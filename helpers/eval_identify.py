@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers import pictures
-from helpers.distort import KINDS, LEVELS, distort
 from helpers.errors import DataError
 from helpers.eval_thresholds import Sample
 from helpers.grouping import group_key
-from helpers.images import load_image_rgb
+from helpers.images.distort import KINDS, LEVELS, distort
+from helpers.images.preprocess import load_image_rgb
 from helpers.non_cards import non_card
 from helpers.pictures import Picture
 from helpers.query_stage import Answer, Searcher

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.errors import DataError
-from helpers.images import Preprocessing
+from helpers.images.preprocess import Preprocessing
 from helpers.vectors import normalize
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.images import load_image_rgb
+from helpers.images.preprocess import load_image_rgb
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:

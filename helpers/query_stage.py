@@ -14,7 +14,7 @@ from helpers.card_index import CardIndex, Hit, require_same_model
 from helpers.confidence import Thresholds, load_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.grouping import group_hits
-from helpers.images import prepare
+from helpers.images.preprocess import prepare
 from helpers.model_options import ModelOptions
 from helpers.packages import is_here
 from helpers.report import DOCUMENT_VERSION

@@ -2,7 +2,7 @@
 
 What is promised: the file has the format its name says, its end marker is its last byte, and it
 decodes to the end. What no decoder can promise: that no bit inside was changed; for that the
-cache keeps the SHA-256 of every image it downloaded (`helpers.cache`).
+cache keeps the SHA-256 of every image it downloaded (`helpers.images.cache`).
 """
 
 from __future__ import annotations

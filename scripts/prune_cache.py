@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers.leftovers import Leftovers
+    from helpers.images.prune import Leftovers
     from helpers.report import Reporter
 
 
@@ -28,8 +28,8 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Find what no bulk file of the cache needs, list it, remove it."""
-    from helpers.cache import ImageCache
-    from helpers.leftovers import find_leftovers
+    from helpers.images.cache import ImageCache
+    from helpers.images.prune import find_leftovers
     from helpers.lock import directory_lock
 
     cache = ImageCache(args.cache)

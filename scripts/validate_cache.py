@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers.cache_check import CacheCheck
+    from helpers.images.check import CacheCheck
     from helpers.report import Reporter
 
 
@@ -35,8 +35,8 @@ def work(args: Namespace, report: Reporter) -> int:
     from contextlib import nullcontext
 
     from helpers.atomic_io import atomic_write_json
-    from helpers.cache import ImageCache
-    from helpers.cache_check import check_cache, remove_failures
+    from helpers.images.cache import ImageCache
+    from helpers.images.check import check_cache, remove_failures
     from helpers.lock import directory_lock
 
     cache = ImageCache(args.cache)

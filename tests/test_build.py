@@ -13,7 +13,8 @@ from builds import METADATA, VECTORS, Crash, Deck, build, names, picture, same_f
 from PIL import Image
 from support import run
 
-from helpers.cache import DigestLog, ImageCache
+from helpers.images.cache import ImageCache
+from helpers.images.digests import DigestLog
 
 if TYPE_CHECKING:
     from pathlib import Path

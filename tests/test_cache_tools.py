@@ -10,7 +10,7 @@ import pytest
 from support import Scryfall, run
 
 from helpers.cards.card_face import safe_filename
-from helpers.leftovers import KnownFiles
+from helpers.images.prune import KnownFiles
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 from support import Scryfall, run
 
-from helpers import disk_space
-from helpers.cache import ImageCache
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import list_path, read_list
-from helpers.disk_space import MEAN_BYTES, needed_bytes, warn_if_short
+from helpers.images import disk_space
+from helpers.images.cache import ImageCache
+from helpers.images.disk_space import MEAN_BYTES, needed_bytes, warn_if_short
 from helpers.parallel import STOP_SECONDS, bounded_map
 from helpers.report import Reporter
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.images import Preprocessing, fit_square, load_image_rgb, prepare
+from helpers.images.preprocess import Preprocessing, fit_square, load_image_rgb, prepare
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import query_index
 from helpers.encoder_check import CASES, LEAST_AGREEMENT, Agreement, compare
 from helpers.encoder_store import Encoder
 from helpers.engines import _judged_enough
-from helpers.images import Preprocessing
+from helpers.images.preprocess import Preprocessing
 from helpers.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:

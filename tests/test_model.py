@@ -16,7 +16,7 @@ import pytest
 from builds import VECTORS, Deck, build, names
 from support import ROOT, command, environment
 
-from helpers.images import load_image_rgb, prepare
+from helpers.images.preprocess import load_image_rgb, prepare
 from helpers.model_options import ModelOptions
 
 if TYPE_CHECKING:

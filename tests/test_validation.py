@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageDraw, ImageFile
 
-from helpers.images import load_image_rgb
+from helpers.images.preprocess import load_image_rgb
 from helpers.validation import InvalidImageError, validate_image
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ def _contender(material: Material, name: str, what: str) -> Contender:
 
 def time_images(cache: str, what: str) -> dict[str, Any]:
     """Do one step to every image of a cache, whose files are in memory; return `ms` per image."""
-    from helpers.cache import ImageCache
+    from helpers.images.cache import ImageCache
 
     files = [path.read_bytes() for path in ImageCache(cache).images()]
     step, inputs = _step(what, files)
@@ -64,7 +64,7 @@ def time_images(cache: str, what: str) -> dict[str, Any]:
 def _step(what: str, files: list[bytes]) -> tuple[Callable[[Any], Any], list[Any]]:
     from PIL import Image
 
-    from helpers.images import load_checked_rgb, load_image_rgb, prepare
+    from helpers.images.preprocess import load_checked_rgb, load_image_rgb, prepare
     from helpers.validation import validate_image
 
     if what == "preprocess":
@@ -81,7 +81,7 @@ def _step(what: str, files: list[bytes]) -> tuple[Callable[[Any], Any], list[Any
 
 def _preprocessing() -> Any:
     from devtools.benchmarks.engines import build_arguments
-    from helpers.images import Preprocessing
+    from helpers.images.preprocess import Preprocessing
 
     args = build_arguments([])
     return Preprocessing(args.fit, args.size, _SIDE, _MEAN, _STD)

@@ -13,7 +13,7 @@ from devtools.benchmarks.compare import Contender, Series
 from devtools.benchmarks.material import read_faces
 from devtools.benchmarks.processes import task_command
 from devtools.scryfall.process import ROOT, quiet_scryfall
-from helpers.cache import IMAGE_SUFFIXES
+from helpers.images.cache import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

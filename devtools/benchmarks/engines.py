@@ -95,8 +95,8 @@ def prepare(flags: list[str], cache: str) -> dict[str, Any]:
 
 
 def _engine(options: ModelOptions, cache: str) -> engines.Engine:
-    from helpers.cache import ImageCache
     from helpers.engines import prepare_engine
+    from helpers.images.cache import ImageCache
     from helpers.report import Reporter
 
     images = ImageCache(cache)

@@ -172,7 +172,7 @@ def prepare_pictures(folder: str, count: int, cache: str | None, seed: int) -> d
 
 
 def _found(cache: str, count: int, seed: int) -> list[Path]:
-    from helpers.cache import ImageCache
+    from helpers.images.cache import ImageCache
 
     found = [path.absolute() for path in ImageCache(cache).images()]
     if not found:

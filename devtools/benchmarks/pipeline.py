@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from devtools.benchmarks.material import Material
     from helpers.embedder import Embedder
-    from helpers.images import Preprocessing
+    from helpers.images.preprocess import Preprocessing
     from helpers.report import Reporter
 
 _BATCH = 16  # of a build that is too short to measure it (helpers.tuning)
@@ -101,10 +101,10 @@ def even_batch(images: int) -> int:
 def embed_cache(flags: list[str], cache: str, scratch: str) -> dict[str, Any]:
     """Embed a cache the way a build does, its validation included; return `rate` in images/s."""
     from helpers.build_outputs import row_keys
-    from helpers.cache import ImageCache
-    from helpers.census import take_census
     from helpers.checkpoint import VectorStore
     from helpers.embed_rows import Plan, embed_all, unfinished
+    from helpers.images.cache import ImageCache
+    from helpers.images.scan import take_census
     from helpers.tuning import choose_layout
 
     args, embedder, report = build_arguments(flags), open_embedder(flags, cache), _quiet()
@@ -178,7 +178,7 @@ class _Pictures:
     """The images of a cache, each as the model's input."""
 
     def __init__(self, cache: str, how: Preprocessing) -> None:
-        from helpers.cache import ImageCache
+        from helpers.images.cache import ImageCache
 
         self._paths = list(ImageCache(cache).images())
         self._how = how
@@ -187,6 +187,6 @@ class _Pictures:
         return len(self._paths)
 
     def __getitem__(self, place: int) -> NDArray[Any]:
-        from helpers.images import load_image_rgb, prepare
+        from helpers.images.preprocess import load_image_rgb, prepare
 
         return prepare(load_image_rgb(self._paths[place]), self._how)

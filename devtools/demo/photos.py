@@ -76,7 +76,7 @@ def take_photos(work: Path, wanted: int) -> list[Photo]:
     """Make photo-like pictures of some cards, chosen at random but always the same."""
     from PIL import Image
 
-    from helpers.distort import distort
+    from helpers.images.distort import distort
 
     cards = read_cards(work / INDEX / "mtg_meta.jsonl")
     chosen = random.Random(SEED).sample(cards, min(wanted, len(cards)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.cache import DigestTable, ImageCache
+from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
 from helpers.validation import validate_image
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.cards.face_list import FaceList
+    from helpers.images.cache import ImageCache
     from helpers.report import Reporter
 
 DIGEST_BYTES = 32

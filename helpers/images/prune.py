@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.atomic_io import disk_errors
-from helpers.cache import forget_digests
 from helpers.cards.bulk_file import cached_bulk
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import FaceList, open_faces, read_list
 from helpers.errors import DataError
+from helpers.images.digests import forget_digests
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from helpers.cache import ImageCache
+    from helpers.images.cache import ImageCache
 
 Verdict = Literal["needed", "stale", "orphaned", "foreign"]
 

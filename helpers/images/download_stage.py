@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
-from helpers.cache import DigestLog, ImageCache
 from helpers.cards.card_source import CardSource, bulk_for_download
-from helpers.disk_space import needed_bytes, space_in_errors, warn_if_short
-from helpers.download import Downloaded, download_image
 from helpers.errors import DataError, IncompleteError
-from helpers.leftovers import KnownFiles
+from helpers.images.cache import ImageCache
+from helpers.images.digests import DigestLog
+from helpers.images.disk_space import needed_bytes, space_in_errors, warn_if_short
+from helpers.images.download import Downloaded, download_image
+from helpers.images.prune import KnownFiles
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
 from helpers.network.responses import FetchError

@@ -1,9 +1,4 @@
-"""The image cache: which file belongs to which picture, and whether it is still what it was.
-
-The directory holds image files named by `records.safe_filename`, the bulk files, and `SHA256SUMS`
-in the format of `sha256sum(1)`: one line per downloaded image, appended in the order of download;
-the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache directory.
-"""
+"""`SHA256SUMS`: the SHA-256 that every image of the cache had when it was downloaded."""
 
 from __future__ import annotations
 
@@ -11,62 +6,19 @@ import contextlib
 import hashlib
 import os
 from array import array
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.atomic_io import atomic_write_stream, disk_errors
-from helpers.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container
+    from pathlib import Path
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+    from helpers.images.cache import ImageCache
+
+
 SUMS_NAME = "SHA256SUMS"
 _FLUSH_EVERY = 256  # lines; a lost line costs one decoding at the next validation, no more
-
-
-class ImageCache:
-    """A cache directory. Nothing is read until it is needed."""
-
-    def __init__(self, directory: Path | str) -> None:
-        self.directory = Path(directory)
-        self._prefix = os.path.join(directory, "")  # noqa: PTH118 - of strings, for `text_path`
-
-    def require(self) -> None:
-        """Raise `DataError` (exit code 5) unless the directory exists."""
-        if not self.directory.is_dir():
-            raise DataError(
-                f"there is no image cache at {self.directory}",
-                details=f"no such directory: {self.directory.absolute()}",
-                suggestion=f"python download_images.py --cache {self.directory}",
-            )
-
-    def path(self, image_file: str) -> Path:
-        """Return where the image of that name is, or will be."""
-        return self.directory / image_file
-
-    def text_path(self, image_file: str) -> str:
-        """Return the same as text: making a `Path` takes twice as long as asking for its status."""
-        return self._prefix + image_file
-
-    def has(self, image_file: str) -> bool:
-        """Tell whether the image is there. A file under its final name was validated before."""
-        try:
-            return os.stat(self.text_path(image_file)).st_size > 0  # noqa: PTH116 - 3 × as fast
-        except FileNotFoundError:
-            return False
-
-    def images(self) -> Iterator[Path]:
-        """Yield every image file, sorted by name, which needs memory for all the names."""
-        return (self.directory / name for name in sorted(self.image_names()))
-
-    def image_names(self) -> Iterator[str]:
-        """Yield the name of every image file, in no order; parts, bulk files, lists are none."""
-        with os.scandir(self.directory) as entries:
-            for entry in entries:
-                ending = entry.name[entry.name.rfind(".") :].lower()
-                if ending in IMAGE_SUFFIXES and entry.is_file():
-                    yield entry.name
 
 
 class DigestTable:

@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import disk_errors
-from helpers.cache import DigestTable, ImageCache
-from helpers.census import Look, look_at
+from helpers.images.digests import DigestTable
+from helpers.images.scan import Look, look_at
 from helpers.parallel import bounded_map, cpu_count
 from helpers.report import DOCUMENT_VERSION, timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from helpers.images.cache import ImageCache
     from helpers.report import Reporter
 
 

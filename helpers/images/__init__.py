@@ -1,0 +1,1 @@
+"""The pictures: downloaded, checked, kept in the cache, and prepared for the encoder."""
