@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers import __version__
 from helpers.cards.card_source import CardSource
-from helpers.model_options import ModelOptions
+from helpers.model.options import ModelOptions
 from helpers.packages import is_here
 
 if TYPE_CHECKING:

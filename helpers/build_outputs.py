@@ -15,11 +15,11 @@ from helpers.cards.face_list import _faces_of_rows
 from helpers.errors import DataError
 from helpers.index_build import IndexOptions, build_index
 from helpers.manifest import damage, read_manifest
-from helpers.model_options import ARITHMETIC, differences
+from helpers.model.fingerprint import ARITHMETIC, differences
+from helpers.model.unit_vectors import check_unit
 from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, published_path
 from helpers.row_file import BLOCK, RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, row_key
-from helpers.vectors import check_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from helpers.build_options import BuildOptions
     from helpers.cards.face_list import FaceList
     from helpers.checkpoint import VectorStore
-    from helpers.encoder_store import Encoder
     from helpers.images.scan import Census
+    from helpers.model.encoder_cache import Encoder
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds

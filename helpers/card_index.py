@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.lib import format as npy
 
-from helpers.errors import DataError
 from helpers.manifest import mismatch, no_index, read_manifest
-from helpers.model_options import ARITHMETIC, differences
 from helpers.parallel import cpu_count
 from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from helpers.onnx_embedder import OnnxEmbedder
+    from helpers.model.onnx_embedder import OnnxEmbedder
 
 _SAME_AS = re.compile(rb'"same_as": (\d+)\}$', re.MULTILINE)
 _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
@@ -134,7 +132,7 @@ class CardIndex:
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
-    from helpers.onnx_embedder import OnnxEmbedder
+    from helpers.model.onnx_embedder import OnnxEmbedder
 
     fingerprint = {**manifest["model"], "precision": manifest["encoder"]["precision"]}
     # The very file that was checked: a new build may have replaced it by now.
@@ -252,22 +250,3 @@ def _blocks_of_lines(file: BufferedReader) -> Iterator[bytes]:
     while block := file.read(_BLOCK_BYTES):
         lines, end, rest = (rest + block).rpartition(b"\n")
         yield lines + end
-
-
-def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise unless the query is embedded as the index was, by whatever engine.
-
-    Args:
-        wanted: the fingerprint in the manifest.
-        found: the fingerprint of the model that was loaded for the query.
-
-    Raises:
-        DataError: names every difference.
-    """
-    different = differences(wanted, found, ARITHMETIC)
-    if different:
-        raise DataError(
-            "the model here is not the one that the index was built with",
-            details="\n".join(different),
-            suggestion="restore that model, or build the index anew: python build_embeddings.py",
-        )

@@ -7,12 +7,12 @@ A cosine means something else for every model, so no figure is built in. `script
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json
+from helpers.model.fingerprint import fingerprint_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,11 +41,6 @@ class Thresholds:
             return TIE
         rest = hits[1]["score"] if len(hits) > 1 else -1.0
         return MATCH if hits[0]["score"] - rest >= self.min_margin else UNSURE
-
-
-def fingerprint_digest(fingerprint: dict[str, Any]) -> str:
-    """Return the SHA-256 of a model's fingerprint: thresholds of another model mean nothing."""
-    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()
 
 
 def load_thresholds(index: Path, fingerprint: dict[str, Any]) -> Thresholds | None:

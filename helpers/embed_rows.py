@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from helpers.cards.face_list import FaceList
     from helpers.checkpoint import VectorStore
-    from helpers.embedder import Embedder
     from helpers.images.cache import ImageCache
     from helpers.images.scan import Census
+    from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from helpers.cards.bulk_file import BulkFile
     from helpers.cards.face_list import FaceList
     from helpers.checkpoint import VectorStore
-    from helpers.embedder import Embedder
     from helpers.engines import Engine
     from helpers.images.scan import Census
+    from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
 
@@ -209,7 +209,7 @@ def _embed(
     """Return how many images failed, and the layout that was used, empty if nothing was left."""
     from helpers import checkpoint
     from helpers.embed_rows import Plan, embed_all, unfinished
-    from helpers.tuning import choose_layout
+    from helpers.model.cpu_layout import choose_layout
 
     if store.done.all():
         return 0, {}

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import worker_process
-from helpers.encoder_store import Encoder, EncoderStore, published_encoder, source_key
 from helpers.errors import DataError
 from helpers.manifest import read_manifest
+from helpers.model.encoder_cache import Encoder, EncoderStore, published_encoder, source_key
 from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from helpers.embedder import Embedder
-    from helpers.model_options import ModelOptions
+    from helpers.model.embedder import Embedder
+    from helpers.model.options import ModelOptions
     from helpers.report import Reporter
 
     #: Returns the paths of that many pictures of cards, or fewer.
@@ -53,10 +53,10 @@ class Engine:
             UsageError, SourceError, DataError: it cannot be had.
         """
         if self.name == "onnx" and self.encoder is not None:
-            from helpers.onnx_embedder import OnnxEmbedder
+            from helpers.model.onnx_embedder import OnnxEmbedder
 
             return OnnxEmbedder(self.encoder.path, self.encoder.fingerprint(self.options), 1)
-        from helpers.embedder import OpenClipEmbedder
+        from helpers.model.torch_embedder import OpenClipEmbedder
 
         embedder = OpenClipEmbedder(self.options)
         self._check_weights(embedder)
@@ -105,7 +105,7 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
 
 
 def _check_torch(options: ModelOptions) -> None:
-    from helpers.embedder import check_choice
+    from helpers.model.torch_embedder import check_choice
 
     check_choice(options)
 
@@ -129,7 +129,7 @@ def _gpu(device: str) -> bool:
     may_be = sys.platform == "darwin" or any(map(Path.exists, map(Path, _GPU_FILES)))
     if not may_be or not is_here("torch"):
         return False
-    from helpers.embedder import torch_device
+    from helpers.model.torch_embedder import torch_device
 
     return torch_device(device) != "cpu"
 
@@ -238,7 +238,7 @@ class _Encoders:
         Raises:
             DataError: they are not.
         """
-        from helpers.encoder_check import LEAST_AGREEMENT
+        from helpers.model.agreement import LEAST_AGREEMENT
 
         checks = encoder.about["checks"]
         said = (

@@ -12,10 +12,10 @@ import numpy as np
 
 from helpers.card_index import Lines, map_vectors, read_graph
 from helpers.manifest import mismatch, read_manifest
+from helpers.model.unit_vectors import off_unit
 from helpers.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.report import DOCUMENT_VERSION
 from helpers.row_file import BLOCK
-from helpers.vectors import off_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers import pictures
-from helpers.card_index import CardIndex, Hit, require_same_model
+from helpers.card_index import CardIndex, Hit
 from helpers.confidence import Thresholds, load_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.grouping import group_hits
 from helpers.images.preprocess import prepare
-from helpers.model_options import ModelOptions
+from helpers.model.fingerprint import require_same_model
+from helpers.model.options import ModelOptions
 from helpers.packages import is_here
 from helpers.report import DOCUMENT_VERSION
 from helpers.validation import InvalidImageError
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from helpers.embedder import Embedder, OpenClipEmbedder
+    from helpers.model.embedder import Embedder
+    from helpers.model.torch_embedder import OpenClipEmbedder
     from helpers.report import Reporter
     from helpers.session import DownloadSession
 
@@ -185,7 +187,7 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         DataError: it is gone, or another one now (names every difference); or there is no torch.
     """
     model, shape = manifest["model"], manifest["model"]["preprocessing"]
-    from helpers.embedder import OpenClipEmbedder
+    from helpers.model.torch_embedder import OpenClipEmbedder
 
     options = ModelOptions(
         model=model["model"],

@@ -31,7 +31,7 @@ from helpers.checkpoint import (
     set_aside_path,
     vectors_path,
 )
-from helpers.model_options import differences
+from helpers.model.fingerprint import differences
 from helpers.row_file import reading, vector_type
 
 if TYPE_CHECKING:

@@ -165,7 +165,7 @@ class Crash:
     """Makes the model fail with the given batch, as a bug or the machine would."""
 
     def __init__(self, patch: pytest.MonkeyPatch, batch: int) -> None:
-        from helpers.embedder import OpenClipEmbedder
+        from helpers.model.torch_embedder import OpenClipEmbedder
 
         whole, self.embedded = OpenClipEmbedder.embed, 0
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from devtools.benchmarks import pipeline
 from devtools.benchmarks.compare import Contender, Rounds, Series, compare, failures, figure
 from devtools.benchmarks.processes import task_command
-from helpers.embedder import OpenClipEmbedder
+from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.packages import not_installed
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from builds import flip
 
 from helpers.checkpoint import MASK, META, VectorStore, discard, leftovers
 from helpers.errors import WriteError
+from helpers.model.unit_vectors import normalize
 from helpers.report import Reporter
 from helpers.resume import open_store
 from helpers.row_keys import KEY_TYPE
-from helpers.vectors import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

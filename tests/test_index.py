@@ -17,8 +17,8 @@ from helpers.faiss_build import build, distinct_rows, self_check
 from helpers.index_build import IndexOptions, build_index
 from helpers.index_check import check_index
 from helpers.manifest import VERSION, describe_outputs
+from helpers.model.unit_vectors import normalize
 from helpers.publish import INDEX
-from helpers.vectors import normalize
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,10 @@ from PIL import Image
 from support import Result, environment, run
 
 import query_index
-from helpers.encoder_check import CASES, LEAST_AGREEMENT, Agreement, compare
-from helpers.encoder_store import Encoder
 from helpers.engines import _judged_enough
 from helpers.images.preprocess import Preprocessing
+from helpers.model.agreement import CASES, LEAST_AGREEMENT, Agreement, compare
+from helpers.model.encoder_cache import Encoder
 from helpers.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Capture = pytest.CaptureFixture[str]
 
 #: The small model was never trained, and to guess otherwise than fp32 is no fault of int8.
-LENIENT = "import helpers.encoder_check as check; check.LEAST_AGREEMENT = 0.0"
+LENIENT = "import helpers.model.agreement as check; check.LEAST_AGREEMENT = 0.0"
 #: ... and the machine dies with the tenth forward pass.
 DYING = f"""{LENIENT}
 import itertools, os, signal

@@ -17,7 +17,7 @@ from builds import VECTORS, Deck, build, names
 from support import ROOT, command, environment
 
 from helpers.images.preprocess import load_image_rgb, prepare
-from helpers.model_options import ModelOptions
+from helpers.model.options import ModelOptions
 
 if TYPE_CHECKING:
     from typing import Any
@@ -205,7 +205,7 @@ def test_vectors_equal_open_clips_own(deck: Deck, tmp_path: Path, capsys: Captur
     assert choose(deck, SMALL, capsys, "--pretrained", str(tmp_path / "weights.pt"))[0] == 0
 
     options = ModelOptions(SMALL, "", "cpu", "fp32", 384, "pad")
-    from helpers.embedder import _preprocessing
+    from helpers.model.torch_embedder import _preprocessing
 
     how = _preprocessing(clip.visual.preprocess_cfg, options)
     pixels = np.stack([prepare(load_image_rgb(deck.image(place)), how) for place in range(3)])

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helpers import tuning
+from helpers.model import cpu_layout
+from helpers.model.cpu_layout import Layout, _rate, choose_layout
 from helpers.report import Reporter
-from helpers.tuning import Layout, _rate, choose_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +44,9 @@ class SomeEmbedder:
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measured:
     """A machine of 4 CPUs, a table of rates, and an empty memory."""
     rate = Measured()
-    monkeypatch.setattr(tuning, "_rate", rate)
-    monkeypatch.setattr(tuning, "_pixels", lambda *_: None)
-    monkeypatch.setattr(tuning, "cpu_count", lambda: 4)
+    monkeypatch.setattr(cpu_layout, "_rate", rate)
+    monkeypatch.setattr(cpu_layout, "_pixels", lambda *_: None)
+    monkeypatch.setattr(cpu_layout, "cpu_count", lambda: 4)
     monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path))
     return rate
 
@@ -197,7 +197,7 @@ def test_the_real_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     some: Any = Counting()
     some.passes = []
     pixels: Any = [0] * 8
-    monkeypatch.setattr(tuning, "_SECONDS", 0.0)
+    monkeypatch.setattr(cpu_layout, "_SECONDS", 0.0)
     rate = _rate(some, Layout(8, 3, 2), pixels)
 
     assert sorted(some.passes) == [1, 8, 8, 8]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from helpers.errors import DataError, WriteError
+from helpers.model.unit_vectors import check_unit, normalize
 from helpers.row_file import RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, match_rows, row_key
-from helpers.vectors import check_unit, normalize
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from helpers import cli
 from helpers.cli_validation import validate_args
-from helpers.model_options import LOCAL_DIR, RANDOM, ModelOptions
+from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
     from helpers import engines
-    from helpers.embedder import Embedder
+    from helpers.model.embedder import Embedder
 
 #: Exporting an encoder needs torch, too.
 _EXPORT = ("onnxruntime", "onnx", "onnxscript", "torch", "open_clip")
@@ -83,7 +83,7 @@ def open_embedder(flags: Sequence[str], cache: str) -> Embedder:
     """
     options = ModelOptions.from_args(build_arguments(flags))
     if options.engine == "torch":
-        from helpers.embedder import OpenClipEmbedder
+        from helpers.model.torch_embedder import OpenClipEmbedder
 
         return OpenClipEmbedder(options)
     return _engine(options, cache).open()

@@ -232,7 +232,7 @@ def prepare_vectors(path: str, count: int, dimension: int, seed: int) -> dict[st
     """Write unit vectors with few degrees of freedom, as pictures of cards have; return `rows`."""
     import numpy as np
 
-    from helpers.vectors import normalize
+    from helpers.model.unit_vectors import normalize
 
     rng = np.random.default_rng(seed)
     freedom = min(_FREEDOM, dimension)

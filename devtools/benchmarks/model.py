@@ -14,7 +14,7 @@ from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
     from devtools.benchmarks.material import Material
-    from helpers.embedder import Embedder
+    from helpers.model.embedder import Embedder
 
 BATCHES = (8, 16)  # larger ones were not faster wherever we measured
 _SECONDS = 0.7  # per batch size, at least

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from devtools.benchmarks.material import Material
-    from helpers.embedder import Embedder
     from helpers.images.preprocess import Preprocessing
+    from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
-_BATCH = 16  # of a build that is too short to measure it (helpers.tuning)
+_BATCH = 16  # of a build that is too short to measure it (helpers.model.cpu_layout)
 _LOADERS = 2  # worker processes of the DataLoader, as clip-retrieval starts them by default
 
 
@@ -105,7 +105,7 @@ def embed_cache(flags: list[str], cache: str, scratch: str) -> dict[str, Any]:
     from helpers.embed_rows import Plan, embed_all, unfinished
     from helpers.images.cache import ImageCache
     from helpers.images.scan import take_census
-    from helpers.tuning import choose_layout
+    from helpers.model.cpu_layout import choose_layout
 
     args, embedder, report = build_arguments(flags), open_embedder(flags, cache), _quiet()
     images, faces = ImageCache(cache), read_faces(Path(cache))

@@ -30,7 +30,7 @@ CLASSIFIER = "_fc."
 TRUNK = "visual.trunk."
 PROJECTION = "visual.head.proj.weight"
 CONFIG: dict[str, Any] = {
-    "text_tower": "untrained",  # read by helpers.embedder
+    "text_tower": "untrained",  # read by helpers.model.torch_embedder
     "model_cfg": {
         "embed_dim": 512,
         "vision_cfg": {

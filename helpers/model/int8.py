@@ -17,11 +17,11 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from helpers import worker_process
 from helpers.atomic_io import disk_errors
-from helpers.encoder_check import CASES, CASES_UNTRAINED, compare, readable
-from helpers.encoder_store import Encoder
 from helpers.errors import DataError
-from helpers.model_options import ModelOptions
-from helpers.onnx_embedder import OnnxEmbedder
+from helpers.model.agreement import CASES, CASES_UNTRAINED, compare, readable
+from helpers.model.encoder_cache import Encoder
+from helpers.model.onnx_embedder import OnnxEmbedder
+from helpers.model.options import ModelOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

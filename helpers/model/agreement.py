@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from helpers.embedder import Embedder
+    from helpers.model.embedder import Embedder
 
     #: One array of each encoder.
     Pair = tuple[NDArray[np.float32], NDArray[np.float32]]

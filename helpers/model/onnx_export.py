@@ -17,12 +17,12 @@ import torch
 
 from helpers import worker_process
 from helpers.atomic_io import disk_errors
-from helpers.embedder import OpenClipEmbedder
-from helpers.encoder_check import cosines, readable
 from helpers.errors import DataError
 from helpers.images.preprocess import prepare
-from helpers.model_options import ModelOptions
-from helpers.onnx_embedder import INPUT, OUTPUT, OnnxEmbedder
+from helpers.model.agreement import cosines, readable
+from helpers.model.onnx_embedder import INPUT, OUTPUT, OnnxEmbedder
+from helpers.model.options import ModelOptions
+from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:

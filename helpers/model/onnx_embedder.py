@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
-from helpers.vectors import normalize
+from helpers.model.unit_vectors import normalize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +24,11 @@ PROVIDERS = ["CPUExecutionProvider"]
 
 
 class OnnxEmbedder:
-    """An exported image tower on the CPU; the `Embedder` protocol of `helpers.embedder`.
+    """An exported image tower on the CPU; the `Embedder` protocol of `helpers.model.torch_embedder`.
 
     Args:
         path: the file.
-        fingerprint: of the vectors (`helpers.encoder_store.Encoder.fingerprint`).
+        fingerprint: of the vectors (`helpers.model.encoder_cache.Encoder.fingerprint`).
         threads: that one call of `embed` uses.
 
     Raises:

@@ -10,15 +10,15 @@ import os
 import pickle
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helpers.errors import DataError, SourceError, UsageError
 from helpers.images.preprocess import Preprocessing
-from helpers.model_options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
+from helpers.model.options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
+from helpers.model.unit_vectors import normalize
 from helpers.packages import not_installed
-from helpers.vectors import normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,22 +32,6 @@ _WAYS_OUT = (
     "or --model local-dir:DIR for an open_clip model directory"
 )
 _HUB_SECONDS = 4.0
-
-
-class Embedder(Protocol):
-    """Turns prepared pixels into vectors; other models and engines fit in here."""
-
-    dim: int
-    device: str
-    preprocessing: Preprocessing
-    fingerprint: dict[str, Any]  # everything that decides the vectors, JSON-serialisable
-    one_by_one: bool  # True if the size of a batch means nothing to the model
-
-    def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
-
-    def use_threads(self, count: int) -> None:
-        """Let each call of `embed` use `count` threads; calls may come from several threads."""
 
 
 class OpenClipEmbedder:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers.atomic_io import note_json
-from helpers.encoder_store import default_folder
 from helpers.errors import WriteError
+from helpers.model.encoder_cache import default_folder
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from helpers.embedder import Embedder
+    from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
 _BATCHES = (16, 8, 4, 32)  # the first one unless another is faster

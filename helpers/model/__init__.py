@@ -1,0 +1,1 @@
+"""The encoder: from prepared pixels to unit vectors, with torch or ONNX Runtime."""
