@@ -13,12 +13,12 @@ import numpy as np
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.cards.face_list import _faces_of_rows
 from helpers.errors import DataError
+from helpers.index.manifest import damage, read_manifest
+from helpers.index.npy_file import BLOCK, RowFile, reading, vector_type
+from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, published_path
 from helpers.index_build import IndexOptions, build_index
-from helpers.manifest import damage, read_manifest
 from helpers.model.fingerprint import ARITHMETIC, differences
 from helpers.model.unit_vectors import check_unit
-from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, published_path
-from helpers.row_file import BLOCK, RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, row_key
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import atomic_write, disk_errors, note_json
-from helpers.row_file import BLOCK, RowFile, vector_type
+from helpers.index.npy_file import BLOCK, RowFile, vector_type
 from helpers.row_keys import KEY_TYPE, match_rows
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from helpers import manifest, publish, report
+from helpers import report
 from helpers.atomic_io import atomic_write_json, remove_parts
 from helpers.build_options import BuildOptions, input_state
 from helpers.cards.card_source import bulk_for_build
 from helpers.errors import DataError
 from helpers.images.cache import ImageCache
+from helpers.index import manifest, publish
 from helpers.lock import directory_lock
 from helpers.report import duration, safe_percentage, safe_rate
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers import worker_process
 from helpers.errors import DataError
-from helpers.manifest import read_manifest
+from helpers.index.manifest import read_manifest
 from helpers.model.encoder_cache import Encoder, EncoderStore, published_encoder, source_key
 from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage

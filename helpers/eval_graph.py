@@ -14,10 +14,10 @@ import faiss
 import numpy as np
 
 from helpers import worker_process
-from helpers.card_index import map_vectors, open_set, read_graph
-from helpers.eval_vectors import exact_top, perturbed, recall
 from helpers.faiss_build import new_graph
-from helpers.publish import INDEX, VECTORS
+from helpers.index.card_index import map_vectors, open_set, read_graph
+from helpers.index.exact_search import exact_top, perturbed, recall
+from helpers.index.publish import INDEX, VECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

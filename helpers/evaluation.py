@@ -15,7 +15,7 @@ from helpers import eval_identify, eval_photos, worker_process
 from helpers.confidence import Thresholds, save_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.eval_thresholds import PRECISION, choose, held_out, keeps
-from helpers.manifest import read_manifest
+from helpers.index.manifest import read_manifest
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers import pictures
-from helpers.card_index import CardIndex, Hit
 from helpers.confidence import Thresholds, load_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.grouping import group_hits
 from helpers.images.preprocess import prepare
+from helpers.index.card_index import CardIndex, Hit
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.packages import is_here

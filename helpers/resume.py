@@ -31,8 +31,8 @@ from helpers.checkpoint import (
     set_aside_path,
     vectors_path,
 )
+from helpers.index.npy_file import reading, vector_type
 from helpers.model.fingerprint import differences
-from helpers.row_file import reading, vector_type
 
 if TYPE_CHECKING:
     from pathlib import Path

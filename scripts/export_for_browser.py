@@ -29,7 +29,7 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Write, compare, report."""
-    from helpers.browser_export import EMBEDDINGS, META, QUERIES, export
+    from helpers.index.browser_export import EMBEDDINGS, META, QUERIES, export
     from helpers.report import byte_size, safe_percentage
 
     done = export(Path(args.index), Path(args.out), args.seed)

@@ -28,7 +28,7 @@ def build_parser() -> cli.Parser:
 def work(args: Namespace, report: Reporter) -> int:
     """Check, name every problem, and fail if there is one."""
     from helpers.errors import DataError
-    from helpers.index_check import check_index
+    from helpers.index.verify import check_index
 
     check = check_index(Path(args.index))
     report.document(check.to_json())

@@ -21,7 +21,7 @@ from support import ROOT, Result
 import build_embeddings
 from helpers import worker_process
 from helpers.cards.card_face import safe_filename
-from helpers.publish import ENCODER
+from helpers.index.publish import ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

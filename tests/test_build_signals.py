@@ -14,7 +14,7 @@ import pytest
 from builds import Deck, build, names, same_files, statistics
 from support import ROOT, environment
 
-from helpers.publish import NAMES
+from helpers.index.publish import NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from builds import Deck, flip, manifest, names
 from support import Result, imported, run
 
-from helpers.publish import ENCODER, NAMES
+from helpers.index.publish import ENCODER, NAMES
 
 #: Everything of requirements.txt that is not in requirements-query.txt, and what that brings.
 NOT_FOR_QUERIES = (

@@ -14,7 +14,7 @@ import pytest
 from builds import Deck, StoredExport, build, flip, manifest, names, patched, statistics
 from support import command, environment, imported, run
 
-from helpers.publish import ENCODER, NAMES
+from helpers.index.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

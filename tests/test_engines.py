@@ -10,7 +10,7 @@ from builds import VECTORS, Crash, Deck, build, manifest, names, same_files, sta
 from support import run
 
 from helpers import worker_process
-from helpers.publish import ENCODER, NAMES
+from helpers.index.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from helpers.confidence import Thresholds, save_thresholds
 from helpers.eval_photos import Label
 from helpers.eval_plot import WIDTH
 from helpers.eval_thresholds import Sample, choose, held_out, keeps
-from helpers.eval_vectors import CLOSENESS, exact_top, perturbed, recall
+from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
 from helpers.non_cards import NON_CARDS, non_card
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def test_exact_top_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.concatenate([unit(30), unit(30)])
     queries = perturbed(vectors, 20, seed=2)
     wanted = np.argsort(-(queries @ vectors.T).round(6), axis=1, kind="stable")[:, :7]
-    monkeypatch.setattr("helpers.eval_vectors._BLOCK", 8)
+    monkeypatch.setattr("helpers.index.exact_search._BLOCK", 8)
     found = exact_top(vectors, queries, 7)
     assert (vectors[found] == vectors[wanted]).all()
     assert (np.diff(found.reshape(-1, 7)[:, :2]) == 30).all()

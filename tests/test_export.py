@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import ROOT, run
 
-from helpers.browser_export import KEYS, agreement, quantize
+from helpers.index.browser_export import KEYS, agreement, quantize
 
 SCRIPT = "scripts/export_for_browser.py"
 CHECK = ROOT / "scripts" / "check_browser_export.mjs"

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from builds import MANIFEST, METADATA, VECTORS
 
-from helpers import card_index
-from helpers.card_index import CardIndex
 from helpers.errors import DataError, WriteError
 from helpers.faiss_build import build, distinct_rows, self_check
+from helpers.index import card_index, metadata
+from helpers.index.card_index import CardIndex
+from helpers.index.manifest import VERSION, describe_outputs
+from helpers.index.publish import INDEX
+from helpers.index.verify import check_index
 from helpers.index_build import IndexOptions, build_index
-from helpers.index_check import check_index
-from helpers.manifest import VERSION, describe_outputs
 from helpers.model.unit_vectors import normalize
-from helpers.publish import INDEX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +117,7 @@ def test_metadata_are_read_in_blocks(
     path.write_text("".join(json.dumps(card) + "\n" for card in cards))
 
     with path.open("rb") as file:
-        lines = card_index.Lines(file)
+        lines = metadata.Lines(file)
 
     assert [lines.read(row) for row in range(len(lines))] == cards
     assert lines.copies == {n: [row for row in range(8, 40) if row % 3 == n] for n in range(3)}

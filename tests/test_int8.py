@@ -17,9 +17,9 @@ from support import Result, environment, run
 import query_index
 from helpers.engines import _judged_enough
 from helpers.images.preprocess import Preprocessing
+from helpers.index.publish import ENCODER, NAMES
 from helpers.model.agreement import CASES, LEAST_AGREEMENT, Agreement, compare
 from helpers.model.encoder_cache import Encoder
-from helpers.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

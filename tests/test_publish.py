@@ -11,9 +11,9 @@ import pytest
 from builds import Deck, build, flip, manifest, names
 from support import run
 
-from helpers import publish
-from helpers.card_index import CardIndex
 from helpers.errors import DataError, WriteError
+from helpers.index import publish
+from helpers.index.card_index import CardIndex
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -60,7 +60,7 @@ def crash_at(patch: pytest.MonkeyPatch, step: int) -> None:
         real(source, target)
 
     patch.setattr("helpers.atomic_io.replace_durably", replace)
-    patch.setattr("helpers.publish.replace_durably", replace)
+    patch.setattr("helpers.index.publish.replace_durably", replace)
 
 
 @pytest.mark.parametrize("step", range(1 + len(publish.NAMES)))
@@ -232,7 +232,7 @@ def test_verify_finds_rows_that_do_not_belong_together(two_builds: tuple[Path, P
     """Vectors in another order than the graph's, with digests that fit: still found."""
     import numpy as np
 
-    from helpers.manifest import describe_outputs
+    from helpers.index.manifest import describe_outputs
 
     folder = two_builds[0]
     np.save(folder / publish.VECTORS, np.load(folder / publish.VECTORS)[::-1])

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from support import Result, run
 
 import query_index
-from helpers.publish import ENCODER
+from helpers.index.publish import ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from builds import (
 )
 from support import command, environment
 
-from helpers.publish import NAMES
+from helpers.index.publish import NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from helpers.errors import DataError, WriteError
+from helpers.index.npy_file import RowFile, reading, vector_type
 from helpers.model.unit_vectors import check_unit, normalize
-from helpers.row_file import RowFile, reading, vector_type
 from helpers.row_keys import KEY_TYPE, match_rows, row_key
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from helpers.manifest import describe_environment
+from helpers.index.manifest import describe_environment
 from helpers.parallel import cpu_count
 
 _PACKAGES = (

@@ -94,7 +94,7 @@ def _index(material: Material, engine: Engine) -> Path:
 
 def dimension_of(out: str) -> dict[str, Any]:
     """Return the `dimension` of an index."""
-    from helpers.manifest import read_manifest
+    from helpers.index.manifest import read_manifest
 
     return {"dimension": read_manifest(Path(out))["index"]["dimension"]}
 
@@ -107,8 +107,8 @@ def enlarge(out: str, vectors: str, graph: str, torch: bool) -> dict[str, Any]: 
     import numpy as np
 
     from helpers.atomic_io import atomic_write_json
-    from helpers.manifest import describe_outputs, read_manifest
-    from helpers.publish import ENCODER, INDEX, MANIFEST, METADATA, VECTORS
+    from helpers.index.manifest import describe_outputs, read_manifest
+    from helpers.index.publish import ENCODER, INDEX, MANIFEST, METADATA, VECTORS
 
     folder, count = Path(out), len(np.load(vectors, mmap_mode="r"))
     if not Path(graph).exists():
@@ -136,9 +136,9 @@ def search(index: str, exact: bool, seed: int) -> dict[str, Any]:  # noqa: FBT00
     """Search for perturbed rows of an index, one at a time; return the median `ms`."""
     import numpy as np
 
-    from helpers.card_index import CardIndex
-    from helpers.eval_vectors import perturbed
-    from helpers.publish import VECTORS
+    from helpers.index.card_index import CardIndex
+    from helpers.index.exact_search import perturbed
+    from helpers.index.publish import VECTORS
 
     vectors = np.load(Path(index) / VECTORS, mmap_mode="r")
     queries = perturbed(vectors, _SEARCHES, seed)

@@ -31,9 +31,9 @@ from helpers.atomic_io import (
 )
 from helpers.errors import DataError, WriteError
 from helpers.images.preprocess import Preprocessing
-from helpers.manifest import read_manifest
+from helpers.index.manifest import read_manifest
+from helpers.index.publish import ENCODER, open_published
 from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
-from helpers.publish import ENCODER, open_published
 
 if TYPE_CHECKING:
     from helpers.report import Reporter

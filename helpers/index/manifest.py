@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import sha256_file
 from helpers.errors import DataError
-from helpers.publish import MANIFEST, NAMES, open_published
+from helpers.index.publish import MANIFEST, NAMES, open_published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.card_index import Lines, map_vectors, read_graph
-from helpers.manifest import mismatch, read_manifest
+from helpers.index.card_index import map_vectors, read_graph
+from helpers.index.manifest import mismatch, read_manifest
+from helpers.index.metadata import Lines
+from helpers.index.npy_file import BLOCK
+from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
-from helpers.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.report import DOCUMENT_VERSION
-from helpers.row_file import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

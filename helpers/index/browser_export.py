@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
-from helpers.card_index import Lines, map_vectors, open_set
-from helpers.eval_vectors import exact_top, perturbed, recall
-from helpers.publish import METADATA, VECTORS
+from helpers.index.card_index import map_vectors, open_set
+from helpers.index.exact_search import exact_top, perturbed, recall
+from helpers.index.metadata import Lines
+from helpers.index.publish import METADATA, VECTORS
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import mmap
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from helpers.manifest import mismatch, no_index, read_manifest
+from helpers.index.manifest import mismatch, no_index, read_manifest
+from helpers.index.metadata import Lines
+from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
 from helpers.parallel import cpu_count
-from helpers.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
 
     from helpers.model.onnx_embedder import OnnxEmbedder
 
-_SAME_AS = re.compile(rb'"same_as": (\d+)\}$', re.MULTILINE)
 _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
-_BLOCK_BYTES = 1 << 20  # of the metadata, read at a time
 _EXACT_ROWS = 65_536  # rows multiplied at a time: bounds the memory of the exact search
 
 
@@ -212,41 +208,3 @@ def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float
     if shape != (about["vectors"], about["dimension"]) or fortran or dtype != np.float32:
         raise ValueError(f"it holds {dtype} {shape}")
     return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
-
-
-class Lines:
-    """The metadata: lines that are parsed only when asked for, in 8 bytes of memory for each.
-
-    Attributes:
-        copies: first row → further rows with the very same vector.
-    """
-
-    def __init__(self, file: BufferedReader) -> None:
-        self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.copies: dict[int, list[int]] = {}
-        starts, row, position = [np.zeros(1, dtype=np.int64)], 0, 0
-        for block in _blocks_of_lines(file):
-            after = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + 1
-            for match in _SAME_AS.finditer(block):
-                copy = row + int(np.searchsorted(after, match.start(), side="right"))
-                self.copies.setdefault(int(match[1]), []).append(copy)
-            starts.append(after + position)
-            row, position = row + len(after), position + len(block)
-        self._starts = np.concatenate(starts)
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
-    def read(self, row: int) -> dict[str, Any]:
-        """Return line `row`, counted from 0."""
-        line = self._data[int(self._starts[row]) : int(self._starts[row + 1])]
-        return cast("dict[str, Any]", json.loads(line))
-
-
-def _blocks_of_lines(file: BufferedReader) -> Iterator[bytes]:
-    """Yield the whole file, cut at line ends; a map's pages would all count as memory in use."""
-    file.seek(0)
-    rest = b""
-    while block := file.read(_BLOCK_BYTES):
-        lines, end, rest = (rest + block).rpartition(b"\n")
-        yield lines + end

@@ -5,7 +5,7 @@ A build writes its files, under their final names, into a hidden directory besid
 files are moved over the old ones one by one, the checkpoint that has served its purpose is removed,
 and then `publish.json`; a crash in between is made good by the next run. A reader that finds
 `publish.json` looks for each file in the hidden directory first, so it sees the old set or the new
-one; that it is one set is checked against the digests of the manifest (`helpers.manifest`).
+one; that it is one set is checked against the digests of the manifest (`helpers.index.manifest`).
 """
 
 from __future__ import annotations
