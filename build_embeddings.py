@@ -24,7 +24,7 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Build the index, and say what it holds."""
-    from helpers.embed_stage import embed_stage
+    from helpers.building.build_stage import embed_stage
 
     report.document(embed_stage(args, report))
     return 0

@@ -25,7 +25,7 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Download what is missing, build from what is there, and say how both went."""
-    from helpers.embed_stage import embed_stage
+    from helpers.building.build_stage import embed_stage
     from helpers.images.download_stage import check_failures, download_stage
 
     summary = download_stage(args, report)

@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 
 from helpers import worker_process
-from helpers.faiss_build import new_graph
+from helpers.building.hnsw import new_graph
 from helpers.index.card_index import map_vectors, open_set, read_graph
 from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.publish import INDEX, VECTORS

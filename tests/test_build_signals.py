@@ -135,7 +135,7 @@ def test_the_index_process_ends_with_its_parent(tmp_path: Path) -> None:
         "check_seconds": 60,
     }
     child = subprocess.Popen(
-        [sys.executable, "-m", "helpers.faiss_build", json.dumps(options)],
+        [sys.executable, "-m", "helpers.building.hnsw", json.dumps(options)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

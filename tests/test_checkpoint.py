@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from builds import flip
 
-from helpers.checkpoint import MASK, META, VectorStore, discard, leftovers
+from helpers.building.checkpoint import MASK, META, VectorStore, discard, leftovers
+from helpers.building.resume import open_store
+from helpers.building.row_keys import KEY_TYPE
 from helpers.errors import WriteError
 from helpers.model.unit_vectors import normalize
 from helpers.report import Reporter
-from helpers.resume import open_store
-from helpers.row_keys import KEY_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from builds import MANIFEST, METADATA, VECTORS
 
+from helpers.building.hnsw import build, distinct_rows, self_check
+from helpers.building.hnsw_process import IndexOptions, build_index
 from helpers.errors import DataError, WriteError
-from helpers.faiss_build import build, distinct_rows, self_check
 from helpers.index import card_index, metadata
 from helpers.index.card_index import CardIndex
 from helpers.index.manifest import VERSION, describe_outputs
 from helpers.index.publish import INDEX
 from helpers.index.verify import check_index
-from helpers.index_build import IndexOptions, build_index
 from helpers.model.unit_vectors import normalize
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def test_the_self_check_finds_lost_rows(tmp_path: Path) -> None:
 
 def test_an_index_that_loses_rows_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """The build fails with the flags that help."""
-    from helpers.index_build import _check_found
+    from helpers.building.hnsw_process import _check_found
 
     with pytest.raises(DataError, match="does not find its own rows") as caught:
         _check_found({"asked": 1000, "found": 999})
@@ -234,7 +234,7 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
     """Killed for its memory, say: exit 5 and its code, never a half-built index."""
     (tmp_path / "helpers").mkdir()
     dying = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    (tmp_path / "helpers/faiss_build.py").write_text(dying)
+    (tmp_path / "helpers/building/hnsw.py").write_text(dying)
     monkeypatch.setattr("helpers.worker_process.ROOT", tmp_path)
 
     with pytest.raises(DataError, match="could not be built") as caught:

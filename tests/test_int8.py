@@ -15,7 +15,7 @@ from PIL import Image
 from support import Result, environment, run
 
 import query_index
-from helpers.engines import _judged_enough
+from helpers.building.engine import _judged_enough
 from helpers.images.preprocess import Preprocessing
 from helpers.index.publish import ENCODER, NAMES
 from helpers.model.agreement import CASES, LEAST_AGREEMENT, Agreement, compare

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from helpers.building.row_keys import KEY_TYPE, match_rows, row_key
 from helpers.errors import DataError, WriteError
 from helpers.index.npy_file import RowFile, reading, vector_type
 from helpers.model.unit_vectors import check_unit, normalize
-from helpers.row_keys import KEY_TYPE, match_rows, row_key
 
 if TYPE_CHECKING:
     from pathlib import Path

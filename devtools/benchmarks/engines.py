@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers import engines
+    from helpers.building import engine
     from helpers.model.embedder import Embedder
 
 #: Exporting an encoder needs torch, too.
@@ -94,8 +94,8 @@ def prepare(flags: list[str], cache: str) -> dict[str, Any]:
     return {"engine": _engine(ModelOptions.from_args(build_arguments(flags)), cache).name}
 
 
-def _engine(options: ModelOptions, cache: str) -> engines.Engine:
-    from helpers.engines import prepare_engine
+def _engine(options: ModelOptions, cache: str) -> engine.Engine:
+    from helpers.building.engine import prepare_engine
     from helpers.images.cache import ImageCache
     from helpers.report import Reporter
 

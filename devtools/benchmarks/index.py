@@ -64,11 +64,11 @@ def build_index(vectors: str, scratch: str) -> dict[str, Any]:
 
 def make_index(vectors: Path, target: Path) -> dict[str, Any]:
     """Build an index with the default flags of a build and return its statistics."""
-    from helpers import index_build
+    from helpers.building import hnsw_process
 
     args = build_arguments([])
-    return index_build.build_index(
-        index_build.IndexOptions(
+    return hnsw_process.build_index(
+        hnsw_process.IndexOptions(
             vectors=str(vectors),
             target=str(target),
             hnsw_m=args.hnsw_m,
@@ -82,7 +82,7 @@ def build_graph(vectors: str, scratch: str) -> dict[str, Any]:  # noqa: ARG001
     """Build the graph in memory; return `seconds`."""
     import numpy as np
 
-    from helpers.faiss_build import new_graph
+    from helpers.building.hnsw import new_graph
 
     args, rows = build_arguments([]), np.load(vectors)
     start = time.perf_counter()

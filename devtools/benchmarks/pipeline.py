@@ -100,9 +100,9 @@ def even_batch(images: int) -> int:
 
 def embed_cache(flags: list[str], cache: str, scratch: str) -> dict[str, Any]:
     """Embed a cache the way a build does, its validation included; return `rate` in images/s."""
-    from helpers.build_outputs import row_keys
-    from helpers.checkpoint import VectorStore
-    from helpers.embed_rows import Plan, embed_all, unfinished
+    from helpers.building.checkpoint import VectorStore
+    from helpers.building.embed import Plan, embed_all, unfinished
+    from helpers.building.row_keys import row_keys
     from helpers.images.cache import ImageCache
     from helpers.images.scan import take_census
     from helpers.model.cpu_layout import choose_layout

@@ -2,7 +2,7 @@
 
 Every file is read and hashed. Where the hash is the one noted at download, the file is exactly
 what was decoded then; where it is another one, the file is broken. A file without a note is
-checked when it is embedded (`helpers.embed_rows`), so that one decoding serves both.
+checked when it is embedded (`helpers.building.embed`), so that one decoding serves both.
 """
 
 from __future__ import annotations

@@ -31,8 +31,6 @@ from helpers.atomic_io import (
 )
 from helpers.errors import DataError, WriteError
 from helpers.images.preprocess import Preprocessing
-from helpers.index.manifest import read_manifest
-from helpers.index.publish import ENCODER, open_published
 from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
 
 if TYPE_CHECKING:
@@ -162,16 +160,3 @@ def default_folder() -> Path:
         return Path(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return Path(base).absolute() / "mtg-image-db"
-
-
-def published_encoder(out: Path, key: str, precision: str) -> Encoder | None:
-    """Return the encoder of the index in `out` if it is of these weights, and whole."""
-    try:
-        about = read_manifest(out)["encoder"]
-        if (about["key"], about["precision"]) != (key, precision):
-            return None
-        with open_published(out, ENCODER) as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == about["sha256"]
-            return Encoder(Path(file.name), about) if whole else None
-    except (OSError, KeyError, TypeError, DataError):
-        return None

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from helpers.cards.face_list import _faces_of_rows
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from helpers.cards.face_list import FaceList
+    from helpers.images.scan import Census
 
 KEY_BYTES = 16
 KEY_TYPE = np.dtype(f"S{KEY_BYTES}")
@@ -41,3 +46,11 @@ def match_rows(
     found = order[place]
     hit = np.flatnonzero(known[found] == wanted)
     return hit, found[hit]
+
+
+def row_keys(faces: FaceList, census: Census) -> NDArray[np.bytes_]:
+    """Return S16 [n], the key of every row."""
+    keys = np.zeros(len(census.faces), dtype=KEY_TYPE)
+    for row, face in enumerate(_faces_of_rows(faces, census.faces)):
+        keys[row] = row_key(face.face_id, face.image_file, census.sha256[row].tobytes())
+    return keys

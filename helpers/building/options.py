@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers import __version__
 from helpers.cards.card_source import CardSource
 from helpers.model.options import ModelOptions
-from helpers.packages import is_here
 
 if TYPE_CHECKING:
     from argparse import Namespace
-
-    from helpers.cards.bulk_file import BulkFile
-    from helpers.cards.face_list import FaceList
-    from helpers.images.cache import ImageCache
-
-
-#: Once these are installed, an index without an encoder is built anew and takes one along.
-_EXPORTERS = ("onnxruntime", "onnx", "onnxscript")
-#: Where something is, or how it is worked off: with the same images the same vectors are reused.
-_NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "threads", "device"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +65,3 @@ class BuildOptions:
             "hnsw_ef_construction": self.hnsw_ef_construction,
             **asdict(self.model),
         }
-
-
-def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: ImageCache) -> str:
-    """Return a SHA-256 of everything a build depends on, without reading an image.
-
-    Files count by name, size and time of change, as for make(1).
-    """
-    shaping = {name: value for name, value in options.to_json().items() if name not in _NOT_SHAPING}
-    digest = hashlib.sha256(__version__.encode())
-    exporters = list(map(is_here, _EXPORTERS))
-    digest.update(json.dumps([shaping, bulk.sha256, exporters], sort_keys=True).encode())
-    for path in options.model.files():
-        digest.update(_stamp(path))
-    for image_file in faces.image_files():
-        digest.update(image_file.encode() + _stamp(cache.text_path(image_file)))
-    return digest.hexdigest()
-
-
-def _stamp(path: Path | str) -> bytes:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - see `ImageCache.text_path`
-    except OSError:
-        return b"missing\n"
-    return f" {status.st_size} {status.st_mtime_ns}\n".encode()

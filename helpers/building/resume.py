@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import replace_durably
-from helpers.checkpoint import (
+from helpers.building.checkpoint import (
     MASK,
     META,
     ROW_TYPE,

@@ -6,6 +6,7 @@ works without the other, as far as possible: an index without an encoder is aske
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tempfile
 from contextlib import closing
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from helpers import worker_process
 from helpers.errors import DataError
 from helpers.index.manifest import read_manifest
-from helpers.model.encoder_cache import Encoder, EncoderStore, published_encoder, source_key
+from helpers.index.publish import ENCODER, open_published
+from helpers.model.encoder_cache import Encoder, EncoderStore, source_key
 from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
 
@@ -263,3 +265,16 @@ def _judged_enough(encoder: Encoder, sample: Sample) -> bool:
     """
     pictures: int = encoder.about["checks"].get("pictures", 0)
     return pictures >= _JUDGED or pictures >= len(sample(_JUDGED))
+
+
+def published_encoder(out: Path, key: str, precision: str) -> Encoder | None:
+    """Return the encoder of the index in `out` if it is of these weights, and whole."""
+    try:
+        about = read_manifest(out)["encoder"]
+        if (about["key"], about["precision"]) != (key, precision):
+            return None
+        with open_published(out, ENCODER) as file:
+            whole = hashlib.file_digest(file, "sha256").hexdigest() == about["sha256"]
+            return Encoder(Path(file.name), about) if whole else None
+    except (OSError, KeyError, TypeError, DataError):
+        return None

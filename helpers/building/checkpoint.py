@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import atomic_write, disk_errors, note_json
+from helpers.building.row_keys import KEY_TYPE, match_rows
 from helpers.index.npy_file import BLOCK, RowFile, vector_type
-from helpers.row_keys import KEY_TYPE, match_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

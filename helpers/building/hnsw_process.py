@@ -1,4 +1,4 @@
-"""Run `helpers/faiss_build.py` as a child process and judge what it answers."""
+"""Run `helpers/building/hnsw.py` as a child process and judge what it answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def build_index(options: IndexOptions) -> dict[str, Any]:
     """Build the FAISS index of a file of vectors and let it find its own rows.
 
     Returns:
-        The statistics of `helpers.faiss_build.build`.
+        The statistics of `helpers.building.hnsw.build`.
 
     Raises:
         WriteError: the disk refuses.

@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
-import random
 import time
-import uuid
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from helpers import report
 from helpers.atomic_io import atomic_write_json, remove_parts
-from helpers.build_options import BuildOptions, input_state
+from helpers.building.inputs import _Inputs, _Survey, input_state
+from helpers.building.options import BuildOptions
+from helpers.building.summary import _manifest, _report_summary, _statistics
 from helpers.cards.card_source import bulk_for_build
 from helpers.errors import DataError
 from helpers.images.cache import ImageCache
 from helpers.index import manifest, publish
 from helpers.lock import directory_lock
-from helpers.report import duration, safe_percentage, safe_rate
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from helpers.cards.bulk_file import BulkFile
-    from helpers.cards.face_list import FaceList
-    from helpers.checkpoint import VectorStore
-    from helpers.engines import Engine
+    from helpers.building.checkpoint import VectorStore
+    from helpers.building.engine import Engine
     from helpers.images.scan import Census
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
-
-
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    options: BuildOptions
-    cache: ImageCache
-    bulk: BulkFile
-    faces: FaceList
-
-    def images(self) -> Iterator[Path]:
-        """Yield the path of each image that is in the cache, whole or broken."""
-        yield from map(self.cache.path, filter(self.cache.has, self.faces.image_files()))
-
-    def sample(self, count: int) -> list[Path]:
-        """Return up to `count` of the images, at random but always the same ones."""
-        chance = random.Random(0)
-        chosen: list[Path] = []
-        for seen, path in enumerate(self.images()):
-            if seen < count:
-                chosen.append(path)
-            elif (place := chance.randrange(seen + 1)) < count:
-                chosen[place] = path
-        return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class _Survey:
-    """What is known before anything is written: which images there are, and what embeds them."""
-
-    census: Census
-    engine: Engine
 
 
 def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -113,7 +76,7 @@ def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str,
 
 
 def _survey(inputs: _Inputs, report: Reporter) -> _Survey:
-    from helpers.engines import prepare_engine
+    from helpers.building.engine import prepare_engine
     from helpers.images.scan import take_census
 
     faces, cache, options = inputs.faces, inputs.cache, inputs.options
@@ -138,8 +101,8 @@ def _nothing_valid(inputs: _Inputs, census: Census, failed: int) -> DataError:
 
 
 def _build(inputs: _Inputs, survey: _Survey, state: str, report: Reporter) -> dict[str, Any]:
-    from helpers.build_outputs import write_encoder
-    from helpers.checkpoint import leftovers
+    from helpers.building.checkpoint import leftovers
+    from helpers.building.outputs import write_encoder
 
     options, census, start = inputs.options, survey.census, time.monotonic()
     embedder = _load_model(survey.engine, report)
@@ -175,9 +138,9 @@ def _load_model(engine: Engine, report: Reporter) -> Embedder:
 def _open_store(
     inputs: _Inputs, census: Census, embedder: Embedder, report: Reporter
 ) -> VectorStore:
-    from helpers import checkpoint
-    from helpers.build_outputs import row_keys
-    from helpers.resume import open_store
+    from helpers.building import checkpoint
+    from helpers.building.resume import open_store
+    from helpers.building.row_keys import row_keys
 
     out = inputs.options.out
     if not inputs.options.resume and checkpoint.leftovers(out):
@@ -188,7 +151,7 @@ def _open_store(
 
 
 def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
-    from helpers.build_outputs import reuse_last_build
+    from helpers.building.reuse import reuse_last_build
 
     if not options.reuse:
         return 0
@@ -208,8 +171,8 @@ def _embed(
     report: Reporter,
 ) -> tuple[int, dict[str, int]]:
     """Return how many images failed, and the layout that was used, empty if nothing was left."""
-    from helpers import checkpoint
-    from helpers.embed_rows import Plan, embed_all, unfinished
+    from helpers.building import checkpoint
+    from helpers.building.embed import Plan, embed_all, unfinished
     from helpers.model.cpu_layout import choose_layout
 
     if store.done.all():
@@ -236,7 +199,7 @@ def _write_files(
 ) -> dict[str, Any]:
     import numpy as np
 
-    from helpers.build_outputs import write_index, write_metadata, write_vectors
+    from helpers.building.outputs import write_index, write_metadata, write_vectors
 
     rows = np.flatnonzero(store.done)
     write_vectors(staging, store, rows)
@@ -250,70 +213,3 @@ def _write_files(
         "dimension": store.dim,
         **index,
     }
-
-
-def _statistics(
-    inputs: _Inputs, census: Census, counts: dict[str, int], durations: dict[str, float]
-) -> dict[str, Any]:
-    total, failed = len(inputs.faces), counts["failed_embeddings"]
-    successful = len(census.faces) - failed
-    # With validation, an image that cannot be embedded is one that has just failed it.
-    invalid = failed if inputs.options.validate_cache else 0
-    return {
-        "total_records": total,
-        "successful_embeddings": successful,
-        **counts,
-        "missing_from_cache": census.missing,
-        "failed_embeddings": failed - invalid,
-        "validation_failures": census.invalid + invalid,
-        "success_rate": safe_percentage(successful, total),
-        **durations,
-    }
-
-
-def _manifest(
-    inputs: _Inputs,
-    statistics: dict[str, Any],
-    embedder: Embedder,
-    index: dict[str, Any],
-    state: str,
-) -> dict[str, Any]:
-    commit = manifest.git_commit()
-    return {
-        "version": manifest.VERSION,
-        "timestamp": report.timestamp(),
-        "build_id": uuid.uuid4().hex,
-        "parameters": inputs.options.to_json(),
-        "model": embedder.fingerprint,
-        "index": index,
-        "statistics": statistics,
-        "source": {**inputs.bulk.origin, "state": state},
-        "environment": {**manifest.describe_environment(), "device": embedder.device},
-        **({"git_commit": commit} if commit else {}),
-    }
-
-
-def _report_summary(document: dict[str, Any], options: BuildOptions, report: Reporter) -> None:
-    numbers, index = document["statistics"], document["index"]
-    reused, resumed = numbers["reused_embeddings"], numbers["resumed_embeddings"]
-    embedded = numbers["successful_embeddings"] - reused - resumed
-    report.info(
-        f"Embedded {embedded:,} images in {duration(numbers['embedding_seconds'])}"
-        f" ({safe_rate(embedded, numbers['embedding_seconds'])} images/s, start-up included),"
-        f" reused {reused:,} of the last build"
-        + (f" and {resumed:,} of a stopped one" if resumed else "")
-    )
-    report.info(
-        f"Indexed {numbers['successful_embeddings']:,} of {numbers['total_records']:,} faces"
-        f" ({numbers['success_rate']}): {numbers['missing_from_cache']:,} not in the cache,"
-        f" {numbers['validation_failures']:,} invalid, {numbers['failed_embeddings']:,} failed"
-    )
-    check = index["self_check"]
-    report.info(
-        f"Index: {index['type']}, {index['metric']} (cosine), M={options.hnsw_m},"
-        f" efConstruction={options.hnsw_ef_construction}, {index['vectors']:,} vectors"
-        f" ({index['distinct']:,} distinct) of dimension {index['dimension']};"
-        f" {check['found']:,} of {check['asked']:,} rows asked for find themselves"
-    )
-    names = [*document["outputs"], publish.MANIFEST]
-    report.info(f"Written to {options.out}/: {', '.join(names)}")

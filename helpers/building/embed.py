@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from helpers.building.checkpoint import VectorStore
     from helpers.cards.face_list import FaceList
-    from helpers.checkpoint import VectorStore
     from helpers.images.cache import ImageCache
     from helpers.images.scan import Census
     from helpers.model.embedder import Embedder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from contextlib import closing
@@ -11,65 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
+from helpers.building.hnsw_process import IndexOptions, build_index
 from helpers.cards.face_list import _faces_of_rows
-from helpers.errors import DataError
-from helpers.index.manifest import damage, read_manifest
 from helpers.index.npy_file import BLOCK, RowFile, reading, vector_type
-from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, published_path
-from helpers.index_build import IndexOptions, build_index
-from helpers.model.fingerprint import ARITHMETIC, differences
+from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
 from helpers.model.unit_vectors import check_unit
-from helpers.row_keys import KEY_TYPE, row_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from helpers.build_options import BuildOptions
+    from helpers.building.checkpoint import VectorStore
+    from helpers.building.options import BuildOptions
     from helpers.cards.face_list import FaceList
-    from helpers.checkpoint import VectorStore
     from helpers.images.scan import Census
     from helpers.model.encoder_cache import Encoder
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds
-_OTHER_MODEL = "it was made with another model, other weights or other preprocessing"
-_OTHER_ARITHMETIC = "it was made with another engine, precision or export of the same model"
-
-
-def row_keys(faces: FaceList, census: Census) -> NDArray[np.bytes_]:
-    """Return S16 [n], the key of every row."""
-    keys = np.zeros(len(census.faces), dtype=KEY_TYPE)
-    for row, face in enumerate(_faces_of_rows(faces, census.faces)):
-        keys[row] = row_key(face.face_id, face.image_file, census.sha256[row].tobytes())
-    return keys
-
-
-def reuse_last_build(out: Path, fingerprint: dict[str, Any], store: VectorStore) -> tuple[int, str]:
-    """Take the vectors of unchanged images from the build in `out`.
-
-    Returns:
-        How many, and why none could be taken ("" if some could, or if there is no build).
-    """
-    if not published_path(out, VECTORS).exists():
-        return 0, ""
-    try:
-        last = read_manifest(out)
-        if differences(last["model"], fingerprint):
-            same_model = not differences(last["model"], fingerprint, ARITHMETIC)
-            return 0, _OTHER_ARITHMETIC if same_model else _OTHER_MODEL
-        problem = damage(out, last, (VECTORS, METADATA))
-        if problem is not None:
-            return 0, problem
-        keys = np.array(list(_published_keys(published_path(out, METADATA))), dtype=KEY_TYPE)
-        with reading(published_path(out, VECTORS), vector_type(store.dim), len(keys)) as vectors:
-            return store.carry_over(keys, vectors, np.ones(len(keys), dtype=bool)), ""
-    except DataError as error:
-        return 0, error.details
-    except (OSError, ValueError, KeyError) as error:
-        return 0, str(error)
 
 
 def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
@@ -104,7 +63,7 @@ def write_index(staging: Path, options: BuildOptions, seconds: float) -> dict[st
         seconds: how long the build has taken so far, which bounds the self-check.
 
     Raises:
-        WriteError, DataError: see `helpers.index_build.build_index`.
+        WriteError, DataError: see `helpers.building.hnsw_process.build_index`.
     """
     return build_index(
         IndexOptions(
@@ -149,14 +108,6 @@ def write_encoder(staging: Path, encoder: Encoder) -> None:
     with disk_errors(target):
         _link_or_copy(encoder.path, target)
         fsync_file(target)
-
-
-def _published_keys(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        for line in file:
-            record = json.loads(line)
-            sha256 = bytes.fromhex(record["image_sha256"])
-            yield row_key(record["face_id"], record["image_file"], sha256)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -1,0 +1,85 @@
+"""What a build starts from, and how to tell that nothing has changed since the last one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from helpers import __version__
+from helpers.packages import is_here
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from helpers.building.engine import Engine
+    from helpers.building.options import BuildOptions
+    from helpers.cards.bulk_file import BulkFile
+    from helpers.cards.face_list import FaceList
+    from helpers.images.cache import ImageCache
+    from helpers.images.scan import Census
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    options: BuildOptions
+    cache: ImageCache
+    bulk: BulkFile
+    faces: FaceList
+
+    def images(self) -> Iterator[Path]:
+        """Yield the path of each image that is in the cache, whole or broken."""
+        yield from map(self.cache.path, filter(self.cache.has, self.faces.image_files()))
+
+    def sample(self, count: int) -> list[Path]:
+        """Return up to `count` of the images, at random but always the same ones."""
+        chance = random.Random(0)
+        chosen: list[Path] = []
+        for seen, path in enumerate(self.images()):
+            if seen < count:
+                chosen.append(path)
+            elif (place := chance.randrange(seen + 1)) < count:
+                chosen[place] = path
+        return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What is known before anything is written: which images there are, and what embeds them."""
+
+    census: Census
+    engine: Engine
+
+
+#: Once these are installed, an index without an encoder is built anew and takes one along.
+_EXPORTERS = ("onnxruntime", "onnx", "onnxscript")
+#: Where something is, or how it is worked off: with the same images the same vectors are reused.
+_NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "threads", "device"})
+
+
+def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: ImageCache) -> str:
+    """Return a SHA-256 of everything a build depends on, without reading an image.
+
+    Files count by name, size and time of change, as for make(1).
+    """
+    shaping = {name: value for name, value in options.to_json().items() if name not in _NOT_SHAPING}
+    digest = hashlib.sha256(__version__.encode())
+    exporters = list(map(is_here, _EXPORTERS))
+    digest.update(json.dumps([shaping, bulk.sha256, exporters], sort_keys=True).encode())
+    for path in options.model.files():
+        digest.update(_stamp(path))
+    for image_file in faces.image_files():
+        digest.update(image_file.encode() + _stamp(cache.text_path(image_file)))
+    return digest.hexdigest()
+
+
+def _stamp(path: Path | str) -> bytes:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - see `ImageCache.text_path`
+    except OSError:
+        return b"missing\n"
+    return f" {status.st_size} {status.st_mtime_ns}\n".encode()

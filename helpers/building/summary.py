@@ -1,0 +1,84 @@
+"""What a build says of itself: statistics, manifest, and the lines at its end."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from helpers import report
+from helpers.index import manifest, publish
+from helpers.report import duration, safe_percentage, safe_rate
+
+if TYPE_CHECKING:
+    from helpers.building.inputs import _Inputs
+    from helpers.building.options import BuildOptions
+    from helpers.images.scan import Census
+    from helpers.model.embedder import Embedder
+    from helpers.report import Reporter
+
+
+def _statistics(
+    inputs: _Inputs, census: Census, counts: dict[str, int], durations: dict[str, float]
+) -> dict[str, Any]:
+    total, failed = len(inputs.faces), counts["failed_embeddings"]
+    successful = len(census.faces) - failed
+    # With validation, an image that cannot be embedded is one that has just failed it.
+    invalid = failed if inputs.options.validate_cache else 0
+    return {
+        "total_records": total,
+        "successful_embeddings": successful,
+        **counts,
+        "missing_from_cache": census.missing,
+        "failed_embeddings": failed - invalid,
+        "validation_failures": census.invalid + invalid,
+        "success_rate": safe_percentage(successful, total),
+        **durations,
+    }
+
+
+def _manifest(
+    inputs: _Inputs,
+    statistics: dict[str, Any],
+    embedder: Embedder,
+    index: dict[str, Any],
+    state: str,
+) -> dict[str, Any]:
+    commit = manifest.git_commit()
+    return {
+        "version": manifest.VERSION,
+        "timestamp": report.timestamp(),
+        "build_id": uuid.uuid4().hex,
+        "parameters": inputs.options.to_json(),
+        "model": embedder.fingerprint,
+        "index": index,
+        "statistics": statistics,
+        "source": {**inputs.bulk.origin, "state": state},
+        "environment": {**manifest.describe_environment(), "device": embedder.device},
+        **({"git_commit": commit} if commit else {}),
+    }
+
+
+def _report_summary(document: dict[str, Any], options: BuildOptions, report: Reporter) -> None:
+    numbers, index = document["statistics"], document["index"]
+    reused, resumed = numbers["reused_embeddings"], numbers["resumed_embeddings"]
+    embedded = numbers["successful_embeddings"] - reused - resumed
+    report.info(
+        f"Embedded {embedded:,} images in {duration(numbers['embedding_seconds'])}"
+        f" ({safe_rate(embedded, numbers['embedding_seconds'])} images/s, start-up included),"
+        f" reused {reused:,} of the last build"
+        + (f" and {resumed:,} of a stopped one" if resumed else "")
+    )
+    report.info(
+        f"Indexed {numbers['successful_embeddings']:,} of {numbers['total_records']:,} faces"
+        f" ({numbers['success_rate']}): {numbers['missing_from_cache']:,} not in the cache,"
+        f" {numbers['validation_failures']:,} invalid, {numbers['failed_embeddings']:,} failed"
+    )
+    check = index["self_check"]
+    report.info(
+        f"Index: {index['type']}, {index['metric']} (cosine), M={options.hnsw_m},"
+        f" efConstruction={options.hnsw_ef_construction}, {index['vectors']:,} vectors"
+        f" ({index['distinct']:,} distinct) of dimension {index['dimension']};"
+        f" {check['found']:,} of {check['asked']:,} rows asked for find themselves"
+    )
+    names = [*document["outputs"], publish.MANIFEST]
+    report.info(f"Written to {options.out}/: {', '.join(names)}")
