@@ -23,7 +23,7 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Answer every query."""
-    from helpers.query_stage import query_stage
+    from helpers.query.query_stage import query_stage
 
     query_stage(args, report)
     return 0

@@ -12,7 +12,7 @@ from helpers import __version__, signals
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cli_validation import DEVICES, ENGINES, FITS, KINDS, PRECISIONS, validate_args
 from helpers.errors import AppError, Stopped, UsageError
-from helpers.grouping import GROUPINGS
+from helpers.query.grouping import GROUPINGS
 from helpers.report import Reporter
 
 if TYPE_CHECKING:

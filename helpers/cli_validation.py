@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.errors import UsageError
-from helpers.grouping import GROUPINGS
+from helpers.query.grouping import GROUPINGS
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers import pictures
 from helpers.errors import DataError
 from helpers.eval_thresholds import Sample
-from helpers.grouping import group_key
 from helpers.images.distort import KINDS, LEVELS, distort
 from helpers.images.preprocess import load_image_rgb
 from helpers.non_cards import non_card
-from helpers.pictures import Picture
-from helpers.query_stage import Answer, Searcher
+from helpers.query import inputs
+from helpers.query.grouping import group_key
+from helpers.query.inputs import Picture
+from helpers.query.searcher import Answer, Searcher
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def non_cards(count: int, seed: int) -> Iterator[Picture]:
 
 def pictures_in(directory: str) -> Iterator[Picture]:
     """Yield the pictures of a directory."""
-    for name in pictures.expand(directory):
+    for name in inputs.expand(directory):
         yield load_file(name)
 
 
@@ -233,7 +233,7 @@ def load_file(name: str) -> Picture:
 
 def _batches(found: Iterable[Picture]) -> Iterator[list[Picture]]:
     remaining = iter(found)
-    while batch := list(itertools.islice(remaining, pictures.BATCH)):
+    while batch := list(itertools.islice(remaining, inputs.BATCH)):
         yield batch
 
 

@@ -13,8 +13,8 @@ from helpers.eval_identify import ask_one, load_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from helpers.confidence import Thresholds
-    from helpers.query_stage import Searcher
+    from helpers.query.searcher import Searcher
+    from helpers.query.thresholds import Thresholds
     from helpers.report import Progress
 
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"

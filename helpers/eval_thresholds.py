@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.confidence import Thresholds
+from helpers.query.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers import eval_identify, eval_photos, worker_process
-from helpers.confidence import Thresholds, save_thresholds
 from helpers.errors import DataError, IncompleteError
 from helpers.eval_thresholds import PRECISION, choose, held_out, keeps
 from helpers.index.manifest import read_manifest
+from helpers.query.thresholds import Thresholds, save_thresholds
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from helpers.eval_identify import Outcome, Outcomes
-    from helpers.query_stage import Searcher
+    from helpers.query.searcher import Searcher
     from helpers.report import Reporter
 
 BINS = 50  # of a histogram of cosines from 0 to 1

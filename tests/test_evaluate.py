@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from support import run
 
-from helpers.confidence import Thresholds, save_thresholds
 from helpers.eval_photos import Label
 from helpers.eval_plot import WIDTH
 from helpers.eval_thresholds import Sample, choose, held_out, keeps
 from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
 from helpers.non_cards import NON_CARDS, non_card
+from helpers.query.thresholds import Thresholds, save_thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path

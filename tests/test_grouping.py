@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from helpers.confidence import MATCH, TIE, UNSURE, Thresholds, load_thresholds, save_thresholds
-from helpers.grouping import group_hits
+from helpers.query.grouping import group_hits
+from helpers.query.thresholds import (
+    MATCH,
+    TIE,
+    UNSURE,
+    Thresholds,
+    load_thresholds,
+    save_thresholds,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from helpers.report import safe_percentage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from helpers.sheet import SheetHit, SheetRow
+    from helpers.query.sheet_png import SheetHit, SheetRow
 
 
 #: What the demo makes in its directory.
@@ -174,7 +174,7 @@ def summary(answers: Sequence[Answer]) -> str:
 
 def draw_sheet(answers: Iterable[Answer], work: Path, title: str) -> None:
     """Write the picture that shows every photo beside its hits."""
-    from helpers.sheet import render_sheet
+    from helpers.query.sheet_png import render_sheet
 
     rows = [_sheet_row(answer, work) for answer in answers]
     png = io.BytesIO()
@@ -183,7 +183,7 @@ def draw_sheet(answers: Iterable[Answer], work: Path, title: str) -> None:
 
 
 def _sheet_row(answer: Answer, work: Path) -> SheetRow:
-    from helpers.sheet import SheetRow
+    from helpers.query.sheet_png import SheetRow
 
     card = answer.photo.card
     hits = [_sheet_hit(hit, card, work) for hit in answer.hits]
@@ -193,7 +193,7 @@ def _sheet_row(answer: Answer, work: Path) -> SheetRow:
 
 
 def _sheet_hit(hit: Card, card: Card, work: Path) -> SheetHit:
-    from helpers.sheet import SheetHit
+    from helpers.query.sheet_png import SheetHit
 
     caption = (
         f"#{hit['rank']}   {hit['score']:.3f}",

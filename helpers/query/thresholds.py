@@ -29,7 +29,7 @@ class Thresholds:
     min_margin: float
 
     def verdict(self, hits: list[dict[str, Any]]) -> str:
-        """Judge grouped hits, best first (see `helpers.grouping`).
+        """Judge grouped hits, best first (see `helpers.query.grouping`).
 
         Returns:
             `match`; `tie` if cards that look the same share the first place; or

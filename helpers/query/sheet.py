@@ -6,14 +6,14 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write
-from helpers.sheet import SheetHit, SheetRow, render_sheet
-from helpers.sheet_html import render_html
+from helpers.query.sheet_html import render_html
+from helpers.query.sheet_png import SheetHit, SheetRow, render_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from helpers.query_stage import Answer
+    from helpers.query.searcher import Answer
 
 TITLE = "Which card is this picture?"
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
 
-from helpers.sheet import opened
+from helpers.query.sheet_png import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from helpers.sheet import SheetRow
+    from helpers.query.sheet_png import SheetRow
 
 _HEIGHT = 340  # pixels; the card's text stays readable
 _STYLE = """\
