@@ -50,18 +50,18 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Measure, show, draw, save."""
-    from helpers import eval_tables, evaluation
-    from helpers.eval_plot import write_plot
+    from helpers.evaluation import run, tables
+    from helpers.evaluation.plot import write_plot
 
-    document = evaluation.evaluate(args, report)
-    eval_tables.show(document, report)
+    document = run.evaluate(args, report)
+    tables.show(document, report)
     report.document(document)
     if args.plot:
         write_plot(Path(args.plot), document)
         report.info(f"Plot: {args.plot}")
     if args.save_thresholds:
-        evaluation.keep_thresholds(args.index, document, report)
-    evaluation.check_photos(document)
+        run.keep_thresholds(args.index, document, report)
+    run.check_photos(document)
     return 0
 
 

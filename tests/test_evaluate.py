@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from support import run
 
-from helpers.eval_photos import Label
-from helpers.eval_plot import WIDTH
-from helpers.eval_thresholds import Sample, choose, held_out, keeps
+from helpers.evaluation.choose_thresholds import Sample, choose, held_out, keeps
+from helpers.evaluation.labelled_photos import Label
+from helpers.evaluation.non_cards import NON_CARDS, non_card
+from helpers.evaluation.plot import WIDTH
 from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
-from helpers.non_cards import NON_CARDS, non_card
 from helpers.query.thresholds import Thresholds, save_thresholds
 
 if TYPE_CHECKING:

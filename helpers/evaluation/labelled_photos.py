@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.errors import DataError
-from helpers.eval_identify import ask_one, load_file
+from helpers.evaluation.identify import ask_one, load_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,7 @@
 """Does a photo-like picture of a card find that card? Distorted pictures from the cache are asked.
 
 The search is exact, so that only the model and its preprocessing are judged; what the graph loses
-on top is measured by `helpers.eval_graph`.
+on top is measured by `helpers.evaluation.graph_recall`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.errors import DataError
-from helpers.eval_thresholds import Sample
+from helpers.evaluation.choose_thresholds import Sample
+from helpers.evaluation.non_cards import non_card
 from helpers.images.distort import KINDS, LEVELS, distort
 from helpers.images.preprocess import load_image_rgb
-from helpers.non_cards import non_card
 from helpers.query import inputs
 from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers import eval_identify, eval_photos, worker_process
+from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
-from helpers.eval_thresholds import PRECISION, choose, held_out, keeps
+from helpers.evaluation import identify, labelled_photos
+from helpers.evaluation.choose_thresholds import PRECISION, choose, held_out, keeps
 from helpers.index.manifest import read_manifest
 from helpers.query.thresholds import Thresholds, save_thresholds
 from helpers.report import DOCUMENT_VERSION
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers.eval_identify import Outcome, Outcomes
+    from helpers.evaluation.identify import Outcome, Outcomes
     from helpers.query.searcher import Searcher
     from helpers.report import Reporter
 
@@ -50,8 +51,8 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
     if {"recall", "grid"} & set(args.parts):
         document |= _measure_graph(args, report)
     if "identify" in args.parts or args.photos:
-        labels = eval_photos.read_labels(Path(args.photos)) if args.photos else []
-        searcher = eval_identify.open_searcher(args.index, report)
+        labels = labelled_photos.read_labels(Path(args.photos)) if args.photos else []
+        searcher = identify.open_searcher(args.index, report)
         thresholds = searcher.thresholds
         if "identify" in args.parts:
             outcomes = _ask(searcher, args, report)
@@ -59,7 +60,7 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
             document["identify"] = _describe(outcomes, thresholds)
         if labels:
             with report.progress(len(labels), "Asking about photos", "photos") as progress:
-                found = eval_photos.identify_photos(searcher, labels, thresholds, progress)
+                found = labelled_photos.identify_photos(searcher, labels, thresholds, progress)
             document["photos"] = found
     return document
 
@@ -98,17 +99,17 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
 
 def _ask(searcher: Searcher, args: Namespace, report: Reporter) -> Outcomes:
     cache = Path(args.cache or searcher.index.manifest["parameters"]["cache"])
-    sources = eval_identify.sample_sources(searcher, cache, args.sample, args.seed)
+    sources = identify.sample_sources(searcher, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
-    negatives = list(eval_identify.non_cards(len(sources), args.seed))
+    negatives = list(identify.non_cards(len(sources), args.seed))
     if args.negatives:
-        negatives += eval_identify.pictures_in(args.negatives)
-    total = len(sources) * len(eval_identify.CONDITIONS) + len(negatives)
+        negatives += identify.pictures_in(args.negatives)
+    total = len(sources) * len(identify.CONDITIONS) + len(negatives)
     with report.progress(total, "Asking about pictures", "pictures") as progress:
-        return eval_identify.Outcomes(
-            eval_identify.identify_cards(searcher, sources, args.seed, progress),
-            eval_identify.identify_non_cards(searcher, negatives, progress),
+        return identify.Outcomes(
+            identify.identify_cards(searcher, sources, args.seed, progress),
+            identify.identify_non_cards(searcher, negatives, progress),
         )
 
 
@@ -121,7 +122,7 @@ def _describe(outcomes: Outcomes, thresholds: Thresholds | None) -> dict[str, An
         "no_card": [(o.score, o.margin) for o in outcomes.no_card],
     }
     return {
-        "sample": len(outcomes.cards[eval_identify.CLEAN]),
+        "sample": len(outcomes.cards[identify.CLEAN]),
         "conditions": [_condition(name, found) for name, found in outcomes.cards.items()],
         "answers": {name: _distribution(pairs) for name, pairs in groups.items()},
         "thresholds": _judged(outcomes, thresholds),
@@ -217,7 +218,7 @@ def check_photos(document: dict[str, Any]) -> None:
         IncompleteError: some could not be.
     """
     results = Counter(photo["result"] for photo in document.get("photos", ()))
-    unreadable, total = results[eval_photos.UNREADABLE], results.total()
+    unreadable, total = results[labelled_photos.UNREADABLE], results.total()
     if unreadable:
         kind = DataError if unreadable == total else IncompleteError
         raise kind("photos could not be read", details=f"{unreadable} of {total}, named above")

@@ -1,0 +1,1 @@
+"""How right an index is, and how fast: measured on distorted scans and on real photos."""
