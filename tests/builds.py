@@ -195,7 +195,7 @@ class StoredExport:
 
     def __call__(self, module: str, request: dict[str, Any]) -> dict[str, Any]:
         """Answer as `helpers.worker_process.answer` does."""
-        if module != "encoder_export":
+        if module != "model.onnx_export":
             return self._whole(module, request)
         self.exports += 1
         target = Path(request["target"])

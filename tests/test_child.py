@@ -28,9 +28,9 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from helpers import child
-child.ROOT = Path(sys.argv[1])
-child.answer("tried", {{}})
+from helpers import worker_process
+worker_process.ROOT = Path(sys.argv[1])
+worker_process.answer("tried", {{}})
 """
 
 

@@ -55,7 +55,7 @@ def test_an_export_that_dies(
     real = worker_process.answer
 
     def answer(module: str, request: dict[str, Any]) -> dict[str, Any]:
-        if module == "encoder_export":
+        if module == "model.onnx_export":
             raise worker_process.ChildDiedError("the exporter was killed", details="code -9")
         return real(module, request)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,84 +14,19 @@ from support import ROOT, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Modules may import modules of lower layers, and those that stand before them in their own.
-LAYERS = (
-    # stdlib only
-    ("errors", "signals", "records", "grouping", "parallel", "packages", "clock", "cli_validation"),
-    ("atomic_io", "child", "report", "gate", "lock", "disk_space", "confidence", "cli"),
-    # one library each: requests, Pillow, numpy
-    (
-        "answers",
-        "transport",
-        "session",
-        "validation",
-        "images",
-        "pictures",
-        "cache",
-        "vectors",
-        "row_keys",
-        "publish",
-        "row_file",
-    ),
-    (
-        "bulk_file",
-        "face_list",
-        "leftovers",
-        "manifest",
-        "model_options",
-        "encoder_store",
-        "checkpoint",
-        "resume",
-        "census",
-    ),
-    # torch, faiss and the steps that use them
-    (
-        "bulk",
-        "download",
-        "card_source",
-        "embedder",
-        "onnx_embedder",
-        "encoder_check",
-        "encoder_export",
-        "encoder_quantize",
-        "engines",
-        "tuning",
-        "faiss_build",
-        "index_build",
-        "card_index",
-        "index_check",
-    ),
-    ("build_options", "build_outputs", "embed_rows", "cache_check"),
-    ("query_sheet", "download_stage", "embed_stage", "query_stage"),
-    # measuring an index, and taking it elsewhere
-    (
-        "eval_vectors",
-        "eval_thresholds",
-        "eval_graph",
-        "eval_identify",
-        "eval_photos",
-        "eval_tables",
-        "eval_plot",
-        "evaluation",
-        "browser_export",
-    ),
+#: The packages of helpers/, each allowed to import those before it, itself and the ground.
+PACKAGES = (
+    *("network", "cards", "images", "model", "index", "building"),
+    *("photo", "query", "evaluation"),
 )
-#: Drawing and distorting, for the demo, the tests and the evaluation: they know only each other.
-PICTURES = (
-    "card_canvas",
-    "card_backdrops",
-    "card_textures",
-    "card_things",
-    "card_creatures",
-    "card_scenes",
-    "card_deck",
-    "card_frames",
-    "card_art",
-    "distort",
-    "non_cards",
-    "sheet",
-    "sheet_html",
+#: What lies directly in helpers/, below all packages, in the order of its own imports.
+GROUND = (
+    *("errors", "packages", "signals", "parallel", "cli_validation"),
+    *("atomic_io", "lock", "worker_process", "report", "cli", "validation"),
 )
+#: The face of `network`, at the path that users import; everything after `network` may import it.
+FACE = "session"
+MOST_FILES = 15
 
 SCRIPTS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -112,13 +48,20 @@ HEAVY = (
 )
 
 
-def modules() -> list[Path]:
-    """Return the modules of helpers/."""
-    return sorted(path for path in (ROOT / "helpers").glob("*.py") if path.stem != "__init__")
+def modules(*folders: str) -> list[Path]:
+    """Return the modules of helpers/ and its packages, or of other folders of the project."""
+    return sorted(
+        path for folder in folders or ("helpers",) for path in (ROOT / folder).rglob("*.py")
+    )
 
 
-def imported_helpers(path: Path) -> set[str]:
-    """Return the helpers that a file imports at run time, at its top or inside a function."""
+def name_of(path: Path) -> str:
+    """Return the path as a test's name."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path, package: str) -> set[str]:
+    """Return what a file imports of `package` at run time, without its name: `index.manifest`."""
     names: set[str] = set()
     tree = ast.parse(path.read_text())
     typing_only = {
@@ -129,28 +72,63 @@ def imported_helpers(path: Path) -> set[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typing_only:
-            if node.module == "helpers":
+            if node.module == package:
                 names |= {alias.name for alias in node.names}
-            elif node.module.startswith("helpers."):
-                names.add(node.module.removeprefix("helpers."))
+            elif node.module.startswith(f"{package}."):
+                below = node.module.removeprefix(f"{package}.")
+                is_folder = (ROOT / package / below.replace(".", "/")).is_dir()
+                names |= {f"{below}.{each.name}" for each in node.names} if is_folder else {below}
+        elif isinstance(node, ast.Import) and id(node) not in typing_only:
+            dotted = [alias.name for alias in node.names]
+            names |= {
+                each.removeprefix(f"{package}.") for each in dotted if each.startswith(package)
+            }
     return names - {"__version__"}
 
 
-def test_every_module_has_its_layer() -> None:
-    """A new module must be given a place."""
-    placed = [name for layer in (*LAYERS, PICTURES) for name in layer]
-    assert sorted(placed) == [path.stem for path in modules()]
+def level(name: str) -> int:
+    """Return how high a module of helpers/ stands; an import must not lead upwards."""
+    top = name.split(".")[0]
+    if top == FACE:
+        return PACKAGES.index("network")
+    return -1 if top in GROUND else PACKAGES.index(top)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_imports_go_down(path: Path) -> None:
-    """No module imports one that stands above it, so there are no circles."""
-    order = [name for layer in LAYERS for name in layer]
-    if path.stem in PICTURES:
-        allowed = {*PICTURES, "errors"}
-    else:
-        allowed = {*order[: order.index(path.stem)], *PICTURES}
-    assert imported_helpers(path) <= allowed
+    """No package imports one that stands after it; the ground keeps an order of its own."""
+    me = path.relative_to(ROOT / "helpers").with_suffix("").as_posix().replace("/", ".")
+    if me == "__init__":
+        return
+    above = {name for name in imported(path, "helpers") if level(name) > level(me)}
+    if me in GROUND:
+        above |= imported(path, "helpers") - set(GROUND[: GROUND.index(me)])
+    assert above == set()
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "devtools"])
+def test_there_is_no_circle(package: str) -> None:
+    """Within a package, the modules can be put in an order in which every import leads back."""
+    folder = ROOT / package if package == "devtools" else ROOT / "helpers" / package
+    dotted = folder.relative_to(ROOT).as_posix().replace("/", ".")
+    inside = {
+        path.relative_to(folder).with_suffix("").as_posix().replace("/", "."): path
+        for path in folder.rglob("*.py")
+    }
+    graph = {me: imported(path, dotted) & set(inside) for me, path in inside.items()}
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.py"), *modules()], ids=name_of)
+def test_the_product_does_not_import_devtools(path: Path) -> None:
+    """What we develop with is no part of what a user runs."""
+    assert imported(path, "devtools") == set()
+
+
+def test_every_folder_can_be_taken_in_at_a_glance() -> None:
+    """No folder holds more than 15 modules."""
+    for folder in {path.parent for path in modules("helpers", "devtools", "scripts", "tests")}:
+        assert len(list(folder.glob("*.py"))) <= MOST_FILES, folder
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -168,10 +146,10 @@ def test_help_loads_nothing_heavy(script: str) -> None:
     assert imported.isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_only_report_prints(path: Path) -> None:
     """Stdout and stderr belong to `report`; a child process answers its parent there."""
-    if path.stem in {"report", "child"}:
+    if path.stem in {"report", "worker_process"}:
         return
     calls = {
         ast.unparse(node.func)
@@ -183,7 +161,7 @@ def test_only_report_prints(path: Path) -> None:
 
 def test_functions_stay_short() -> None:
     """No function is longer than 60 lines or takes more than 6 parameters besides self."""
-    for path in (*modules(), *ROOT.glob("*.py"), *(ROOT / "scripts").glob("*.py")):
+    for path in (*modules("helpers", "devtools", "scripts"), *ROOT.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 arguments = [*node.args.args, *node.args.kwonlyargs]

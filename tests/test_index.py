@@ -232,7 +232,7 @@ def test_a_full_disk_while_the_index_is_written(tmp_path: Path) -> None:
 
 def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed for its memory, say: exit 5 and its code, never a half-built index."""
-    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers/building").mkdir(parents=True)
     dying = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     (tmp_path / "helpers/building/hnsw.py").write_text(dying)
     monkeypatch.setattr("helpers.worker_process.ROOT", tmp_path)

@@ -182,7 +182,7 @@ class _Encoders:
         plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
         try:
             answer = worker_process.answer(
-                "encoder_export",
+                "model.onnx_export",
                 {
                     "options": asdict(plain),
                     "target": str(part),
@@ -216,7 +216,7 @@ class _Encoders:
         about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
         try:
             with tempfile.TemporaryDirectory(prefix="mtg-int8-") as folder:
-                answers = worker_process.answers("encoder_quantize", {**request, "folder": folder})
+                answers = worker_process.answers("model.int8", {**request, "folder": folder})
                 checks = {"pictures": len(request["pictures"]), **self._follow(answers)}
             added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
         finally:

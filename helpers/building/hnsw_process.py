@@ -31,7 +31,7 @@ def build_index(options: IndexOptions) -> dict[str, Any]:
         DataError: the index does not find its own rows, or FAISS fails.
     """
     try:
-        statistics = worker_process.answer("faiss_build", asdict(options))
+        statistics = worker_process.answer("building.hnsw", asdict(options))
     except DataError as error:
         raise DataError(
             "the index could not be built",

@@ -83,7 +83,7 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
     steps = sum(map(len, parts.values()))
     with (
         report.progress(steps, "Measuring the graph", "settings") as progress,
-        closing(worker_process.answers("eval_graph", options)) as lines,
+        closing(worker_process.answers("evaluation.graph_recall", options)) as lines,
     ):
         for kind, content in itertools.chain.from_iterable(line.items() for line in lines):
             if kind == "about":

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     #: One array of each encoder.
     Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-#: Levels of `helpers.images.distort` at which a good model is mostly right; beyond, answers are guesses,
-#: and two guesses differ for no reason.
+#: Levels of `helpers.images.distort` at which a good model is mostly right; beyond, answers are
+#: guesses, and two guesses differ for no reason.
 LEVELS = ("easy", "photo")
 #: Answers that int8 must share with fp32, and the cases that it takes to tell; answers of untrained
 #: weights are guesses, and are not judged.

@@ -1,4 +1,4 @@
-"""An exported encoder in int8, as a child process (`helpers.worker_process`), judged by its answers.
+"""An exported encoder in int8, judged by its answers; runs in a `helpers.worker_process`.
 
 Weights become int8 per channel, activations are scaled as they come (dynamic quantisation,
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).

@@ -24,7 +24,7 @@ PROVIDERS = ["CPUExecutionProvider"]
 
 
 class OnnxEmbedder:
-    """An exported image tower on the CPU; the `Embedder` protocol of `helpers.model.torch_embedder`.
+    """An exported image tower on the CPU; the protocol `helpers.model.embedder.Embedder`.
 
     Args:
         path: the file.
