@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from helpers.network.clock import Clock
+
 ROOT = Path(__file__).resolve().parent.parent
 #: Waits and timeouts of the scripts, times this: 1 s of back-off becomes 20 ms.
 TIME_FACTOR = 0.02
@@ -129,3 +131,20 @@ class Scryfall:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class FakeClock(Clock):
+    """A clock that moves only when somebody waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = 0.0
+
+    def now(self) -> float:
+        """Return the fake time."""
+        return self.time
+
+    def wait(self, seconds: float) -> bool:
+        """Jump ahead, unless the run is stopped."""
+        self.time += max(0.0, seconds)
+        return not self.stopped.is_set()

@@ -88,7 +88,7 @@ def imported(path: Path, package: str) -> set[str]:
 
 def level(name: str) -> int:
     """Return how high a module of helpers/ stands; an import must not lead upwards."""
-    top = name.split(".")[0]
+    top = name.split(".", maxsplit=1)[0]
     if top == FACE:
         return PACKAGES.index("network")
     return -1 if top in GROUND else PACKAGES.index(top)

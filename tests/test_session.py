@@ -8,8 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import Scryfall
-from test_gate import FakeClock
+from support import FakeClock, Scryfall
 
 from helpers.errors import SourceError
 from helpers.network.policy import Policy

@@ -5,26 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from support import FakeClock
 
-from helpers.network.clock import Clock
 from helpers.network.host_gate import Gate, backoff
-
-
-class FakeClock(Clock):
-    """A clock that moves only when somebody waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time = 0.0
-
-    def now(self) -> float:
-        """Return the fake time."""
-        return self.time
-
-    def wait(self, seconds: float) -> bool:
-        """Jump ahead, unless the run is stopped."""
-        self.time += max(0.0, seconds)
-        return not self.stopped.is_set()
 
 
 @pytest.fixture
