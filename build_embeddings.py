@@ -6,6 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from helpers import cli
+from helpers.building import options as building
+from helpers.cards import options as cards
+from helpers.model import options as model
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -16,10 +19,7 @@ if TYPE_CHECKING:
 
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    cli.add_source_flags(parser)
-    cli.add_build_flags(parser)
-    return parser
+    return cli.parser(__doc__, cards.FLAGS, building.FLAGS, model.FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

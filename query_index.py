@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from helpers import cli
+from helpers.query import options as query
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    cli.add_query_flags(parser)
-    return parser
+    return cli.parser(__doc__, query.FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

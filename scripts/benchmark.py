@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
+from devtools.benchmarks import options
 from helpers import cli
-from helpers.cli_validation import BENCHMARK_ENGINES, BENCHMARK_PARTS, BENCHMARK_RULES
 from helpers.errors import IncompleteError, Stopped
 
 if TYPE_CHECKING:
@@ -24,31 +24,7 @@ if TYPE_CHECKING:
 
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    parser.set_defaults(rules=BENCHMARK_RULES)
-    add = parser.add_argument_group("benchmark").add_argument
-    add(
-        "--parts",
-        default=",".join(BENCHMARK_PARTS),
-        metavar="LIST",
-        help="what to measure (%(default)s)",
-    )
-    add("--repeats", default=3, metavar="N", help="runs of everything (%(default)s)")
-    add("--images", default=48, metavar="N", help="pictures in the cache (%(default)s)")
-    add("--cache", metavar="DIR", help="take pictures from here, instead of drawing them")
-    add("--vectors", default=10_000, metavar="N", help="rows of the index (%(default)s)")
-    add("--cards", default=20_000, metavar="N", help="cards of the bulk file (%(default)s)")
-    add("--seed", default=0, metavar="N", help="of everything that is random (%(default)s)")
-    add = parser.add_argument_group("model").add_argument
-    add("--model", default="ViT-B-32-quickgelu", help="open_clip name, local-dir:DIR (%(default)s)")
-    add(
-        "--engines",
-        default=",".join(BENCHMARK_ENGINES),
-        metavar="LIST",
-        help="what to run it with (%(default)s)",
-    )
-    add("--pretrained", metavar="TAG", help="weights; untrained ones are as fast (random)")
-    return parser
+    return cli.parser(__doc__, options.FLAGS, options.MODEL_FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

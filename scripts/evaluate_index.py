@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
+from helpers.evaluation import options
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -19,33 +20,9 @@ if TYPE_CHECKING:
 
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    add = parser.add_argument_group("evaluation").add_argument
-    add("--index", default="index_out", metavar="DIR", help="directory of a build (%(default)s)")
-    add(
-        "--parts",
-        default="recall,grid,identify",
-        metavar="LIST",
-        help="what to measure; `photos` alone asks only about --photos (%(default)s)",
+    return cli.parser(
+        __doc__, options.FLAGS, options.GRAPH_FLAGS, options.IDENTIFY_FLAGS, options.PHOTO_FLAGS
     )
-    add("--seed", default=0, metavar="N", help="of everything that is random (%(default)s)")
-    add("--plot", metavar="FILE", help="draw the result into a .png file")
-    add = parser.add_argument_group("recall and grid: the graph against exact search").add_argument
-    add("--ladder", default="16,32,64,128,256,512", metavar="LIST", help="efSearch (%(default)s)")
-    add(
-        "--grid",
-        default="16/100,32/200,48/400,64/400",
-        metavar="LIST",
-        help="pairs M/efConstruction to build with (%(default)s)",
-    )
-    add = parser.add_argument_group("identify: distorted pictures of cards").add_argument
-    add("--sample", default=100, metavar="N", help="cards to distort (%(default)s)")
-    add("--cache", metavar="DIR", help="pictures of the cards (the cache that was built from)")
-    add("--negatives", metavar="DIR", help="further pictures that show no card")
-    add("--save-thresholds", action="store_true", help="let queries tell when they are not sure")
-    add = parser.add_argument_group("photos: labelled by a person").add_argument
-    add("--photos", metavar="FILE", help="CSV with the columns file, shows, scryfall_id")
-    return parser
 
 
 def work(args: Namespace, report: Reporter) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,14 +18,33 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 
+FLAGS = FlagGroup(
+    "export",
+    (
+        Flag(
+            "--index",
+            Directory(),
+            default="index_out",
+            metavar="DIR",
+            help="directory of a build (%(default)s)",
+        ),
+        Flag(
+            "--out", Directory(), required=True, metavar="DIR", help="directory for the two files"
+        ),
+        Flag(
+            "--seed",
+            Number(int, 0),
+            default=0,
+            metavar="N",
+            help="of the queries that compare (%(default)s)",
+        ),
+    ),
+)
+
+
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    add = parser.add_argument_group("export").add_argument
-    add("--index", default="index_out", metavar="DIR", help="directory of a build (%(default)s)")
-    add("--out", required=True, metavar="DIR", help="directory for the two files")
-    add("--seed", default=0, metavar="N", help="of the queries that compare (%(default)s)")
-    return parser
+    return cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

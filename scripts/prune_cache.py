@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
+from helpers.cli_validation import Directory, Flag, FlagGroup
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 
+FLAGS = FlagGroup(
+    "cache",
+    (
+        Flag("--cache", Directory(), required=True, metavar="DIR", help="image cache to clean"),
+        Flag("--dry-run", action="store_true", help="only list what would be removed"),
+    ),
+)
+
+
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    add = parser.add_argument_group("cache").add_argument
-    add("--cache", required=True, metavar="DIR", help="image cache to clean")
-    add("--dry-run", action="store_true", help="only list what would be removed")
-    return parser
+    return cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,16 +19,28 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 
+FLAGS = FlagGroup(
+    "cache",
+    (
+        Flag("--cache", Directory(), required=True, metavar="DIR", help="image cache to check"),
+        Flag(
+            "--fix", action="store_true", help="remove invalid files; a download fetches them again"
+        ),
+        Flag("--dry-run", action="store_true", help="with --fix: only say what would be removed"),
+        Flag("--report", metavar="FILE", help="write the result as JSON to FILE, too"),
+        Flag(
+            "--workers",
+            Number(int, 1, 128),
+            metavar="N",
+            help="files at a time, 1 to 128 (one more than CPUs)",
+        ),
+    ),
+)
+
+
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    add = parser.add_argument_group("cache").add_argument
-    add("--cache", required=True, metavar="DIR", help="image cache to check")
-    add("--fix", action="store_true", help="remove invalid files; a download fetches them again")
-    add("--dry-run", action="store_true", help="with --fix: only say what would be removed")
-    add("--report", metavar="FILE", help="write the result as JSON to FILE, too")
-    add("--workers", metavar="N", help="files at a time, 1 to 128 (one more than CPUs)")
-    return parser
+    return cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

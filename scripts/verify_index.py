@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
+from helpers.cli_validation import Directory, Flag, FlagGroup
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -17,12 +18,23 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 
+FLAGS = FlagGroup(
+    "index",
+    (
+        Flag(
+            "--index",
+            Directory(),
+            default="index_out",
+            metavar="DIR",
+            help="directory of a build (%(default)s)",
+        ),
+    ),
+)
+
+
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    parser = cli.parser(__doc__)
-    add = parser.add_argument_group("index").add_argument
-    add("--index", default="index_out", metavar="DIR", help="directory of a build (%(default)s)")
-    return parser
+    return cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

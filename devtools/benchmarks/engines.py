@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import cli
+from helpers.building import options as building
 from helpers.cli_validation import validate_args
+from helpers.model import options as model
 from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
 
 if TYPE_CHECKING:
@@ -65,9 +67,7 @@ def model_options(args: Namespace) -> ModelOptions:
 
 def build_arguments(flags: Sequence[str]) -> Namespace:
     """Return what a build makes of these flags, with all its defaults."""
-    parser = cli.Parser()
-    cli.add_build_flags(parser)
-    args = parser.parse_args(flags)
+    args = cli.parser(None, building.FLAGS, model.FLAGS).read(flags)
     validate_args(args)
     return args
 

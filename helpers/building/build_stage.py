@@ -10,7 +10,7 @@ from helpers.atomic_io import atomic_write_json, remove_parts
 from helpers.building.inputs import _Inputs, _Survey, input_state
 from helpers.building.options import BuildOptions
 from helpers.building.summary import _manifest, _report_summary, _statistics
-from helpers.cards.card_source import bulk_for_build
+from helpers.cards.card_source import bulk_for_build, faces_of
 from helpers.errors import DataError
 from helpers.images.cache import ImageCache
 from helpers.index import manifest, publish
@@ -42,7 +42,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     cache = ImageCache(options.source.cache)
     cache.require()
     bulk = bulk_for_build(options.source, args, report)
-    inputs = _Inputs(options, cache, bulk, options.source.faces(bulk, report))
+    inputs = _Inputs(options, cache, bulk, faces_of(options.source, bulk, report))
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
     look_first = not options.out.exists() or len(inputs.faces) == 0

@@ -1,16 +1,19 @@
-"""The options of a build, and how to tell that nothing has changed since the last one."""
+"""How to build: the flags of the group "build"."""
 
 from __future__ import annotations
 
+from argparse import BooleanOptionalAction
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.cards.card_source import CardSource
+from helpers.cards.options import CardSource
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number
 from helpers.model.options import ModelOptions
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,78 @@ class BuildOptions:
             "hnsw_ef_construction": self.hnsw_ef_construction,
             **asdict(self.model),
         }
+
+
+def _contradictions(args: Namespace) -> Iterator[str]:
+    m, ef = getattr(args, "hnsw_m", None), getattr(args, "hnsw_ef_construction", None)
+    if m is not None and ef is not None and ef < m:
+        yield f"--hnsw-ef-construction ({ef}) must be >= --hnsw-m ({m})"
+    cache, out = getattr(args, "cache", None), getattr(args, "out", None)
+    if cache and out and Path(cache).resolve() == Path(out).resolve():
+        yield "--out and --cache must be two directories"
+
+
+FLAGS = FlagGroup(
+    "build",
+    (
+        Flag(
+            "--out",
+            Directory(),
+            default="index_out",
+            metavar="DIR",
+            help="output directory (%(default)s)",
+        ),
+        Flag(
+            "--batch",
+            Number(int, 1, 4096),
+            metavar="N",
+            help="images per forward pass (measured on this machine)",
+        ),
+        Flag(
+            "--threads",
+            Number(int, 1, 1024),
+            metavar="N",
+            help="CPU threads that embed (measured on this machine)",
+        ),
+        Flag(
+            "--validate-cache",
+            action=BooleanOptionalAction,
+            default=True,
+            help="check every image",
+        ),
+        Flag(
+            "--hnsw-m",
+            Number(int, 4, 128),
+            default=32,
+            metavar="M",
+            help="links per vector, 4 to 128 (%(default)s)",
+        ),
+        Flag(
+            "--hnsw-ef-construction",
+            Number(int, 4, 2000),
+            default=200,
+            metavar="EF",
+            help="candidates while building, M to 2000 (%(default)s)",
+        ),
+        Flag(
+            "--checkpoint-frequency",
+            Number(int, 100, also=0),
+            default=500,
+            metavar="N",
+            help="images between checkpoints, 0 for none, else >= 100 (%(default)s)",
+        ),
+        Flag(
+            "--resume",
+            action=BooleanOptionalAction,
+            default=True,
+            help="go on where a stopped build ended",
+        ),
+        Flag(
+            "--reuse",
+            action=BooleanOptionalAction,
+            default=True,
+            help="take unchanged vectors from the last build",
+        ),
+    ),
+    _contradictions,
+)

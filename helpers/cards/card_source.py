@@ -1,9 +1,7 @@
-"""Which cards a run is about: the flags of the group "source", turned into a list of faces."""
+"""From the flags of the group "source" to a bulk file and the faces in it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.cards.bulk_file import BulkFile, bulk_date, cached_bulk, local_bulk
@@ -13,66 +11,44 @@ from helpers.errors import DataError
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from helpers.cards.options import CardSource
     from helpers.report import Reporter
     from helpers.session import DownloadSession
 
 DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at least that long
 
 
-@dataclass(frozen=True, slots=True)
-class CardSource:
-    """The options of the group "source"; `max_bulk_age` in hours, None for "any age"."""
+def usable_bulk(source: CardSource, max_age: float | None) -> BulkFile | None:
+    """Return the bulk file that can be used without a request, None if there is none.
 
-    kind: str
-    cache: Path
-    limit: int | None
-    image_version: str
-    bulk_file: Path | None
-    refresh: bool
-    max_bulk_age: float | None
+    Args:
+        source: which bulk file.
+        max_age: hours after which Scryfall is to be asked again, None for never.
+    """
+    if source.bulk_file is not None:
+        return local_bulk(source.bulk_file)
+    if source.refresh:
+        return None
+    bulk = cached_bulk(source.cache, source.kind)
+    if bulk is None or (max_age is not None and bulk.age_hours >= max_age):
+        return None
+    return bulk
 
-    @classmethod
-    def from_args(cls, args: Namespace) -> CardSource:
-        """Read the flags, already validated."""
-        return cls(
-            kind=args.kind,
-            cache=Path(args.cache),
-            limit=args.limit,
-            image_version=args.image_version,
-            bulk_file=Path(args.bulk_file) if args.bulk_file else None,
-            refresh=args.refresh_bulk,
-            max_bulk_age=args.max_bulk_age,
-        )
 
-    def usable_bulk(self, max_age: float | None) -> BulkFile | None:
-        """Return the bulk file that can be used without asking anybody, None if there is none.
+def faces_of(source: CardSource, bulk: BulkFile, report: Reporter) -> FaceList:
+    """Return the faces of `bulk` and say what was found.
 
-        Args:
-            max_age: hours after which Scryfall is to be asked again, None for never.
-        """
-        if self.bulk_file is not None:
-            return local_bulk(self.bulk_file)
-        if self.refresh:
-            return None
-        bulk = cached_bulk(self.cache, self.kind)
-        if bulk is None or (max_age is not None and bulk.age_hours >= max_age):
-            return None
-        return bulk
-
-    def faces(self, bulk: BulkFile, report: Reporter) -> FaceList:
-        """Return the faces of `bulk` and say what was found.
-
-        Raises:
-            DataError: the bulk file is unusable.
-        """
-        faces = open_faces(bulk, self.cache, self.image_version, self.limit)
-        skipped = ", ".join(f"{count} {why}" for why, count in sorted(faces.skipped.items()))
-        report.info(
-            f"Cards: {bulk.path.name} of {bulk_date(bulk)}: {faces.total:,} faces"
-            + (f", limited to {len(faces):,}" if len(faces) < faces.total else "")
-            + (f" (skipped: {skipped})" if skipped else "")
-        )
-        return faces
+    Raises:
+        DataError: the bulk file is unusable.
+    """
+    faces = open_faces(bulk, source.cache, source.image_version, source.limit)
+    skipped = ", ".join(f"{count} {why}" for why, count in sorted(faces.skipped.items()))
+    report.info(
+        f"Cards: {bulk.path.name} of {bulk_date(bulk)}: {faces.total:,} faces"
+        + (f", limited to {len(faces):,}" if len(faces) < faces.total else "")
+        + (f" (skipped: {skipped})" if skipped else "")
+    )
+    return faces
 
 
 def bulk_for_download(source: CardSource, session: DownloadSession, report: Reporter) -> BulkFile:
@@ -83,7 +59,7 @@ def bulk_for_download(source: CardSource, session: DownloadSession, report: Repo
         WriteError: the disk refuses.
     """
     limit = DEFAULT_MAX_AGE_HOURS if source.max_bulk_age is None else source.max_bulk_age
-    bulk = source.usable_bulk(limit)
+    bulk = usable_bulk(source, limit)
     if bulk is not None:
         report.detail(f"Bulk data: {bulk.path.name}, {bulk.age_hours:.1f} hours old, not asked for")
         return bulk
@@ -106,7 +82,7 @@ def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> Bul
         DataError: the cache holds none; building alone asks nobody unless told to.
         SourceError: `--refresh-bulk` or `--max-bulk-age` asks for a newer one and it can't be had.
     """
-    bulk = source.usable_bulk(source.max_bulk_age)
+    bulk = usable_bulk(source, source.max_bulk_age)
     if bulk is not None:
         return bulk
     if source.refresh or source.max_bulk_age is not None:

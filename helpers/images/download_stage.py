@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
-from helpers.cards.card_source import CardSource, bulk_for_download
+from helpers.cards.card_source import bulk_for_download, faces_of
+from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
 from helpers.images.digests import DigestLog
@@ -92,7 +93,7 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     make_directory(cache.directory)
     with directory_lock(cache.directory), space_in_errors(cache.directory, still_needed):
         remove_parts(cache.directory)
-        faces = source.faces(bulk_for_download(source, session, report), report)
+        faces = faces_of(source, bulk_for_download(source, session, report), report)
         _survey(faces, cache, summary)
         warn_if_short(cache.directory, still_needed(), report)
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from helpers.cli_validation import Flag, FlagGroup, Number, OneOf
 from helpers.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ RANDOM = "random"
 CONFIG_FILE = "open_clip_config.json"
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 DEFAULT_PRETRAINED = "openai"
+FITS = ("pad", "crop", "squash")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("auto", "onnx", "torch")
+PRECISIONS = ("fp32", "int8", "fp16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +140,63 @@ def _check_directory(directory: Path) -> None:
             details=f"missing: {'; '.join(missing)}",
             suggestion="choose a directory that holds the configuration and the weights",
         )
+
+
+def _contradictions(args: Namespace) -> Iterator[str]:
+    precision, engine = getattr(args, "precision", None), getattr(args, "engine", None)
+    device = getattr(args, "device", None)
+    if device in {"cuda", "mps"} and engine == "onnx":
+        yield f"--engine onnx runs on the CPU, not on {device}: use --engine torch"
+    if precision == "int8" and (engine == "torch" or device in {"cuda", "mps"}):
+        yield "--precision int8 needs --engine onnx on the CPU (leave --engine and --device out)"
+    if precision == "fp16" and (engine == "onnx" or device == "cpu"):
+        yield "--precision fp16 needs a GPU and --engine torch (leave --engine and --device out)"
+
+
+FLAGS = FlagGroup(
+    "model",
+    (
+        Flag("--model", default="ViT-B-32-quickgelu", help="open_clip name or local-dir:DIR"),
+        Flag(
+            "--pretrained",
+            metavar="TAG",
+            help="weights: an open_clip tag, a file, or `random` for tests (openai)",
+        ),
+        Flag(
+            "--size",
+            Number(int, 64, 4096),
+            default=384,
+            metavar="PX",
+            help="side of the square, >= 64 (%(default)s)",
+        ),
+        Flag(
+            "--fit",
+            OneOf(FITS),
+            default="pad",
+            metavar="HOW",
+            help=f"{', '.join(FITS)} (%(default)s)",
+        ),
+        Flag(
+            "--device",
+            OneOf(DEVICES),
+            default="auto",
+            metavar="DEV",
+            help=f"{', '.join(DEVICES)} (%(default)s)",
+        ),
+        Flag(
+            "--engine",
+            OneOf(ENGINES),
+            default="auto",
+            metavar="E",
+            help=f"{', '.join(ENGINES)} (%(default)s)",
+        ),
+        Flag(
+            "--precision",
+            OneOf(PRECISIONS),
+            default="fp32",
+            metavar="P",
+            help=f"{', '.join(PRECISIONS)} (%(default)s)",
+        ),
+    ),
+    _contradictions,
+)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from helpers.cli_validation import Flag, FlagGroup, Number
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -35,3 +38,56 @@ class Policy:
         gets no more.
         """
         return (self.max_retries + 1) * self.timeout_read
+
+
+_LONGEST_TIMEOUT = 3600.0  # seconds; a day-long silence is a run that hangs
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """The address of Scryfall's API or of a mirror of it."""
+
+    def read(self, value: Any) -> str:
+        """Return `value` without a final slash, or raise ValueError."""
+        parts = urlsplit(str(value))
+        if parts.hostname and (
+            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
+        ):
+            return str(value).rstrip("/")
+        raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
+
+
+FLAGS = FlagGroup(
+    "download",
+    (
+        Flag(
+            "--workers",
+            Number(int, 1, 128),
+            default=16,
+            metavar="N",
+            help="downloads at a time, 1 to 128 (%(default)s)",
+        ),
+        Flag(
+            "--timeout-connect",
+            Number(float, 1, _LONGEST_TIMEOUT),
+            default=5.0,
+            metavar="S",
+            help="seconds to connect (%(default)s)",
+        ),
+        Flag(
+            "--timeout-read",
+            Number(float, 5, _LONGEST_TIMEOUT),
+            default=30.0,
+            metavar="S",
+            help="seconds of silence (%(default)s)",
+        ),
+        Flag(
+            "--max-retries",
+            Number(int, 0, 100),
+            default=5,
+            metavar="N",
+            help="further tries per image (%(default)s)",
+        ),
+    ),
+)

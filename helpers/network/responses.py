@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from helpers.cli_validation import LOOPBACK_HOSTS
+from helpers.network.policy import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

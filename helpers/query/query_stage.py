@@ -69,7 +69,7 @@ def _answers(searcher: Searcher, args: Namespace) -> Iterator[Answer]:
 def _session() -> DownloadSession:
     if not is_here("requests"):
         raise InvalidImageError("an address needs the package requests: pip install requests")
-    from helpers.cli import SCRYFALL_API, USER_AGENT
+    from helpers.cards.options import SCRYFALL_API, USER_AGENT
     from helpers.network.policy import Policy
     from helpers.session import DownloadSession
 

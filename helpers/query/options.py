@@ -1,0 +1,95 @@
+"""How to ask: the flags of a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf
+from helpers.query.grouping import GROUPINGS
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+
+def _contradictions(args: Namespace) -> Iterator[str]:
+    if getattr(args, "images", None) == [] and not args.text:
+        yield "name at least one picture, or a sentence with --text"
+    if any(not text.strip() for text in getattr(args, "text", None) or ()):
+        yield "--text must not be empty"
+
+
+FLAGS = FlagGroup(
+    "search",
+    (
+        Flag(
+            "images",
+            nargs="*",
+            metavar="IMAGE",
+            help="pictures, directories, patterns, http(s) addresses, - for a list on stdin",
+        ),
+        Flag(
+            "--text",
+            action="append",
+            metavar="SENTENCE",
+            help="ask for what a sentence describes",
+        ),
+        Flag(
+            "--index",
+            Directory(),
+            default="index_out",
+            metavar="DIR",
+            help="directory of a build (%(default)s)",
+        ),
+        Flag(
+            "--k",
+            Number(int, 1, 10_000),
+            default=5,
+            metavar="K",
+            help="hits per picture, 1 to 10000 (%(default)s)",
+        ),
+        Flag(
+            "--ef-search",
+            Number(int, 1, 1_000_000),
+            default=64,
+            metavar="EF",
+            help="candidates while searching, raised to 2 K (%(default)s)",
+        ),
+        Flag(
+            "--exact",
+            action="store_true",
+            help="compare with every vector instead of the graph",
+        ),
+        Flag(
+            "--min-score",
+            Number(float, -1, 1),
+            metavar="S",
+            help="leave out hits below this score, -1 to 1",
+        ),
+        Flag(
+            "--group",
+            OneOf(GROUPINGS),
+            default="card",
+            metavar="HOW",
+            help=f"{', '.join(GROUPINGS)}: what counts as one hit (%(default)s)",
+        ),
+        Flag(
+            "--rotations",
+            action="store_true",
+            help="also try the pictures turned by 90, 180, 270°",
+        ),
+        Flag(
+            "--sheet",
+            FileName((".png", ".html")),
+            metavar="FILE",
+            help="write queries beside their hits to a .png or .html file",
+        ),
+        Flag(
+            "--cache",
+            Directory(),
+            metavar="DIR",
+            help="pictures of the cards (the cache that was built from)",
+        ),
+    ),
+    _contradictions,
+)
