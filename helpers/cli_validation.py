@@ -144,17 +144,19 @@ class Flag:
     Args:
         name: as it is typed, or a bare word for positional arguments.
         rule: what its value must be; None if anything goes.
-        required: whether it must be given.
-        argparse: further arguments of `ArgumentParser.add_argument`.
+        default: its value where it is not given.
+        words: how `--help` calls its value, and what it says of it.
+        more: further arguments of `ArgumentParser.add_argument`; `required` is checked by us.
     """
 
     def __init__(
-        self, name: str, rule: Rule | None = None, *, required: bool = False, **argparse: Any
+        self, name: str, rule: Rule | None = None, default: Any = None, *words: str, **more: Any
     ) -> None:
         self.name = name
         self.rule = rule
-        self.required = required
-        self.argparse = argparse
+        self.required = more.pop("required", False)
+        named = dict(zip(("metavar", "help"), words, strict=False))
+        self.argparse = {"default": default, **named, **more}
 
     @property
     def field(self) -> str:

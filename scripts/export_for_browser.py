@@ -21,23 +21,11 @@ if TYPE_CHECKING:
 FLAGS = FlagGroup(
     "export",
     (
+        Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),
         Flag(
-            "--index",
-            Directory(),
-            default="index_out",
-            metavar="DIR",
-            help="directory of a build (%(default)s)",
+            "--out", Directory(), metavar="DIR", help="directory for the two files", required=True
         ),
-        Flag(
-            "--out", Directory(), required=True, metavar="DIR", help="directory for the two files"
-        ),
-        Flag(
-            "--seed",
-            Number(int, 0),
-            default=0,
-            metavar="N",
-            help="of the queries that compare (%(default)s)",
-        ),
+        Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare (%(default)s)"),
     ),
 )
 

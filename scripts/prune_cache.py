@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 FLAGS = FlagGroup(
     "cache",
     (
-        Flag("--cache", Directory(), required=True, metavar="DIR", help="image cache to clean"),
-        Flag("--dry-run", action="store_true", help="only list what would be removed"),
+        Flag("--cache", Directory(), metavar="DIR", help="image cache to clean", required=True),
+        Flag("--dry-run", help="only list what would be removed", action="store_true"),
     ),
 )
 

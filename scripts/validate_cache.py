@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 FLAGS = FlagGroup(
     "cache",
     (
-        Flag("--cache", Directory(), required=True, metavar="DIR", help="image cache to check"),
+        Flag("--cache", Directory(), metavar="DIR", help="image cache to check", required=True),
         Flag(
-            "--fix", action="store_true", help="remove invalid files; a download fetches them again"
+            "--fix", help="remove invalid files; a download fetches them again", action="store_true"
         ),
-        Flag("--dry-run", action="store_true", help="with --fix: only say what would be removed"),
-        Flag("--report", metavar="FILE", help="write the result as JSON to FILE, too"),
+        Flag("--dry-run", help="with --fix: only say what would be removed", action="store_true"),
+        Flag("--report", None, None, "FILE", "write the result as JSON to FILE, too"),
         Flag(
             "--workers",
             Number(int, 1, 128),
-            metavar="N",
-            help="files at a time, 1 to 128 (one more than CPUs)",
+            None,
+            "N",
+            "files at a time, 1 to 128 (one more than CPUs)",
         ),
     ),
 )

@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 
 FLAGS = FlagGroup(
     "index",
-    (
-        Flag(
-            "--index",
-            Directory(),
-            default="index_out",
-            metavar="DIR",
-            help="directory of a build (%(default)s)",
-        ),
-    ),
+    (Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),),
 )
 
 

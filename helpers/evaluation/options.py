@@ -46,33 +46,16 @@ def _contradictions(args: Namespace) -> Iterator[str]:
 FLAGS = FlagGroup(
     "evaluation",
     (
-        Flag(
-            "--index",
-            Directory(),
-            default="index_out",
-            metavar="DIR",
-            help="directory of a build (%(default)s)",
-        ),
+        Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),
         Flag(
             "--parts",
             ListOf(OneOf(PARTS)),
-            default="recall,grid,identify",
-            metavar="LIST",
-            help="what to measure; `photos` alone asks only about --photos (%(default)s)",
+            "recall,grid,identify",
+            "LIST",
+            "what to measure; `photos` alone asks only about --photos (%(default)s)",
         ),
-        Flag(
-            "--seed",
-            Number(int, 0),
-            default=0,
-            metavar="N",
-            help="of everything that is random (%(default)s)",
-        ),
-        Flag(
-            "--plot",
-            FileName((".png",)),
-            metavar="FILE",
-            help="draw the result into a .png file",
-        ),
+        Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),
+        Flag("--plot", FileName((".png",)), None, "FILE", "draw the result into a .png file"),
     ),
     _contradictions,
 )
@@ -82,45 +65,39 @@ GRAPH_FLAGS = FlagGroup(
         Flag(
             "--ladder",
             ListOf(Number(int, 1, 10_000)),
-            default="16,32,64,128,256,512",
-            metavar="LIST",
-            help="efSearch (%(default)s)",
+            "16,32,64,128,256,512",
+            "LIST",
+            "efSearch (%(default)s)",
         ),
         Flag(
             "--grid",
             ListOf(Pair()),
-            default="16/100,32/200,48/400,64/400",
-            metavar="LIST",
-            help="pairs M/efConstruction to build with (%(default)s)",
+            "16/100,32/200,48/400,64/400",
+            "LIST",
+            "pairs M/efConstruction to build with (%(default)s)",
         ),
     ),
 )
 IDENTIFY_FLAGS = FlagGroup(
     "identify: distorted pictures of cards",
     (
-        Flag(
-            "--sample",
-            Number(int, 1),
-            default=100,
-            metavar="N",
-            help="cards to distort (%(default)s)",
-        ),
+        Flag("--sample", Number(int, 1), 100, "N", "cards to distort (%(default)s)"),
         Flag(
             "--cache",
             Directory(),
-            metavar="DIR",
-            help="pictures of the cards (the cache that was built from)",
+            None,
+            "DIR",
+            "pictures of the cards (the cache that was built from)",
         ),
         Flag(
             "--negatives",
             Directory(must_exist=True),
-            metavar="DIR",
-            help="further pictures that show no card",
+            None,
+            "DIR",
+            "further pictures that show no card",
         ),
         Flag(
-            "--save-thresholds",
-            action="store_true",
-            help="let queries tell when they are not sure",
+            "--save-thresholds", help="let queries tell when they are not sure", action="store_true"
         ),
     ),
 )
@@ -130,8 +107,9 @@ PHOTO_FLAGS = FlagGroup(
         Flag(
             "--photos",
             ExistingFile(),
-            metavar="FILE",
-            help="CSV with the columns file, shows, scryfall_id",
+            None,
+            "FILE",
+            "CSV with the columns file, shows, scryfall_id",
         ),
     ),
 )

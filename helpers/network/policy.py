@@ -62,32 +62,28 @@ FLAGS = FlagGroup(
     "download",
     (
         Flag(
-            "--workers",
-            Number(int, 1, 128),
-            default=16,
-            metavar="N",
-            help="downloads at a time, 1 to 128 (%(default)s)",
+            "--workers", Number(int, 1, 128), 16, "N", "downloads at a time, 1 to 128 (%(default)s)"
         ),
         Flag(
             "--timeout-connect",
             Number(float, 1, _LONGEST_TIMEOUT),
-            default=5.0,
-            metavar="S",
-            help="seconds to connect (%(default)s)",
+            5.0,
+            "S",
+            "seconds to connect, >= 1 (%(default)s)",
         ),
         Flag(
             "--timeout-read",
             Number(float, 5, _LONGEST_TIMEOUT),
-            default=30.0,
-            metavar="S",
-            help="seconds of silence (%(default)s)",
+            30.0,
+            "S",
+            "seconds of silence, >= 5 (%(default)s)",
         ),
         Flag(
             "--max-retries",
             Number(int, 0, 100),
-            default=5,
-            metavar="N",
-            help="further tries per image (%(default)s)",
+            5,
+            "N",
+            "further tries per image, >= 0 (%(default)s)",
         ),
     ),
 )
