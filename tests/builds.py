@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +19,13 @@ from support import ROOT, Result
 
 import build_embeddings
 from helpers import worker_process
+from helpers.building.engine import export_in_child
 from helpers.cards.card_face import safe_filename
 from helpers.index.publish import ENCODER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     import pytest
 
@@ -183,25 +184,25 @@ class StoredExport:
     """Stands in for the export of an encoder, which takes seconds: hands out one made before.
 
     Args:
-        patch: replaces `helpers.worker_process.answer`.
+        patch: replaces `helpers.worker_process.call`.
         out: a build that holds the encoder.
         company: wait until as many exports are in the store (10 s at the most).
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, out: Path, company: int = 1) -> None:
-        self._out, self._company, self._whole = out, company, worker_process.answer
+        self._out, self._company, self._whole = out, company, worker_process.call
         self.exports = 0
-        patch.setattr(worker_process, "answer", self)
+        patch.setattr(worker_process, "call", self)
 
-    def __call__(self, module: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer as `helpers.worker_process.answer` does."""
-        if module != "model.onnx_export":
-            return self._whole(module, request)
+    def __call__(self, function: Any, *arguments: Any) -> Any:
+        """Return what `helpers.worker_process.call` does."""
+        if function is not export_in_child:
+            return self._whole(function, *arguments)
         self.exports += 1
-        target = Path(request["target"])
+        target = arguments[1]
         shutil.copyfile(self._out / ENCODER, target)
         end = time.monotonic() + 10
         while len(list(target.parent.glob("*.onnx*"))) < self._company and time.monotonic() < end:
             time.sleep(0.01)
         about = manifest(self._out)["encoder"]
-        return {"about": {key: about[key] for key in about.keys() - {"key", "sha256", "bytes"}}}
+        return {key: about[key] for key in about.keys() - {"key", "sha256", "bytes"}}

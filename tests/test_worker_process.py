@@ -1,11 +1,14 @@
-"""Programs of our own beside this one: what they answer, raise and print, and when they end."""
+"""Functions in a process of their own: what they return, raise and print, and when they end."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import ROOT, environment
@@ -13,147 +16,211 @@ from support import ROOT, environment
 from helpers import errors, worker_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Iterator
 
-CHILD = """
-import os, signal, sys, time
-from helpers import child, errors
-def work(request):
-{work}
-raise SystemExit(child.serve(work))
-"""
-#: Asks the child of the directory in argv[1].
-PARENT = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
+#: A script of a user, with the guard that every script needs, that runs a child for ten minutes.
+PARENT = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT / "tests")!r})
+sys.path.insert(0, {str(ROOT)!r})
 from helpers import worker_process
-worker_process.ROOT = Path(sys.argv[1])
-worker_process.answer("tried", {{}})
+from test_worker_process import sleep
+if __name__ == "__main__":
+    print("the parent", file=sys.stderr)
+    next(worker_process.stream(sleep, 600.0))
 """
 
-
-@pytest.fixture
-def write_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function that makes `helpers.tried` a child whose work is the given lines."""
-    package = tmp_path / "helpers"
-    package.mkdir()
-    (package / "__init__.py").write_text(f"__path__.append({str(ROOT / 'helpers')!r})")
-    monkeypatch.setattr(worker_process, "ROOT", tmp_path)
-
-    def write(*lines: str) -> None:
-        work = "\n".join(f"    {line}" for line in lines)
-        (package / "tried.py").write_text(CHILD.format(work=work))
-
-    return write
+# --- what runs in the child ------------------------------------------------------------------
 
 
-def test_answers_come_as_they_are_made(write_child: Callable[..., None]) -> None:
-    """The first answer is there while the child still works on the second."""
-    write_child("yield {'asked': request}", "time.sleep(request['seconds'])", "yield {}")
-
-    answers = worker_process.answers("tried", {"seconds": 600})
-
-    assert next(answers) == {"asked": {"seconds": 600}}
-    answers.close()  # ends the child, or this test would take ten minutes
+def double(number: int) -> int:
+    """Return twice the number."""
+    return 2 * number
 
 
-def test_the_last_answer_counts(write_child: Callable[..., None]) -> None:
-    """`answer` waits for the end and returns the last one."""
-    write_child("yield {'number': 1}", "yield {'number': 2, 'text': 'é\\n'}")
+def count_and_sleep(numbers: int, seconds: float) -> Iterator[tuple[str, int]]:
+    """Yield numbers, then sleep."""
+    for number in range(numbers):
+        yield "é\n", number
+    time.sleep(seconds)
 
-    assert worker_process.answer("tried", {}) == {"number": 2, "text": "é\n"}
+
+def sleep(seconds: float) -> Iterator[None]:
+    """Sleep before anything is yielded."""
+    sys.stdout.write("at work\n")
+    sys.stdout.flush()
+    time.sleep(seconds)
+    yield None
+
+
+def fail(error: BaseException) -> Iterator[int]:
+    """Raise after the first result."""
+    yield 1
+    raise error
+
+
+def die(code: int) -> Iterator[int]:
+    """End with an exit code or, if it is negative, by that signal."""
+    yield 1
+    os.write(2, b"last words\n")
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def chatter() -> Iterator[int]:
+    """Print by Python and by C."""
+    sys.stdout.write("by Python\n")
+    os.write(1, b"by C\n")
+    yield 1
+    sys.stdout.write("{}")
+    yield 2
+
+
+def interrupt_myself() -> str:
+    """Get the SIGINT that a terminal sends to all processes."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return "done"
+
+
+def path_of_helpers() -> Path:
+    """Return which helpers the child imports."""
+    return Path(errors.__file__)
+
+
+# --- the tests -------------------------------------------------------------------------------
+
+
+def test_a_function_returns() -> None:
+    """`call` returns what the function does."""
+    assert worker_process.call(double, 21) == 42
+
+
+def test_results_come_as_they_are_made() -> None:
+    """The first results are there while the child still works."""
+    results = worker_process.stream(count_and_sleep, 2, 600.0)
+
+    assert [next(results), next(results)] == [("é\n", 0), ("é\n", 1)]
+    results.close()  # ends the child, or this test would take ten minutes
+
+
+def test_a_stream_ends() -> None:
+    """All results, and then no more."""
+    results = worker_process.stream(count_and_sleep, 3, 0.0)
+
+    assert [number for _, number in results] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    "kind", ["UsageError", "SourceError", "DataError", "WriteError", "IncompleteError"]
+    "kind",
+    [
+        *(errors.UsageError, errors.SourceError, errors.DataError),
+        *(errors.WriteError, errors.IncompleteError),
+    ],
 )
-def test_an_error_is_raised_again(write_child: Callable[..., None], kind: str) -> None:
+def test_an_error_is_raised_again(kind: type[errors.AppError]) -> None:
     """Class, message, details and suggestion arrive, and with the class the exit code."""
-    write_child("yield {}", f"raise errors.{kind}('what', details='why\\nso', suggestion='do')")
+    results = worker_process.stream(fail, kind("what", details="why\nso", suggestion="do"))
+    assert next(results) == 1
 
     with pytest.raises(errors.AppError) as caught:
-        worker_process.answer("tried", {})
+        next(results)
 
     error = caught.value
-    assert type(error) is getattr(errors, kind)
+    assert type(error) is kind
     assert (error.message, error.details, error.suggestion) == ("what", "why\nso", "do")
 
 
 @pytest.mark.parametrize(
     ("raised", "message"),
     [
-        ("RuntimeError('first\\nsecond')", "first"),
-        ("ValueError('odd')", "odd"),
-        ("MemoryError()", "MemoryError"),
+        (RuntimeError("first\nsecond"), "first"),
+        (ValueError("odd"), "odd"),
+        (MemoryError(), "MemoryError"),
     ],
 )
-def test_a_librarys_complaint(write_child: Callable[..., None], raised: str, message: str) -> None:
+def test_a_librarys_complaint(raised: Exception, message: str) -> None:
     """What a library raises becomes exit 5 with its first line."""
-    write_child("yield {}", f"raise {raised}")
-
     with pytest.raises(errors.DataError) as caught:
-        worker_process.answer("tried", {})
+        list(worker_process.stream(fail, raised))
 
     assert caught.value.message == message
 
 
-@pytest.mark.parametrize(
-    ("death", "code"),
-    [("os._exit(7)", "7"), ("os.kill(os.getpid(), signal.SIGKILL)", "-9"), ("1 / 0", "1")],
-)
-def test_a_child_that_dies(
-    write_child: Callable[..., None], capfd: pytest.CaptureFixture[str], death: str, code: str
-) -> None:
-    """Killed, out of memory or a bug: never taken for done, and its last words are on stderr."""
-    write_child("yield {}", "print('last words', file=sys.stderr, flush=True)", death)
+@pytest.mark.parametrize("code", [7, -signal.SIGKILL])
+def test_a_child_that_dies(capfd: pytest.CaptureFixture[str], code: int) -> None:
+    """Killed or out of memory: never taken for done, and what it wrote is on stderr."""
+    with pytest.raises(worker_process.ChildDiedError) as caught:
+        list(worker_process.stream(die, code))
 
-    with pytest.raises(errors.DataError) as caught:
-        worker_process.answer("tried", {})
-
-    assert caught.value.message == f"the helper process tried ended with code {code}"
+    assert caught.value.message == f"the child process of die ended with code {code}"
     assert "last words" in capfd.readouterr().err
 
 
-def test_printing_does_not_harm_the_answers(
-    write_child: Callable[..., None], capfd: pytest.CaptureFixture[str]
-) -> None:
-    """What a library prints, by Python or by C, goes to stderr."""
-    write_child(
-        "print('by Python')",
-        "os.write(1, b'by C\\n')",
-        "yield {'number': 1}",
-        "print('{}', end='')",
-        "yield {'number': 2}",
-    )
+def test_a_child_with_a_bug(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its traceback is on stderr."""
+    with pytest.raises(worker_process.ChildDiedError, match="of fail ended with code 1"):
+        list(worker_process.stream(fail, KeyError("the bug")))
 
-    assert list(worker_process.answers("tried", {})) == [{"number": 1}, {"number": 2}]
+    assert "KeyError: 'the bug'" in capfd.readouterr().err
+
+
+def test_printing_does_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
+    """What a library prints, by Python or by C, goes to stderr."""
+    assert list(worker_process.stream(chatter)) == [1, 2]
 
     said = capfd.readouterr()
     assert said.out == ""
     assert {"by C", "by Python"} <= set(said.err.splitlines())
 
 
-def test_the_child_ends_with_its_parent(write_child: Callable[..., None], tmp_path: Path) -> None:
-    """A parent that is killed cannot say goodbye; its child ends all the same."""
-    write_child("print('at work', flush=True)", "time.sleep(600)", "yield {}")
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT.format(root=str(ROOT)), str(tmp_path)],
+def test_the_child_imports_the_same_helpers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From whatever directory the parent runs."""
+    monkeypatch.chdir(tmp_path)
+
+    assert worker_process.call(path_of_helpers) == Path(errors.__file__)
+
+
+def started(tmp_path: Path, **more: Any) -> subprocess.Popen[str]:
+    """Return `PARENT`, a script in another directory, as soon as its child is at work."""
+    script = tmp_path / "script.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, script],
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-    ) as parent:
-        assert parent.stderr is not None
-        assert parent.stderr.readline() == "at work\n"
-        parent.kill()
+        cwd=tmp_path,
+        **more,
+    )
+    assert parent.stderr is not None
+    assert parent.stderr.readline() == "the parent\n"
+    assert parent.stderr.readline() == "at work\n"
+    return parent
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_the_child_ends_with_its_parent(tmp_path: Path, signum: signal.Signals) -> None:
+    """A parent that is killed can end nothing; its child ends all the same."""
+    with started(tmp_path) as parent:
+        parent.send_signal(signum)
         parent.communicate(timeout=20)  # stderr is also the child's: it ends when both have
 
-    assert parent.returncode == -signal.SIGKILL
+    assert parent.returncode == -signum
 
 
-def test_ctrl_c_is_the_parents_business(write_child: Callable[..., None]) -> None:
-    """SIGINT, which a terminal sends to both, does not end the child by itself."""
-    write_child("os.kill(os.getpid(), signal.SIGINT)", "yield {'done': True}")
+def test_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
+    """SIGINT reaches both; the parent ends the child, which has nothing to say."""
+    with started(tmp_path, start_new_session=True) as parent:
+        os.killpg(parent.pid, signal.SIGINT)
+        _, said = parent.communicate(timeout=20)
 
-    assert worker_process.answer("tried", {}) == {"done": True}
+    assert said.count("Traceback") == 1
+    assert said.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_ctrl_c_is_the_parents_business() -> None:
+    """SIGINT does not end the child by itself."""
+    assert worker_process.call(interrupt_myself) == "done"

@@ -62,15 +62,15 @@ def build_index(vectors: str, scratch: str) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - start}
 
 
-def make_index(vectors: Path, target: Path) -> dict[str, Any]:
-    """Build an index with the default flags of a build and return its statistics."""
-    from helpers.building import hnsw_process
+def make_index(vectors: Path, target: Path) -> None:
+    """Build an index with the default flags of a build."""
+    from helpers.building import hnsw
 
     args = build_arguments([])
-    return hnsw_process.build_index(
-        hnsw_process.IndexOptions(
-            vectors=str(vectors),
-            target=str(target),
+    hnsw.build_index(
+        hnsw.IndexOptions(
+            vectors=vectors.absolute(),
+            target=target.absolute(),
             hnsw_m=args.hnsw_m,
             hnsw_ef_construction=args.hnsw_ef_construction,
             check_seconds=_CHECK_SECONDS,

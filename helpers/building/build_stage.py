@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json, remove_parts
@@ -204,12 +205,13 @@ def _write_files(
     rows = np.flatnonzero(store.done)
     write_vectors(staging, store, rows)
     index = write_index(staging, inputs.options, durations["embedding_seconds"])
-    durations["index_seconds"] = index.pop("seconds")
-    write_metadata(staging, inputs.faces, census, rows, index.pop("first_rows"))
+    durations["index_seconds"] = index.seconds
+    write_metadata(staging, inputs.faces, census, rows, index.first_rows)
     return {
         "type": f"IDMap,HNSW{inputs.options.hnsw_m},Flat",
         "metric": "METRIC_INNER_PRODUCT",
         "vectors": len(rows),
         "dimension": store.dim,
-        **index,
+        "distinct": index.distinct,
+        "self_check": asdict(index.self_check),
     }

@@ -10,7 +10,7 @@ import hashlib
 import sys
 import tempfile
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from helpers.model.embedder import Embedder
     from helpers.model.options import ModelOptions
@@ -181,17 +181,10 @@ class _Encoders:
         part = self._store.new_part(self._key, "fp32")
         plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
         try:
-            answer = worker_process.answer(
-                "model.onnx_export",
-                {
-                    "options": asdict(plain),
-                    "target": str(part),
-                    "pictures": list(map(str, map(Path.absolute, self._sample(_CHECKED)))),
-                },
-            )
-            if "unsupported" in answer:
-                return str(answer["unsupported"])
-            encoder = self._store.add(part, {"key": self._key, **answer["about"]})
+            about = worker_process.call(export_in_child, plain, part, self._pictures(_CHECKED))
+            if isinstance(about, str):
+                return about
+            encoder = self._store.add(part, {"key": self._key, **about})
         except worker_process.ChildDiedError as error:
             return f"{error.message} ({error.details})"
         finally:
@@ -206,33 +199,33 @@ class _Encoders:
     def _quantize(self, full: Encoder) -> Encoder:
         self._report.info("Quantising the encoder to int8 (once)")
         part = self._store.new_part(self._key, "int8")
-        request: dict[str, Any] = {
-            "options": asdict(self._options),
-            "source": str(full.path.absolute()),
-            "about": full.about,
-            "target": str(part),
-            "pictures": list(map(str, map(Path.absolute, self._sample(_JUDGED)))),
-        }
+        pictures = self._pictures(_JUDGED)
+        source = replace(full, path=full.path.absolute())
         about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
         try:
             with tempfile.TemporaryDirectory(prefix="mtg-int8-") as folder:
-                answers = worker_process.answers("model.int8", {**request, "folder": folder})
-                checks = {"pictures": len(request["pictures"]), **self._follow(answers)}
+                cases = worker_process.stream(
+                    quantize_in_child, self._options, source, part, Path(folder), pictures
+                )
+                checks = {"pictures": len(pictures), **self._follow(cases)}
             added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
         finally:
             part.unlink(missing_ok=True)
         return self._judge(added)
 
-    def _follow(self, answers: Generator[dict[str, Any]]) -> dict[str, Any]:
+    def _follow(self, cases: Generator[tuple[int, dict[str, Any] | None]]) -> dict[str, Any]:
         """Show how far the comparison is, and return what came of it."""
-        with closing(answers):
-            answer = next(answers)
+        with closing(cases):
+            total, checks = next(cases)
             label = "Comparing int8 with fp32"
-            with self._report.progress(answer["total"], label, "pictures") as progress:
+            with self._report.progress(total, label, "pictures") as progress:
                 progress.advance()
-                for answer in answers:  # noqa: B007 - the last one says what came of it
+                for _, checks in cases:  # noqa: B007 - the last one says what came of it
                     progress.advance()
-        return dict(answer["checks"])
+        return checks or {}
+
+    def _pictures(self, count: int) -> list[Path]:
+        return list(map(Path.absolute, self._sample(count)))
 
     def _judge(self, encoder: Encoder) -> Encoder:
         """Return the int8 encoder if its answers are those of fp32.
@@ -256,6 +249,24 @@ class _Encoders:
                 suggestion="build with --precision fp32",
             )
         return encoder
+
+
+def export_in_child(
+    options: ModelOptions, target: Path, pictures: list[Path]
+) -> dict[str, Any] | str:
+    """Call `export_encoder`, whose module loads torch and onnx: only a child process may."""
+    from helpers.model.onnx_export import export_encoder
+
+    return export_encoder(options, target, pictures)
+
+
+def quantize_in_child(
+    options: ModelOptions, source: Encoder, target: Path, folder: Path, pictures: list[Path]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Call `quantize_and_compare`, whose module loads onnx: only a child process may."""
+    from helpers.model.int8 import quantize_and_compare
+
+    return quantize_and_compare(options, source, target, folder, pictures)
 
 
 def _judged_enough(encoder: Encoder, sample: Sample) -> bool:

@@ -1,4 +1,4 @@
-"""Vectors → FAISS index, as a child process (`helpers.worker_process`) of the build."""
+"""Vectors → FAISS index, in a child process of the build: FAISS is only loaded there."""
 
 from __future__ import annotations
 
@@ -6,25 +6,92 @@ import contextlib
 import hashlib
 import os
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import faiss
 import numpy as np
 
 from helpers import worker_process
 from helpers.atomic_io import disk_errors
+from helpers.errors import DataError
+from helpers.index.verify import EF_SEARCH_AGAIN, finds_itself
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
+    import faiss
     from numpy.typing import NDArray
 
 BLOCK = 4096  # rows between two looks at the clock and at signals
 EF_SEARCH = 64  # contract: the default at query time, so the self-check uses it, too
-EF_SEARCH_AGAIN = 512
-MIN_SELF_SCORE = 0.99
-NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """What to build: `vectors` is an absolute path of float32 [n, D] (`.npy`), `target` one, too.
+
+    `check_seconds` is how long the index may be asked for its own rows.
+    """
+
+    vectors: Path
+    target: Path
+    hnsw_m: int
+    hnsw_ef_construction: int
+    check_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """How many rows were asked for, `of` how many, and found.
+
+    `found_at_64` were found at that efSearch; `found` counts those found only at 512, too.
+    """
+
+    asked: int
+    of: int
+    found_at_64: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIndex:
+    """What was built: its distinct vectors, the first row of each duplicate row, and how long."""
+
+    distinct: int
+    first_rows: dict[int, int]
+    self_check: SelfCheck
+    seconds: float
+
+
+def build_index(options: IndexOptions) -> BuiltIndex:
+    """Build the index of a file of vectors in a child process and let it find its own rows.
+
+    Raises:
+        WriteError: the disk refuses.
+        DataError: the index does not find its own rows, or FAISS fails.
+    """
+    try:
+        built = worker_process.call(build, options)
+    except DataError as error:
+        raise DataError(
+            "the index could not be built",
+            details=f"{error.message}\n{error.details}".rstrip(),
+            suggestion=error.suggestion or "look above for the reason",
+        ) from error
+    _check_found(built.self_check)
+    return built
+
+
+def _check_found(check: SelfCheck) -> None:
+    if check.found < check.asked:
+        raise DataError(
+            "the index does not find its own rows",
+            details=f"{check.asked - check.found:,} of {check.asked:,} rows are lost",
+            suggestion="build with more links: --hnsw-m 48 --hnsw-ef-construction 400",
+        )
+
+
+# --- in the child process --------------------------------------------------------------------
 
 
 def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -47,6 +114,8 @@ def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDAr
 
 def new_graph(dimension: int, m: int, ef_construction: int) -> faiss.IndexHNSWFlat:
     """Return an empty graph for inner products."""
+    import faiss
+
     graph = faiss.IndexHNSWFlat(dimension, m, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = ef_construction
     # Pruning can leave an outlier with no link that leads to it: 1 of 300 drawn cards was never
@@ -56,36 +125,34 @@ def new_graph(dimension: int, m: int, ef_construction: int) -> faiss.IndexHNSWFl
     return graph
 
 
-def build(options: dict[str, Any]) -> dict[str, Any]:
+def build(options: IndexOptions) -> BuiltIndex:
     """Build, write, read back and check the index.
 
-    Args:
-        options: `vectors` (path of a float32 [n, D] `.npy`), `target` (path), `hnsw_m`,
-            `hnsw_ef_construction`, `check_seconds` (how long the self-check may take).
-
-    Returns:
-        `{"distinct", "first_rows" (only of duplicates: row → first row), "self_check", "seconds"}`.
+    Raises:
+        WriteError: the disk refuses.
     """
+    with disk_errors(options.target):
+        return _build(options)
+
+
+def _build(options: IndexOptions) -> BuiltIndex:
+    import faiss
+
     start = time.monotonic()
-    vectors = np.load(options["vectors"], mmap_mode="r")
+    vectors = np.load(options.vectors, mmap_mode="r")
     rows, first_of = distinct_rows(vectors)
-    graph = new_graph(vectors.shape[1], options["hnsw_m"], options["hnsw_ef_construction"])
+    graph = new_graph(vectors.shape[1], options.hnsw_m, options.hnsw_ef_construction)
     index = faiss.IndexIDMap(graph)
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
         index.add_with_ids(np.ascontiguousarray(vectors[block]), block)
-    target = Path(options["target"])
-    _write(index, target)
+    _write(index, options.target)
     del index, graph
-    again = faiss.read_index(str(target))
-    check = self_check(again, vectors, rows, options["check_seconds"])
+    again = faiss.read_index(str(options.target))
+    check = self_check(again, vectors, rows, options.check_seconds)
     duplicates = np.flatnonzero(first_of != np.arange(len(first_of)))
-    return {
-        "distinct": len(rows),
-        "first_rows": {int(row): int(first_of[row]) for row in duplicates},
-        "self_check": check,
-        "seconds": round(time.monotonic() - start, 3),
-    }
+    first_rows = {int(row): int(first_of[row]) for row in duplicates}
+    return BuiltIndex(len(rows), first_rows, check, round(time.monotonic() - start, 3))
 
 
 def _write(index: faiss.Index, target: Path) -> None:
@@ -94,6 +161,8 @@ def _write(index: faiss.Index, target: Path) -> None:
     `faiss.write_index` has no checksum and returned OK on a full disk; through a callback every
     byte is counted, and no second copy of the index is held in memory.
     """
+    import faiss
+
     digest = hashlib.sha256()
     failures: list[OSError] = []
 
@@ -119,51 +188,20 @@ def _write(index: faiss.Index, target: Path) -> None:
 
 def self_check(
     index: faiss.Index, vectors: NDArray[np.float32], rows: NDArray[np.int64], seconds: float
-) -> dict[str, Any]:
+) -> SelfCheck:
     """Ask the index for its own rows, in random order, until all are done or the time is up.
 
-    Returns:
-        `{"asked", "of", "found_at_64", "found"}`: the last counts rows that were found with a
-        score >= 0.99, those missed at efSearch 64 being asked again at 512.
+    Those that are missed at efSearch 64 are asked for again at 512.
     """
     start = time.monotonic()
     order = np.random.default_rng(0).permutation(rows)
     asked, missed = 0, []
     while asked < len(order) and (asked == 0 or time.monotonic() - start < seconds):
         block = order[asked : asked + BLOCK // 4]
-        missed.append(block[~_finds(index, vectors, block, EF_SEARCH)])
+        missed.append(block[~finds_itself(index, vectors, block, EF_SEARCH)])
         asked += len(block)
     misses = np.concatenate(missed)
-    lost = misses[~_finds(index, vectors, misses, EF_SEARCH_AGAIN)] if len(misses) else misses
-    return {
-        "asked": asked,
-        "of": len(rows),
-        "found_at_64": asked - len(misses),
-        "found": asked - len(lost),
-    }
-
-
-def _finds(
-    index: faiss.Index, vectors: NDArray[np.float32], rows: NDArray[np.int64], ef_search: int
-) -> NDArray[np.bool_]:
-    parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
-    queries = np.ascontiguousarray(vectors[rows])
-    scores, ids = index.search(queries, min(NEIGHBOURS, index.ntotal), params=parameters)
-    own = ids == rows[:, None]
-    # Near copies may come before the row itself by the last digit of the score.
-    found: NDArray[np.bool_] = (own & (scores >= MIN_SELF_SCORE)).any(axis=1)
-    return found
-
-
-def work(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the one answer: the statistics of `build`.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
-    with disk_errors(Path(options["target"])):
-        yield build(options)
-
-
-if __name__ == "__main__":
-    raise SystemExit(worker_process.serve(work))
+    lost = misses
+    if len(misses):
+        lost = misses[~finds_itself(index, vectors, misses, EF_SEARCH_AGAIN)]
+    return SelfCheck(asked, len(rows), asked - len(misses), asked - len(lost))

@@ -55,9 +55,9 @@ class CardFace:
     released_at: str | None
     image_file: str
 
-    def to_json(self) -> str:
-        """Return the face as one line of JSON, without the line end."""
-        return _ENCODE(dict(zip(_FIELDS, _VALUES(self), strict=True)))
+    def to_json(self, **more: object) -> str:
+        """Return the face and `more` fields as one line of JSON, without the line end."""
+        return _ENCODE({**dict(zip(_FIELDS, _VALUES(self), strict=True)), **more})
 
     def to_values(self) -> bytes:
         """Return the values alone, in the order of the fields: one line of JSON for `of_values`."""

@@ -1,27 +1,23 @@
-"""Recall and speed of HNSW, as a child process (`helpers.worker_process`) of the evaluation.
-
-Each answer is one measurement: `{"about": …}`, `{"recall": …}` or `{"grid": …}`.
-"""
+"""Recall and speed of HNSW; runs in a `helpers.worker_process`, where alone FAISS is loaded."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import faiss
 import numpy as np
 
-from helpers import worker_process
 from helpers.building.hnsw import new_graph
 from helpers.index.card_index import map_vectors, open_set, read_graph
 from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.publish import INDEX, VECTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
+    import faiss
     from numpy.typing import NDArray
 
 NEIGHBOURS = 10
@@ -47,6 +43,8 @@ class Trial:
 
     def search(self, graph: faiss.Index, ef_search: int) -> dict[str, Any]:
         """Return recall and latency of a graph over `vectors` at one efSearch."""
+        import faiss
+
         parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
         _, found = graph.search(self.queries, self._k, params=parameters)
         return {
@@ -88,6 +86,8 @@ class Trial:
 
 def _written_size(graph: faiss.Index) -> int:
     """Return the bytes of the graph's file, without holding a second copy of it in memory."""
+    import faiss
+
     size = 0
 
     def count(data: bytes) -> int:
@@ -99,29 +99,35 @@ def _written_size(graph: faiss.Index) -> int:
     return size
 
 
-def measure(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Measure the ladder and the grid, one answer each.
+def measure(
+    directory: Path, seed: int, ladder: Sequence[int], grid: Sequence[tuple[int, int]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Measure an index at several efSearch, and other graphs of its vectors.
 
     Args:
-        options: `index` (directory), `seed`, `ladder` (efSearch values, may be empty), `grid`
-            (pairs of M and efConstruction, may be empty).
+        directory: of the index.
+        seed: of the queries.
+        ladder: values of efSearch.
+        grid: pairs of M and efConstruction.
+
+    Yields:
+        `"graph"` and what all measurements share, then each as `"recall"` or `"grid"` and its
+        figures.
 
     Raises:
         DataError: the index cannot be used.
     """
-    with open_set(Path(options["index"]), (INDEX, VECTORS)) as (manifest, files):
+    import faiss
+
+    with open_set(directory, (INDEX, VECTORS)) as (manifest, files):
         index = read_graph(files[INDEX], manifest["index"])
         vectors = map_vectors(files[VECTORS], manifest["index"])
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
     rows = faiss.vector_to_array(index.id_map)
-    trial = Trial(np.ascontiguousarray(vectors[rows]), options["seed"])
-    yield {"about": {"queries": QUERIES, "exact_ms": trial.exact_ms()}}
+    trial = Trial(np.ascontiguousarray(vectors[rows]), seed)
+    yield "graph", {"queries": QUERIES, "exact_ms": trial.exact_ms()}
     graph = faiss.downcast_index(index.index)
-    for ef_search in options["ladder"]:
-        yield {"recall": trial.search(graph, ef_search)}
-    for m, ef_construction in options["grid"]:
-        yield {"grid": trial.build(m, ef_construction)}
-
-
-if __name__ == "__main__":
-    raise SystemExit(worker_process.serve(measure))
+    for ef_search in ladder:
+        yield "recall", trial.search(graph, ef_search)
+    for m, ef_construction in grid:
+        yield "grid", trial.build(m, ef_construction)

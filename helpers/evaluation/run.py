@@ -13,7 +13,7 @@ import numpy as np
 
 from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
-from helpers.evaluation import identify, labelled_photos
+from helpers.evaluation import graph_recall, identify, labelled_photos
 from helpers.evaluation.choose_thresholds import PRECISION, choose, held_out, keeps
 from helpers.index.manifest import read_manifest
 from helpers.query.thresholds import Thresholds, save_thresholds
@@ -73,20 +73,17 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
         "recall": args.ladder if "recall" in args.parts else (),
         "grid": args.grid if "grid" in args.parts else (),
     }
-    options = {
-        "index": str(Path(args.index).absolute()),
-        "seed": args.seed,
-        "ladder": parts["recall"],
-        "grid": parts["grid"],
-    }
     result: dict[str, Any] = {"graph": {}, **{name: [] for name in parts if parts[name]}}
     steps = sum(map(len, parts.values()))
+    measurements = worker_process.stream(
+        graph_recall.measure, Path(args.index).absolute(), args.seed, parts["recall"], parts["grid"]
+    )
     with (
         report.progress(steps, "Measuring the graph", "settings") as progress,
-        closing(worker_process.answers("evaluation.graph_recall", options)) as lines,
+        closing(measurements),
     ):
-        for kind, content in itertools.chain.from_iterable(line.items() for line in lines):
-            if kind == "about":
+        for kind, content in measurements:
+            if kind == "graph":
                 result["graph"] = content
             else:
                 result[kind].append(content)

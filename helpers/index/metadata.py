@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 
-_SAME_AS = re.compile(rb'"same_as": (\d+)\}$', re.MULTILINE)
+_SAME_AS = re.compile(rb'"same_as"')  # few lines have it, and only those are parsed
 _BLOCK_BYTES = 1 << 20  # of the metadata, read at a time
 
 
@@ -32,8 +32,9 @@ class Lines:
         for block in _blocks_of_lines(file):
             after = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + 1
             for match in _SAME_AS.finditer(block):
-                copy = row + int(np.searchsorted(after, match.start(), side="right"))
-                self.copies.setdefault(int(match[1]), []).append(copy)
+                line = int(np.searchsorted(after, match.start(), side="right"))
+                card = json.loads(block[after[line - 1] if line else 0 : after[line]])
+                self.copies.setdefault(card["same_as"], []).append(row + line)
             starts.append(after + position)
             row, position = row + len(after), position + len(block)
         self._starts = np.concatenate(starts)

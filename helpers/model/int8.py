@@ -9,53 +9,58 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from helpers import worker_process
 from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
 from helpers.model.agreement import CASES, CASES_UNTRAINED, compare, readable
 from helpers.model.encoder_cache import Encoder
 from helpers.model.onnx_embedder import OnnxEmbedder
-from helpers.model.options import ModelOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from helpers.model.options import ModelOptions
 
 #: Matrix products only: convolutions in int8 turned out slower, and far from fp32 (cosine 0.79).
 _OPERATORS = ["MatMul", "Gemm"]
 
 
-def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Quantise, compare, and yield how far that is, and what there is to know of it at last.
+def quantize_and_compare(
+    options: ModelOptions, source: Encoder, target: Path, folder: Path, pictures: list[Path]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Write the int8 version of an encoder and compare the two.
 
     Args:
-        request: `options` (of `ModelOptions`), `source` (path of the fp32 encoder), `about` (what
-            is known of it), `target` (path of the file), `folder` (an empty directory, for what
-            is only needed meanwhile), `pictures` (paths of images).
+        options: of the build.
+        source: the fp32 encoder.
+        target: the file to write.
+        folder: an empty directory, for what is only needed meanwhile.
+        pictures: images to compare on.
+
+    Yields:
+        For each case compared: how many there are, and after the last what came of them (see
+        `Agreement.to_json`), before it None.
 
     Raises:
         DataError: no picture can be read, or ONNX Runtime refuses.
         WriteError: the disk refuses.
     """
-    source, target = Path(request["source"]), Path(request["target"])
-    options = ModelOptions(**request["options"])
-    quantize(source, target, Path(request["folder"]))
-    small = {**request["about"], "precision": "int8"}
+    quantize(source.path, target, folder)
+    small = Encoder(target, {**source.about, "precision": "int8"})
     reference, other = (
-        OnnxEmbedder(path, Encoder(path, about).fingerprint(options), 1)
-        for path, about in ((source, request["about"]), (target, small))
+        OnnxEmbedder(encoder.path, encoder.fingerprint(options), 1) for encoder in (source, small)
     )
-    images = list(readable(list(map(Path, request["pictures"]))))
+    images = list(readable(pictures))
     if not images:
         raise DataError("int8 cannot be judged: no picture can be read")
     least = CASES if options.trained else CASES_UNTRAINED
     for done, total, found in compare(reference, other, images, least):
-        yield {"total": total, "checks": found.to_json() if done == total else None}
+        yield total, found.to_json() if done == total else None
 
 
 def quantize(source: Path, target: Path, folder: Path) -> None:
@@ -89,7 +94,3 @@ def _linked(source: Path, folder: Path) -> Path:
     except OSError:  # Windows lets few users do so
         shutil.copyfile(source, link)
     return link
-
-
-if __name__ == "__main__":
-    raise SystemExit(worker_process.serve(work))

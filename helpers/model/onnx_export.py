@@ -1,4 +1,4 @@
-"""The image tower of an open_clip model → ONNX, as a child process (`helpers.worker_process`).
+"""The image tower of an open_clip model → ONNX; runs in a `helpers.worker_process`.
 
 The file is checked against the model that it came from, on real pictures: cosine >= 0.99999.
 """
@@ -8,25 +8,24 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import torch
 
-from helpers import worker_process
 from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
 from helpers.images.preprocess import prepare
 from helpers.model.agreement import cosines, readable
 from helpers.model.onnx_embedder import INPUT, OUTPUT, OnnxEmbedder
-from helpers.model.options import ModelOptions
 from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
+
+    from helpers.model.options import ModelOptions
 
 OPSET = 20  # of ONNX: the first with everything a vision transformer needs, https://onnx.ai
 LEAST_COSINE = 0.99999  # to the model that was exported
@@ -45,17 +44,22 @@ class _Tower(torch.nn.Module):
         return self.tower(pixels)  # type: ignore[no-any-return]
 
 
-def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Export, check, and yield what there is to know of the encoder.
+def export_encoder(
+    options: ModelOptions, target: Path, pictures: list[Path]
+) -> dict[str, Any] | str:
+    """Export the image tower of a model and check it.
 
     Args:
-        request: `options` (of `ModelOptions`), `target` (path of the file to write), `pictures`
-            (paths of images to check it on).
+        options: which model.
+        target: the file to write.
+        pictures: images to check it on.
+
+    Returns:
+        What is known of the encoder (see `Encoder.about`), or why there can be none.
 
     Raises:
         UsageError, SourceError, DataError: the model cannot be had.
     """
-    options, target = ModelOptions(**request["options"]), Path(request["target"])
     embedder = OpenClipEmbedder(options)
     shape = embedder.preprocessing.to_json()
     about = {
@@ -70,11 +74,9 @@ def work(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     }
     try:
         export(embedder, target)
-        checks = check(embedder, target, list(map(Path, request["pictures"])))
+        return {**about, "checks": check(embedder, target, pictures)}
     except DataError as error:
-        yield {"unsupported": f"{error.message}: {error.details}"}
-        return
-    yield {"about": {**about, "checks": checks}}
+        return f"{error.message}: {error.details}"
 
 
 def export(embedder: OpenClipEmbedder, target: Path) -> None:
@@ -146,7 +148,3 @@ def check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[s
             details=f"least cosine {least:.7f} on {len(pixels)} pictures, {LEAST_COSINE} needed",
         )
     return {"pictures": len(pixels), "least_cosine": least}
-
-
-if __name__ == "__main__":
-    raise SystemExit(worker_process.serve(work))

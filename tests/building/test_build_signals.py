@@ -26,13 +26,22 @@ SLOW = """
 import sys, time
 sys.path.insert(0, sys.argv.pop(1))
 import build_embeddings
-from helpers.embedder import OpenClipEmbedder
+from helpers.model.torch_embedder import OpenClipEmbedder
 whole, seconds = OpenClipEmbedder.embed, float(sys.argv.pop(1))
 def embed(self, pixels):
     time.sleep(seconds if len(pixels) > 1 else 0)
     return whole(self, pixels)
 OpenClipEmbedder.embed = embed
 raise SystemExit(build_embeddings.main())
+"""
+
+#: An index that takes minutes.
+INDEXING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv.pop(1))
+from helpers.building.hnsw import IndexOptions, build_index
+build_index(IndexOptions(*map(Path, sys.argv[1:]), 64, 1000, 60.0))
 """
 
 
@@ -127,25 +136,16 @@ def test_the_index_process_ends_with_its_parent(tmp_path: Path) -> None:
     """A child whose parent is killed does not go on building for hours."""
     vectors = np.random.default_rng(0).normal(size=(60_000, 64)).astype(np.float32)
     np.save(tmp_path / "vectors.npy", vectors)
-    options = {
-        "vectors": str(tmp_path / "vectors.npy"),
-        "target": str(tmp_path / "index"),
-        "hnsw_m": 64,
-        "hnsw_ef_construction": 1000,
-        "check_seconds": 60,
-    }
-    child = subprocess.Popen(
-        [sys.executable, "-m", "helpers.building.hnsw", json.dumps(options)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    )
-    time.sleep(1.5)
-    assert child.poll() is None
-    assert child.stdin is not None
-    child.stdin.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", INDEXING, str(ROOT), tmp_path / "vectors.npy", tmp_path / "index"],
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as parent:
+        time.sleep(2)
+        assert parent.poll() is None
+        parent.kill()
+        parent.communicate(timeout=10)  # stderr is also the child's: it ends when both have
 
-    assert child.wait(5) == 1
     assert not (tmp_path / "index").exists()
 
 

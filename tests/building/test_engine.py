@@ -10,6 +10,7 @@ from builds import VECTORS, Crash, Deck, build, manifest, names, same_files, sta
 from support import run
 
 from helpers import worker_process
+from helpers.building.engine import export_in_child
 from helpers.index.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def test_an_export_that_dies(
     capsys: Capture,
 ) -> None:
     """Killed for its memory, say: the build goes on through torch and tells why."""
-    real = worker_process.answer
+    whole = worker_process.call
 
-    def answer(module: str, request: dict[str, Any]) -> dict[str, Any]:
-        if module == "model.onnx_export":
+    def call(function: Any, *arguments: Any) -> Any:
+        if function is export_in_child:
             raise worker_process.ChildDiedError("the exporter was killed", details="code -9")
-        return real(module, request)
+        return whole(function, *arguments)
 
-    monkeypatch.setattr("helpers.worker_process.answer", answer)
+    monkeypatch.setattr(worker_process, "call", call)
     monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path / "store"))
 
     result = build(encoded, tmp_path / "out", model, capsys, "--engine", "auto")

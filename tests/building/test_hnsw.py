@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from builds import MANIFEST, METADATA, VECTORS
+from support import ROOT, environment
 
-from helpers.building.hnsw import build, distinct_rows, self_check
-from helpers.building.hnsw_process import IndexOptions, build_index
+from helpers import worker_process
+from helpers.building.hnsw import (
+    IndexOptions,
+    SelfCheck,
+    _check_found,
+    build,
+    build_index,
+    distinct_rows,
+    self_check,
+)
 from helpers.errors import DataError, WriteError
-from helpers.index import card_index, metadata
+from helpers.index import metadata
 from helpers.index.card_index import CardIndex
 from helpers.index.manifest import VERSION, describe_outputs
 from helpers.index.publish import INDEX
@@ -22,7 +35,6 @@ from helpers.model.unit_vectors import normalize
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -32,28 +44,16 @@ def random_vectors(count: int, dim: int = 16, seed: int = 0) -> NDArray[np.float
     return normalize(np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32))
 
 
-def options(folder: Path, **more: Any) -> dict[str, Any]:
-    """Return what `faiss_build` is asked for."""
-    return {
-        "vectors": str(folder / VECTORS),
-        "target": str(folder / INDEX),
-        "hnsw_m": 32,
-        "hnsw_ef_construction": 200,
-        "check_seconds": 60.0,
-        **more,
-    }
-
-
 def index_of(folder: Path, vectors: NDArray[np.float32], *, exact: bool = False) -> CardIndex:
     """Build and open an index of some vectors."""
     np.save(folder / VECTORS, vectors)
-    answer = build(options(folder))
-    first = answer["first_rows"]
+    built = build(IndexOptions(folder / VECTORS, folder / INDEX, 32, 200, 60.0))
+    first = built.first_rows
     with (folder / METADATA).open("w") as file:
         for row in range(len(vectors)):
             same = {"same_as": first[row]} if row in first else {}
             file.write(json.dumps({"name": f"Card {row}", **same}) + "\n")
-    about = {"vectors": len(vectors), "dimension": vectors.shape[1], "distinct": answer["distinct"]}
+    about = {"vectors": len(vectors), "dimension": vectors.shape[1], "distinct": built.distinct}
     document = {
         "version": VERSION,
         "build_id": "x",
@@ -109,7 +109,7 @@ def test_metadata_are_read_in_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Wherever a block ends, every line and every copy is found."""
-    monkeypatch.setattr(card_index, "_BLOCK_BYTES", size)
+    monkeypatch.setattr(metadata, "_BLOCK_BYTES", size)
     cards = [
         {"name": f"Card {row}", **({"same_as": row % 3} if row > 7 else {})} for row in range(40)
     ]
@@ -190,31 +190,52 @@ def test_the_self_check_finds_lost_rows(tmp_path: Path) -> None:
 
     check = self_check(index, vectors, np.arange(100), 60)
 
-    assert (check["asked"], check["found"]) == (100, 0)
+    assert (check.asked, check.found) == (100, 0)
 
 
-def test_an_index_that_loses_rows_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_that_loses_rows_is_not_published() -> None:
     """The build fails with the flags that help."""
-    from helpers.building.hnsw_process import _check_found
-
     with pytest.raises(DataError, match="does not find its own rows") as caught:
-        _check_found({"asked": 1000, "found": 999})
+        _check_found(SelfCheck(asked=1000, of=1000, found_at_64=990, found=999))
     assert "--hnsw-m 48" in caught.value.suggestion
+
+
+def die_of_memory(_: IndexOptions) -> None:
+    """End as the kernel ends a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def ask(folder: Path) -> IndexOptions:
     """Return the options of a small index of random vectors."""
     np.save(folder / VECTORS, random_vectors(500))
-    return IndexOptions(str(folder / VECTORS), str(folder / INDEX), 8, 40, 5.0)
+    return IndexOptions(folder / VECTORS, folder / INDEX, 8, 40, 5.0)
 
 
 def test_the_child_process_builds_the_same(tmp_path: Path) -> None:
     """What the parent is told is what lies on the disk."""
-    answer = build_index(ask(tmp_path))
+    built = build_index(ask(tmp_path))
 
-    assert answer["distinct"] == 500
-    assert answer["self_check"]["found"] == 500
+    assert built.distinct == 500
+    assert built.self_check.found == 500
     assert (tmp_path / INDEX).stat().st_size > 500 * 16 * 4
+
+
+def test_the_parent_does_not_load_faiss(tmp_path: Path) -> None:
+    """On macOS its OpenMP and that of torch crash in one process."""
+    code = (
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests/building')!r}]\n"
+        "from pathlib import Path\nfrom helpers.building.hnsw import IndexOptions, build_index\n"
+        "build_index(IndexOptions(*map(Path, sys.argv[1:]), 8, 40, 5.0))\n"
+        "raise SystemExit(bool({'faiss', 'torch', 'onnx'} & set(sys.modules)))"
+    )
+    wanted = ask(tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, wanted.vectors, wanted.target], env=environment(), check=False
+    )
+
+    assert done.returncode == 0
+    assert wanted.target.exists()
 
 
 def test_a_full_disk_while_the_index_is_written(tmp_path: Path) -> None:
@@ -232,10 +253,8 @@ def test_a_full_disk_while_the_index_is_written(tmp_path: Path) -> None:
 
 def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed for its memory, say: exit 5 and its code, never a half-built index."""
-    (tmp_path / "helpers/building").mkdir(parents=True)
-    dying = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    (tmp_path / "helpers/building/hnsw.py").write_text(dying)
-    monkeypatch.setattr("helpers.worker_process.ROOT", tmp_path)
+    whole = worker_process.call
+    monkeypatch.setattr(worker_process, "call", lambda _, options: whole(die_of_memory, options))
 
     with pytest.raises(DataError, match="could not be built") as caught:
         build_index(ask(tmp_path))
@@ -245,4 +264,4 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_child_says_what_is_wrong(tmp_path: Path) -> None:
     """A file that is missing comes back as the error that it was."""
     with pytest.raises(WriteError, match="No such file"):
-        build_index(IndexOptions(str(tmp_path / VECTORS), str(tmp_path / INDEX), 8, 40, 5.0))
+        build_index(IndexOptions(tmp_path / VECTORS, tmp_path / INDEX, 8, 40, 5.0))

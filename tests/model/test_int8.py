@@ -31,7 +31,7 @@ LENIENT = "import helpers.model.agreement as check; check.LEAST_AGREEMENT = 0.0"
 #: ... and the machine dies with the tenth forward pass.
 DYING = f"""{LENIENT}
 import itertools, os, signal
-from helpers.onnx_embedder import OnnxEmbedder
+from helpers.model.onnx_embedder import OnnxEmbedder
 whole, passes = OnnxEmbedder.embed, itertools.count(1)
 def embed(self, pixels):
     if next(passes) == 10:
@@ -87,7 +87,7 @@ def test_queries_are_int8_as_well(
     scores = [query["hits"][0]["score"] for query in by_encoder.json()["queries"]]
     assert scores == [1.0] * 24
 
-    monkeypatch.setattr("helpers.query.query_stage.is_here", lambda name: name != "onnxruntime")
+    monkeypatch.setattr("helpers.query.searcher.is_here", lambda name: name != "onnxruntime")
     by_torch = call(query_index.main, [*ask, encoded.image(1)], capsys)
     assert by_torch.code == 0, by_torch.err
     assert "the index is int8, and without onnxruntime queries are fp32" in by_torch.err
