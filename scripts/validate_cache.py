@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers.images.check import CacheCheck
+    from helpers.images.scan import CacheCheck
     from helpers.report import Reporter
 
 
@@ -50,7 +50,7 @@ def work(args: Namespace, report: Reporter) -> int:
 
     from helpers.atomic_io import atomic_write_json
     from helpers.images.cache import ImageCache
-    from helpers.images.check import check_cache, remove_failures
+    from helpers.images.scan import check_cache, remove_failures
     from helpers.lock import directory_lock
 
     cache = ImageCache(args.cache)

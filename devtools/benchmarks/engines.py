@@ -24,7 +24,7 @@ _EXPORT = ("onnxruntime", "onnx", "onnxscript", "torch", "open_clip")
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineFlags:
     """One way to run the model.
 
     Args:
@@ -38,11 +38,11 @@ class Engine:
     needs: tuple[str, ...]
 
 
-TORCH = Engine("torch-fp32", ("--engine", "torch"), ("torch", "open_clip"))
+TORCH = EngineFlags("torch-fp32", ("--engine", "torch"), ("torch", "open_clip"))
 ENGINES = (
     TORCH,
-    Engine("onnx-fp32", ("--engine", "onnx"), _EXPORT),
-    Engine("onnx-int8", ("--precision", "int8"), _EXPORT),
+    EngineFlags("onnx-fp32", ("--engine", "onnx"), _EXPORT),
+    EngineFlags("onnx-int8", ("--precision", "int8"), _EXPORT),
 )
 
 

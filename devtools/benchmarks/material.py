@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.benchmarks.engines import ENGINES, Engine, model_flags, prepare
+from devtools.benchmarks.engines import ENGINES, EngineFlags, model_flags, prepare
 from devtools.benchmarks.processes import Run, RunFailedError, run_command, task_command
 from devtools.drawn_cards.cards import deck, image_faces
 from devtools.scryfall.process import ROOT, quiet_scryfall
@@ -91,12 +91,12 @@ class Material:
         return path
 
     @cached_property
-    def engines(self) -> dict[Engine, str]:
+    def engines(self) -> dict[EngineFlags, str]:
         """The engines that were asked for, and why one cannot run here; empty where it can."""
         wanted = [each for each in ENGINES if each.name in self.args.engines]
         return {each: not_installed(*each.needs) or self._prepared(each) for each in wanted}
 
-    def _prepared(self, engine: Engine) -> str:
+    def _prepared(self, engine: EngineFlags) -> str:
         """Let an engine make what it makes only once; return what goes wrong, if anything."""
         self._report.info(f"Preparing {engine.name}")
         try:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from devtools.benchmarks.compare import Contender, Series
-from devtools.benchmarks.engines import TORCH, Engine, open_embedder
+from devtools.benchmarks.engines import TORCH, EngineFlags, open_embedder
 from devtools.benchmarks.processes import task_command
 from helpers.network.clock import TIME_FACTOR
 from helpers.parallel import cpu_count
@@ -31,12 +31,12 @@ def ceilings(material: Material) -> list[Contender]:
     return [_contender(material, engine, per_core=False) for engine in material.engines]
 
 
-def ceiling_name(engine: Engine) -> str:
+def ceiling_name(engine: EngineFlags) -> str:
     """Return the name of the measurement of one model on all cores."""
     return f"{engine.name}: one model on all cores"
 
 
-def _contender(material: Material, engine: Engine, *, per_core: bool) -> Contender:
+def _contender(material: Material, engine: EngineFlags, *, per_core: bool) -> Contender:
     one = ceiling_name(engine)
     reference = one if per_core else "" if engine is TORCH else ceiling_name(TORCH)
     series = Series(

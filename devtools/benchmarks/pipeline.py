@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from devtools.benchmarks import model
 from devtools.benchmarks.compare import Contender, Series
-from devtools.benchmarks.engines import TORCH, Engine, build_arguments, open_embedder
+from devtools.benchmarks.engines import TORCH, EngineFlags, build_arguments, open_embedder
 from devtools.benchmarks.material import read_faces
 from devtools.benchmarks.processes import task_command
 from devtools.scryfall.process import ROOT
@@ -50,7 +50,7 @@ def _other_ways(material: Material) -> list[Contender]:
 
 
 def _task(
-    material: Material, name: str, engine: Engine, task: Callable[..., Any], note: str = ""
+    material: Material, name: str, engine: EngineFlags, task: Callable[..., Any], note: str = ""
 ) -> Contender:
     flags = [*material.model, *engine.flags, "--batch", str(even_batch(material.args.images))]
     reference = model.ceiling_name(engine)
@@ -65,7 +65,7 @@ def _task(
     )
 
 
-def _build(material: Material, engine: Engine) -> Contender:
+def _build(material: Material, engine: EngineFlags) -> Contender:
     images, batch = material.args.images, even_batch(material.args.images)
     name = "{}: build_embeddings.py as a whole"
     series = Series(
@@ -104,7 +104,7 @@ def embed_cache(flags: list[str], cache: str, scratch: str) -> dict[str, Any]:
     from helpers.building.embed import Plan, embed_all, unfinished
     from helpers.building.row_keys import row_keys
     from helpers.images.cache import ImageCache
-    from helpers.images.scan import take_census
+    from helpers.images.scan import scan_cache
     from helpers.model.cpu_layout import choose_layout
 
     args, embedder, report = build_arguments(flags), open_embedder(flags, cache), _quiet()
@@ -113,10 +113,10 @@ def embed_cache(flags: list[str], cache: str, scratch: str) -> dict[str, Any]:
     embedder.use_threads(layout.threads)
     _warm(embedder, layout.batch)
     start = time.perf_counter()
-    census = take_census(faces, images, report, validate=args.validate_cache)
-    keys = row_keys(faces, census)
+    scan = scan_cache(faces, images, report, validate=args.validate_cache)
+    keys = row_keys(faces, scan)
     store = VectorStore.create(Path(scratch), keys, embedder.dim, embedder.fingerprint)
-    items = unfinished(store, faces, census, images, validate=args.validate_cache)
+    items = unfinished(store, faces, scan, images, validate=args.validate_cache)
     plan = Plan(layout.batch, layout.workers, args.checkpoint_frequency)
     embed_all(items, store, embedder, plan, report)
     return {"rate": int(store.done.sum()) / (time.perf_counter() - start)}

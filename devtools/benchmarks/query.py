@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtools.benchmarks.compare import Contender, Series
-from devtools.benchmarks.engines import TORCH, Engine
+from devtools.benchmarks.engines import TORCH, EngineFlags
 from devtools.benchmarks.index import make_index
 from devtools.benchmarks.material import read_faces
 from devtools.benchmarks.processes import Run, task_command
@@ -39,7 +39,9 @@ def contenders(material: Material) -> list[Contender]:
     return [*queries, _search(material, index, exact=False), _search(material, index, exact=True)]
 
 
-def _query(material: Material, engine: Engine, index: Path | None, questions: Path) -> Contender:
+def _query(
+    material: Material, engine: EngineFlags, index: Path | None, questions: Path
+) -> Contender:
     cold, warm = "{}: first hit after the start", "{}: further pictures through -"
     size = f"{material.args.vectors:,} vectors"
     series = (
@@ -58,7 +60,7 @@ def _query(material: Material, engine: Engine, index: Path | None, questions: Pa
     )
 
 
-def _torch(name: str, engine: Engine) -> str:
+def _torch(name: str, engine: EngineFlags) -> str:
     return "" if engine is TORCH else name.format(TORCH.name)
 
 
@@ -74,7 +76,7 @@ def _search(material: Material, index: Path | None, *, exact: bool) -> Contender
     return Contender("query", lambda _: command, (series,), "" if index else "no engine")
 
 
-def _index(material: Material, engine: Engine) -> Path:
+def _index(material: Material, engine: EngineFlags) -> Path:
     """Return an index of `--vectors` rows that was built with an engine.
 
     A build of so many images would take long. So a small build is enlarged: its model and its

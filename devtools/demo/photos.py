@@ -41,7 +41,7 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PhotoHits:
     """What was found for one photo, best first."""
 
     photo: Photo
@@ -107,16 +107,16 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def ask(work: Path, photos: Sequence[Photo]) -> list[Answer]:
+def ask(work: Path, photos: Sequence[Photo]) -> list[PhotoHits]:
     """Ask about one photo the way a user sees it, and then about all of them as JSON."""
     query = ("query_index.py", "--index", work / INDEX, "--k", K)
     run_step(*query, photos[0].path)
     document = json.loads(read_step(*query, "--json", work / PHOTOS))
     hits = {Path(found["query"]).name: found["hits"] for found in document["queries"]}
-    return [Answer(photo, hits[photo.path.name]) for photo in photos]
+    return [PhotoHits(photo, hits[photo.path.name]) for photo in photos]
 
 
-def show_answers(answers: Sequence[Answer]) -> None:
+def show_answers(answers: Sequence[PhotoHits]) -> None:
     """Print one line a photo, and how many answers were right."""
     header = ("photo of", "best answer", "score", "")
     rows = [header, *(_table_row(answer) for answer in answers)]
@@ -130,7 +130,7 @@ def show_answers(answers: Sequence[Answer]) -> None:
         say(f"{what}: {_score(ranks)}")
 
 
-def _table_row(answer: Answer) -> tuple[str, ...]:
+def _table_row(answer: PhotoHits) -> tuple[str, ...]:
     best = answer.hits[0]
     return (_title(answer.photo.card), _title(best), f"{best['score']:.3f}", verdict(answer))
 
@@ -139,7 +139,7 @@ def _title(card: Card) -> str:
     return f"{card['name']} ({card['set'].upper()} {card['collector_number']})"
 
 
-def verdict(answer: Answer) -> str:
+def verdict(answer: PhotoHits) -> str:
     """Say in a few words how good an answer was."""
     if answer.printing_rank() == 1:
         return "right"
@@ -149,7 +149,7 @@ def verdict(answer: Answer) -> str:
     return f"wrong (it is hit {rank})" if rank else "wrong"
 
 
-def _ranks(answers: Sequence[Answer]) -> dict[str, list[int | None]]:
+def _ranks(answers: Sequence[PhotoHits]) -> dict[str, list[int | None]]:
     """Return the ranks by what is asked for; one entry if card and printing do not differ."""
     printings = [answer.printing_rank() for answer in answers]
     cards = [answer.card_rank() for answer in answers]
@@ -167,12 +167,12 @@ def _score(ranks: Sequence[int | None]) -> str:
     )
 
 
-def summary(answers: Sequence[Answer]) -> str:
+def summary(answers: Sequence[PhotoHits]) -> str:
     """Return the result in one line."""
     return _score([answer.card_rank() for answer in answers])
 
 
-def draw_sheet(answers: Iterable[Answer], work: Path, title: str) -> None:
+def draw_sheet(answers: Iterable[PhotoHits], work: Path, title: str) -> None:
     """Write the picture that shows every photo beside its hits."""
     from helpers.query.sheet_png import render_sheet
 
@@ -182,7 +182,7 @@ def draw_sheet(answers: Iterable[Answer], work: Path, title: str) -> None:
     atomic_write(work / SHEET, png.getvalue())
 
 
-def _sheet_row(answer: Answer, work: Path) -> SheetRow:
+def _sheet_row(answer: PhotoHits, work: Path) -> SheetRow:
     from helpers.query.sheet_png import SheetRow
 
     card = answer.photo.card

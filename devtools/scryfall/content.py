@@ -1,7 +1,7 @@
 """What our own Scryfall holds: card objects, the bulk files made of them, and the images.
 
 Upstream URLs `https://HOST/path?query` are served as `http://127.0.0.1:PORT/HOST/path?query`, so
-that the hosts of Scryfall stay apart. No HTTP here but for the `Answer` values.
+that the hosts of Scryfall stay apart. No HTTP here but for the `Response` values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from devtools.drawn_cards.cards import EXTENSIONS, SOON_URL
-from devtools.scryfall.faults import Answer
+from devtools.scryfall.faults import Response
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -198,7 +198,7 @@ class Bulk:
             "description": "A file of card objects, served for tests.",
         } | shape
 
-    def file(self, accept_encoding: str) -> Answer:
+    def file(self, accept_encoding: str) -> Response:
         """Answer with the file: gzip is its format today, and was its transfer encoding before."""
         modified = email.utils.format_datetime(self.updated_at, usegmt=True)
         if not self.legacy:
@@ -209,11 +209,11 @@ class Bulk:
         return file_answer(self.packed, "application/json", headers | {"Content-Encoding": "gzip"})
 
 
-def file_answer(body: bytes, content_type: str, headers: dict[str, str]) -> Answer:
+def file_answer(body: bytes, content_type: str, headers: dict[str, str]) -> Response:
     """Answer with a file that has a strong ETag and can be asked for in ranges."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     fixed = {"Content-Type": content_type, "ETag": etag, "Accept-Ranges": "bytes"}
-    return Answer(200, body, fixed | headers)
+    return Response(200, body, fixed | headers)
 
 
 def _rewritten(card: Card, base: str) -> Card:

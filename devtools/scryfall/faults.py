@@ -39,7 +39,7 @@ _HTML = b"<!DOCTYPE html><html><body><h1>Please log in to this network</h1></bod
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An HTTP answer as it should be: status, headers (without the length) and body."""
 
     status: int
@@ -54,19 +54,19 @@ class Answer:
         lines += [f"{name}: {value}" for name, value in fields.items() if value is not None]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def without_validators(self) -> Answer:
+    def without_validators(self) -> Response:
         """The same answer without what would identify its old body."""
         kept = {k: v for k, v in self.headers.items() if k in {"Content-Type", "Date"}}
         return replace(self, headers=kept)
 
 
-def json_answer(status: int, document: Any) -> Answer:
+def json_answer(status: int, document: Any) -> Response:
     """Wrap a JSON document as Scryfall's API does."""
     body = json.dumps(document).encode()
-    return Answer(status, body, {"Content-Type": "application/json; charset=utf-8"})
+    return Response(status, body, {"Content-Type": "application/json; charset=utf-8"})
 
 
-def error_answer(status: int, code: str, details: str) -> Answer:
+def error_answer(status: int, code: str, details: str) -> Response:
     """Make Scryfall's error object."""
     error = {"object": "error", "code": code, "status": status, "details": details}
     return json_answer(status, error)
@@ -141,7 +141,7 @@ class FaultPlan:
 # Faults that alter the answer
 
 
-def _status(_answer: Answer, params: Params) -> Answer:
+def _status(_answer: Response, params: Params) -> Response:
     code = params.get("code", 503)
     answer = error_answer(code, "injected", f"The fault plan asked for status {code}.")
     if "body" in params:
@@ -159,27 +159,27 @@ def _retry_after(value: str) -> str:
     return value
 
 
-def _html(_answer: Answer, _params: Params) -> Answer:
-    return Answer(200, _HTML, {"Content-Type": "text/html; charset=utf-8"})
+def _html(_answer: Response, _params: Params) -> Response:
+    return Response(200, _HTML, {"Content-Type": "text/html; charset=utf-8"})
 
 
-def _html_as_image(_answer: Answer, _params: Params) -> Answer:
-    return Answer(200, _HTML, {"Content-Type": "image/jpeg"})
+def _html_as_image(_answer: Response, _params: Params) -> Response:
+    return Response(200, _HTML, {"Content-Type": "image/jpeg"})
 
 
-def _empty(answer: Answer, _params: Params) -> Answer:
+def _empty(answer: Response, _params: Params) -> Response:
     return replace(answer.without_validators(), body=b"")
 
 
-def _one_pixel(_answer: Answer, _params: Params) -> Answer:
+def _one_pixel(_answer: Response, _params: Params) -> Response:
     from PIL import Image
 
     file = io.BytesIO()
     Image.new("RGB", (1, 1)).save(file, "JPEG")
-    return Answer(200, file.getvalue(), {"Content-Type": "image/jpeg"})
+    return Response(200, file.getvalue(), {"Content-Type": "image/jpeg"})
 
 
-def _wrong_type(answer: Answer, params: Params) -> Answer:
+def _wrong_type(answer: Response, params: Params) -> Response:
     """Send another valid format under the old name and type; what is no image stays."""
     if not answer.headers.get("Content-Type", "").startswith("image/"):
         return answer
@@ -191,16 +191,16 @@ def _wrong_type(answer: Answer, params: Params) -> Answer:
     return replace(answer.without_validators(), body=file.getvalue())
 
 
-def _truncated_honest(answer: Answer, _params: Params) -> Answer:
+def _truncated_honest(answer: Response, _params: Params) -> Response:
     half = answer.body[: len(answer.body) // 2]
     return replace(answer.without_validators(), body=half)
 
 
-def _redirect(_answer: Answer, params: Params) -> Answer:
-    return Answer(302, headers={"Location": params["location"]})
+def _redirect(_answer: Response, params: Params) -> Response:
+    return Response(302, headers={"Location": params["location"]})
 
 
-def _gzip_bomb(answer: Answer, params: Params) -> Answer:
+def _gzip_bomb(answer: Response, params: Params) -> Response:
     bomb = replace(answer.without_validators(), body=_bomb(params.get("megabytes", 200)))
     bomb.headers["Content-Encoding"] = "gzip"
     return bomb
@@ -217,7 +217,7 @@ def _bomb(megabytes: int) -> bytes:
     return wire.getvalue()
 
 
-ALTERATIONS: dict[str, Callable[[Answer, Params], Answer]] = {
+ALTERATIONS: dict[str, Callable[[Response, Params], Response]] = {
     "status": _status,
     "html": _html,
     "html_as_image": _html_as_image,
@@ -274,40 +274,40 @@ def _half(body: bytes) -> bytes:
     return body[: len(body) // 2]
 
 
-def _reset_before_headers(wire: Wire, _answer: Answer, _params: Params) -> None:
+def _reset_before_headers(wire: Wire, _answer: Response, _params: Params) -> None:
     wire.arm_reset()
 
 
-def _reset_in_body(wire: Wire, answer: Answer, _params: Params) -> None:
+def _reset_in_body(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(answer.head(), _half(answer.body))
     wire.idle(_POLL_SECONDS)  # a reset discards what the client has not read yet
     wire.arm_reset()
 
 
-def _close_early(wire: Wire, answer: Answer, _params: Params) -> None:
+def _close_early(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(answer.head(), _half(answer.body))
 
 
-def _close_early_no_length(wire: Wire, answer: Answer, _params: Params) -> None:
+def _close_early_no_length(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(answer.head(Content_Length=None, Connection="close"), _half(answer.body))
 
 
-def _length_too_long(wire: Wire, answer: Answer, _params: Params) -> None:
+def _length_too_long(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(answer.head(Content_Length=str(len(answer.body) + 1000)), answer.body)
 
 
-def _length_too_short(wire: Wire, answer: Answer, _params: Params) -> None:
+def _length_too_short(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(answer.head(Content_Length=str(len(answer.body) // 2)), answer.body)
 
 
-def _chunked_cut(wire: Wire, answer: Answer, _params: Params) -> None:
+def _chunked_cut(wire: Wire, answer: Response, _params: Params) -> None:
     half = _half(answer.body)
     wire.send(answer.head(Content_Length=None, Transfer_Encoding="chunked") + b"%x\r\n" % len(half))
     wire.send(b"", half)
     wire.send(b"\r\n")
 
 
-def _endless(wire: Wire, answer: Answer, params: Params) -> None:
+def _endless(wire: Wire, answer: Response, params: Params) -> None:
     deadline = time.monotonic() + params.get("seconds", _ENDLESS_SECONDS)
     wire.send(answer.head(Content_Length=None, Connection="close"), answer.body)
     block = bytes(65536)
@@ -315,22 +315,22 @@ def _endless(wire: Wire, answer: Answer, params: Params) -> None:
         wire.send(b"", block)
 
 
-def _hang(wire: Wire, _answer: Answer, params: Params) -> None:
+def _hang(wire: Wire, _answer: Response, params: Params) -> None:
     wire.idle(params.get("seconds", 60))
 
 
-def _stall(wire: Wire, answer: Answer, params: Params) -> None:
+def _stall(wire: Wire, answer: Response, params: Params) -> None:
     wire.send(answer.head(), _half(answer.body))
     wire.idle(params.get("seconds", 60))
 
 
-def _drip(wire: Wire, answer: Answer, params: Params) -> None:
+def _drip(wire: Wire, answer: Response, params: Params) -> None:
     wire.send(answer.head())
     for byte in _paced(wire, answer.body, params):
         wire.send(b"", byte)
 
 
-def _drip_headers(wire: Wire, answer: Answer, params: Params) -> None:
+def _drip_headers(wire: Wire, answer: Response, params: Params) -> None:
     head = answer.head()
     sent = 0
     for byte in _paced(wire, head, params):
@@ -348,7 +348,7 @@ def _paced(wire: Wire, data: bytes, params: Params) -> Iterator[bytes]:
         yield data[at : at + 1]
 
 
-BREAKAGES: dict[str, Callable[[Wire, Answer, Params], None]] = {
+BREAKAGES: dict[str, Callable[[Wire, Response, Params], None]] = {
     "reset_before_headers": _reset_before_headers,
     "reset_in_body": _reset_in_body,
     "close_early": _close_early,

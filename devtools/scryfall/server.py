@@ -18,8 +18,8 @@ from devtools.scryfall.content import BULK_KINDS, CONTENT_TYPES, Bulk, ImageUrl,
 from devtools.scryfall.faults import (
     ALTERATIONS,
     BREAKAGES,
-    Answer,
     FaultPlan,
+    Response,
     Rule,
     Wire,
     error_answer,
@@ -61,7 +61,7 @@ class Scryfall:
             for name in (entry["type"], entry["type"].replace("_", "-"), entry["id"]):
                 self._api[f"/bulk-data/{name}"] = entry
 
-    def answer(self, target: str, headers: Mapping[str, str]) -> Answer:
+    def answer(self, target: str, headers: Mapping[str, str]) -> Response:
         """Answer a GET for `target`, a path with an optional query; header names in Title-Case."""
         url = urlsplit(target)
         if url.path in self._files:
@@ -74,7 +74,7 @@ class Scryfall:
             answer = self._api_answer(url.path.removeprefix(_API).rstrip("/"), headers)
         return conditional(answer, headers)
 
-    def _image(self, path: str, query: str) -> Answer:
+    def _image(self, path: str, query: str) -> Response:
         """Answer with an image; another epoch than the card's own is another, unknown, scan."""
         wanted = self._images.get(path)
         extension = path.rpartition(".")[2]
@@ -87,7 +87,7 @@ class Scryfall:
             body, CONTENT_TYPES[extension], {"Cache-Control": "public, max-age=604800"}
         )
 
-    def _api_answer(self, path: str, headers: Mapping[str, str]) -> Answer:
+    def _api_answer(self, path: str, headers: Mapping[str, str]) -> Response:
         if _LIBRARY_AGENT.match(headers.get("User-Agent", "").strip()):
             details = "Please name your application and a contact in the User-Agent header."
             return error_answer(400, "generic_user_agent", details)
@@ -100,11 +100,11 @@ class Scryfall:
         return answer
 
 
-def _not_found() -> Answer:
+def _not_found() -> Response:
     return error_answer(404, "not_found", "The requested object or REST method was not found.")
 
 
-def _soon() -> Answer:
+def _soon() -> Response:
     """Answer as errors.scryfall.com does: a picture that says that the picture is missing."""
     from devtools.drawn_cards import drawing
 
@@ -112,7 +112,7 @@ def _soon() -> Answer:
     return file_answer(drawing.render(card, 0, "normal"), "image/jpeg", {})
 
 
-def conditional(answer: Answer, headers: Mapping[str, str]) -> Answer:
+def conditional(answer: Response, headers: Mapping[str, str]) -> Response:
     """Apply If-None-Match, Range and If-Range to a full answer."""
     etag = answer.headers.get("ETag", "")
     if answer.status != http.HTTPStatus.OK or not etag:
@@ -120,7 +120,7 @@ def conditional(answer: Answer, headers: Mapping[str, str]) -> Answer:
     known = {tag.strip().removeprefix("W/") for tag in headers.get("If-None-Match", "").split(",")}
     if "*" in known or etag.removeprefix("W/") in known:
         kept = {k: v for k, v in answer.headers.items() if k != "Content-Type"}
-        return Answer(304, headers=kept)
+        return Response(304, headers=kept)
     same = headers.get("If-Range", etag) in {etag, answer.headers.get("Last-Modified")}
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", headers.get("Range", "").strip())
     if "Accept-Ranges" in answer.headers and same and asked and asked[0] != "bytes=-":
@@ -128,7 +128,7 @@ def conditional(answer: Answer, headers: Mapping[str, str]) -> Answer:
     return answer
 
 
-def _partial(answer: Answer, first: str, last: str) -> Answer:
+def _partial(answer: Response, first: str, last: str) -> Response:
     """Cut one range out of an answer: `first-last`, `first-` or `-count`."""
     if first and last and int(last) < int(first):
         return answer  # RFC 9110, section 14.1.1: an invalid range is ignored
@@ -141,7 +141,7 @@ def _partial(answer: Answer, first: str, last: str) -> Answer:
             headers={"Content-Range": f"bytes */{size}"},
         )
     ranged = answer.headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
-    return Answer(206, answer.body[start:end], ranged)
+    return Response(206, answer.body[start:end], ranged)
 
 
 class RequestLog:
@@ -255,10 +255,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "client": self.client_address[1],
         }
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Response) -> None:
         self._send_through(Wire(self.connection, self.server.stop), answer, None)
 
-    def _send_through(self, wire: Wire, answer: Answer, rule: Rule | None) -> int | None:
+    def _send_through(self, wire: Wire, answer: Response, rule: Rule | None) -> int | None:
         """Send an answer, as the rule would have it; return the status that the client saw."""
         answer.headers["Date"] = self.date_time_string()
         if rule and rule.fault in BREAKAGES:

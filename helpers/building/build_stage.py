@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json, remove_parts
-from helpers.building.inputs import _Inputs, _Survey, input_state
+from helpers.building.inputs import _Inputs, _Material, input_state
 from helpers.building.options import BuildOptions
 from helpers.building.summary import _manifest, _report_summary, _statistics
 from helpers.cards.card_source import bulk_for_build, faces_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from helpers.building.checkpoint import VectorStore
     from helpers.building.engine import Engine
-    from helpers.images.scan import Census
+    from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
@@ -47,7 +47,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
     look_first = not options.out.exists() or len(inputs.faces) == 0
-    survey = _survey(inputs, report) if look_first else None
+    material = _prepare(inputs, report) if look_first else None
     with directory_lock(options.out):
         publish.recover(options.out)
         remove_parts(options.out)
@@ -56,7 +56,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
         if last is not None:
             report.info(f"Nothing to do: {options.out} is up to date ({last['timestamp']})")
             return last
-        return _build(inputs, survey or _survey(inputs, report), state, report)
+        return _build(inputs, material or _prepare(inputs, report), state, report)
 
 
 def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str, Any] | None:
@@ -76,50 +76,50 @@ def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str,
     return last
 
 
-def _survey(inputs: _Inputs, report: Reporter) -> _Survey:
+def _prepare(inputs: _Inputs, report: Reporter) -> _Material:
     from helpers.building.engine import prepare_engine
-    from helpers.images.scan import take_census
+    from helpers.images.scan import scan_cache
 
     faces, cache, options = inputs.faces, inputs.cache, inputs.options
     engine = None
     # Reading a whole cache takes minutes: a model that cannot be is named before.
     if any(inputs.images()):
         engine = prepare_engine(options.model, options.out, inputs.sample, report)
-    census = take_census(faces, cache, report, validate=options.validate_cache)
-    if engine is None or len(census.faces) == 0:
-        raise _nothing_valid(inputs, census, 0)
-    return _Survey(census, engine)
+    scan = scan_cache(faces, cache, report, validate=options.validate_cache)
+    if engine is None or len(scan.faces) == 0:
+        raise _nothing_valid(inputs, scan, 0)
+    return _Material(scan, engine)
 
 
-def _nothing_valid(inputs: _Inputs, census: Census, failed: int) -> DataError:
+def _nothing_valid(inputs: _Inputs, scan: Scan, failed: int) -> DataError:
     directory = inputs.cache.directory
     return DataError(
         "No valid images to embed",
-        details=f"{len(inputs.faces):,} faces: {census.missing:,} are not in {directory},"
-        f" {census.invalid + failed:,} are invalid",
+        details=f"{len(inputs.faces):,} faces: {scan.missing:,} are not in {directory},"
+        f" {scan.invalid + failed:,} are invalid",
         suggestion=f"python download_images.py --cache {directory}",
     )
 
 
-def _build(inputs: _Inputs, survey: _Survey, state: str, report: Reporter) -> dict[str, Any]:
+def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -> dict[str, Any]:
     from helpers.building.checkpoint import leftovers
     from helpers.building.outputs import write_encoder
 
-    options, census, start = inputs.options, survey.census, time.monotonic()
-    embedder = _load_model(survey.engine, report)
-    with closing(_open_store(inputs, census, embedder, report)) as store:
+    options, scan, start = inputs.options, material.scan, time.monotonic()
+    embedder = _load_model(material.engine, report)
+    with closing(_open_store(inputs, scan, embedder, report)) as store:
         counts = {"resumed_embeddings": int(store.done.sum())}
         counts["reused_embeddings"] = _reuse(options, embedder, store, report)
-        counts["failed_embeddings"], layout = _embed(inputs, census, embedder, store, report)
+        counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
         durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
         with publish.staging(options.out) as staging:
-            index = _write_files(staging, inputs, census, store, durations)
-            statistics = _statistics(inputs, census, counts, durations)
+            index = _write_files(staging, inputs, scan, store, durations)
+            statistics = _statistics(inputs, scan, counts, durations)
             document = _manifest(inputs, statistics, embedder, index, state)
             document["parameters"] |= layout
-            if survey.engine.encoder is not None:
-                write_encoder(staging, survey.engine.encoder)
-                document["encoder"] = survey.engine.encoder.about
+            if material.engine.encoder is not None:
+                write_encoder(staging, material.engine.encoder)
+                document["encoder"] = material.engine.encoder.about
             document["outputs"] = manifest.describe_outputs(staging)
             atomic_write_json(staging / publish.MANIFEST, document)
             publish.publish(options.out, staging, leftovers(options.out))
@@ -136,9 +136,7 @@ def _load_model(engine: Engine, report: Reporter) -> Embedder:
     return embedder
 
 
-def _open_store(
-    inputs: _Inputs, census: Census, embedder: Embedder, report: Reporter
-) -> VectorStore:
+def _open_store(inputs: _Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> VectorStore:
     from helpers.building import checkpoint
     from helpers.building.resume import open_store
     from helpers.building.row_keys import row_keys
@@ -147,7 +145,7 @@ def _open_store(
     if not inputs.options.resume and checkpoint.leftovers(out):
         report.info("--no-resume: the checkpoint is removed")
         checkpoint.discard(out)
-    keys = row_keys(inputs.faces, census)
+    keys = row_keys(inputs.faces, scan)
     return open_store(out, keys, embedder.dim, embedder.fingerprint, report)
 
 
@@ -166,7 +164,7 @@ def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report
 
 def _embed(
     inputs: _Inputs,
-    census: Census,
+    scan: Scan,
     embedder: Embedder,
     store: VectorStore,
     report: Reporter,
@@ -180,21 +178,21 @@ def _embed(
         return 0, {}
     options, todo = inputs.options, int((~store.done).sum())
     check = options.validate_cache
-    items = unfinished(store, inputs.faces, census, inputs.cache, validate=check)
+    items = unfinished(store, inputs.faces, scan, inputs.cache, validate=check)
     layout = choose_layout(embedder, todo, options.batch, options.threads, report)
     embedder.use_threads(layout.threads)
     plan = Plan(layout.batch, layout.workers, options.checkpoint_frequency)
     failed = embed_all(items, store, embedder, plan, report)
     if not store.done.any():
         checkpoint.discard(options.out)  # there is nothing in it to go on from
-        raise _nothing_valid(inputs, census, failed)
+        raise _nothing_valid(inputs, scan, failed)
     return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
 
 
 def _write_files(
     staging: Path,
     inputs: _Inputs,
-    census: Census,
+    scan: Scan,
     store: VectorStore,
     durations: dict[str, float],
 ) -> dict[str, Any]:
@@ -206,7 +204,7 @@ def _write_files(
     write_vectors(staging, store, rows)
     index = write_index(staging, inputs.options, durations["embedding_seconds"])
     durations["index_seconds"] = index.seconds
-    write_metadata(staging, inputs.faces, census, rows, index.first_rows)
+    write_metadata(staging, inputs.faces, scan, rows, index.first_rows)
     return {
         "type": f"IDMap,HNSW{inputs.options.hnsw_m},Flat",
         "metric": "METRIC_INNER_PRODUCT",

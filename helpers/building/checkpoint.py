@@ -14,7 +14,6 @@ import io
 import json
 import secrets
 import zlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ import numpy as np
 from helpers.atomic_io import atomic_write, disk_errors, note_json
 from helpers.building.row_keys import KEY_TYPE, match_rows
 from helpers.index.npy_file import BLOCK, RowFile, vector_type
+from helpers.report import timestamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,7 +167,7 @@ class VectorStore:
     def _meta(self) -> dict[str, Any]:
         return {
             "version": f"{VERSION}.0",
-            "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+            "timestamp": timestamp(),
             "rows": len(self.keys),
             "rows_done": int(self.done.sum()),
             "rows_sha256": self._keys_sha256,

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from helpers.building.checkpoint import VectorStore
     from helpers.cards.face_list import FaceList
     from helpers.images.cache import ImageCache
-    from helpers.images.scan import Census
+    from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image to embed: its row, its card, its file, and its SHA-256 (32 bytes) at the census.
+    """One image to embed: its row, its card, its file, and its SHA-256 (32 bytes) at the scan.
 
     `validate`: it must also pass every check of `validation.check_image`.
     """
@@ -66,16 +66,16 @@ class Plan:
 
 
 def unfinished(
-    store: VectorStore, faces: FaceList, census: Census, cache: ImageCache, *, validate: bool
+    store: VectorStore, faces: FaceList, scan: Scan, cache: ImageCache, *, validate: bool
 ) -> Iterator[Item]:
     """Yield the images whose row is not done, in the order of the rows."""
     row = 0
     for position, face in enumerate(faces):
-        if row == len(census.faces):
+        if row == len(scan.faces):
             return
-        if position == census.faces[row]:
+        if position == scan.faces[row]:
             if not store.done[row]:
-                path, sha256 = cache.path(face.image_file), census.sha256[row].tobytes()
+                path, sha256 = cache.path(face.image_file), scan.sha256[row].tobytes()
                 yield Item(row, face.name, path, sha256, validate)
             row += 1
 

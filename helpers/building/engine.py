@@ -6,7 +6,6 @@ works without the other, as far as possible: an index without an encoder is aske
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import tempfile
 from contextlib import closing
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import worker_process
+from helpers.atomic_io import sha256_file
 from helpers.errors import DataError
 from helpers.index.manifest import read_manifest
 from helpers.index.publish import ENCODER, open_published
@@ -285,7 +285,7 @@ def published_encoder(out: Path, key: str, precision: str) -> Encoder | None:
         if (about["key"], about["precision"]) != (key, precision):
             return None
         with open_published(out, ENCODER) as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == about["sha256"]
-            return Encoder(Path(file.name), about) if whole else None
+            path = Path(file.name)
+            return Encoder(path, about) if sha256_file(path) == about["sha256"] else None
     except (OSError, KeyError, TypeError, DataError):
         return None

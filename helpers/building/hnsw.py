@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers import worker_process
-from helpers.atomic_io import disk_errors
+from helpers.atomic_io import disk_errors, sha256_file
 from helpers.errors import DataError
 from helpers.index.verify import EF_SEARCH_AGAIN, finds_itself
 
@@ -181,9 +181,8 @@ def _write(index: faiss.Index, target: Path) -> None:
             raise failures[0]
         file.flush()
         os.fsync(file.fileno())
-    with target.open("rb") as written:
-        if hashlib.file_digest(written, "sha256").digest() != digest.digest():
-            raise OSError(f"{target} reads back differently from what was written")
+    if sha256_file(target) != digest.hexdigest():
+        raise OSError(f"{target} reads back differently from what was written")
 
 
 def self_check(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from helpers.cards.bulk_file import BulkFile
     from helpers.cards.face_list import FaceList
     from helpers.images.cache import ImageCache
-    from helpers.images.scan import Census
+    from helpers.images.scan import Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class _Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Survey:
+class _Material:
     """What is known before anything is written: which images there are, and what embeds them."""
 
-    census: Census
+    scan: Scan
     engine: Engine
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from helpers.building.checkpoint import VectorStore
     from helpers.building.options import BuildOptions
     from helpers.cards.face_list import FaceList
-    from helpers.images.scan import Census
+    from helpers.images.scan import Scan
     from helpers.model.encoder_cache import Encoder
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
@@ -79,7 +79,7 @@ def write_index(staging: Path, options: BuildOptions, seconds: float) -> BuiltIn
 def write_metadata(
     staging: Path,
     faces: FaceList,
-    census: Census,
+    scan: Scan,
     rows: NDArray[np.int64],
     first_rows: dict[int, int],
 ) -> None:
@@ -89,10 +89,10 @@ def write_metadata(
         WriteError: the disk refuses.
     """
     with AtomicFile(staging / METADATA) as file:
-        kept = _faces_of_rows(faces, census.faces[rows])
+        kept = _faces_of_rows(faces, scan.faces[rows])
         for line, (row, face) in enumerate(zip(rows, kept, strict=True)):
             same_as = {"same_as": first_rows[line]} if line in first_rows else {}
-            sha256 = census.sha256[row].tobytes().hex()
+            sha256 = scan.sha256[row].tobytes().hex()
             text = face.to_json(image_sha256=sha256, **same_as)
             file.write(text.encode("utf-8", "replace") + b"\n")
 

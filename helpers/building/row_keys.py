@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.cards.face_list import FaceList
-    from helpers.images.scan import Census
+    from helpers.images.scan import Scan
 
 KEY_BYTES = 16
 KEY_TYPE = np.dtype(f"S{KEY_BYTES}")
@@ -48,9 +48,9 @@ def match_rows(
     return hit, found[hit]
 
 
-def row_keys(faces: FaceList, census: Census) -> NDArray[np.bytes_]:
+def row_keys(faces: FaceList, scan: Scan) -> NDArray[np.bytes_]:
     """Return S16 [n], the key of every row."""
-    keys = np.zeros(len(census.faces), dtype=KEY_TYPE)
-    for row, face in enumerate(_faces_of_rows(faces, census.faces)):
-        keys[row] = row_key(face.face_id, face.image_file, census.sha256[row].tobytes())
+    keys = np.zeros(len(scan.faces), dtype=KEY_TYPE)
+    for row, face in enumerate(_faces_of_rows(faces, scan.faces)):
+        keys[row] = row_key(face.face_id, face.image_file, scan.sha256[row].tobytes())
     return keys

@@ -12,25 +12,25 @@ from helpers.report import duration, safe_percentage, safe_rate
 if TYPE_CHECKING:
     from helpers.building.inputs import _Inputs
     from helpers.building.options import BuildOptions
-    from helpers.images.scan import Census
+    from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
 
 def _statistics(
-    inputs: _Inputs, census: Census, counts: dict[str, int], durations: dict[str, float]
+    inputs: _Inputs, scan: Scan, counts: dict[str, int], durations: dict[str, float]
 ) -> dict[str, Any]:
     total, failed = len(inputs.faces), counts["failed_embeddings"]
-    successful = len(census.faces) - failed
+    successful = len(scan.faces) - failed
     # With validation, an image that cannot be embedded is one that has just failed it.
     invalid = failed if inputs.options.validate_cache else 0
     return {
         "total_records": total,
         "successful_embeddings": successful,
         **counts,
-        "missing_from_cache": census.missing,
+        "missing_from_cache": scan.missing,
         "failed_embeddings": failed - invalid,
-        "validation_failures": census.invalid + invalid,
+        "validation_failures": scan.invalid + invalid,
         "success_rate": safe_percentage(successful, total),
         **durations,
     }

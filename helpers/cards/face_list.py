@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from helpers.cards.bulk_file import BulkFile
 
 FORMAT = 2  # raise it whenever records.faces_of changes its answer
+_IMAGE_FILE = CardFace.__match_args__.index("image_file")
 _TRAILER_BYTES = 4096  # more than the last line can be long
 
 
@@ -55,7 +56,7 @@ class FaceList:
                 yield CardFace.of_values(line)
 
     def image_files(self) -> Iterator[str]:
-        """Yield the name of each face's image in the cache: twenty times as fast as the faces."""
+        """Yield the name of each face's image in the cache."""
         with self.path.open("rb") as file:
             for line in itertools.islice(file, len(self)):
                 yield _image_file(line)
@@ -69,8 +70,8 @@ class FaceList:
 
 
 def _image_file(line: bytes) -> str:
-    # `image_file` is the last field of a CardFace, so its value stands between the last quotes.
-    return line.rsplit(b'"', 2)[1].decode()
+    values: list[Any] = json.loads(line)
+    return str(values[_IMAGE_FILE])
 
 
 def open_faces(bulk: BulkFile, directory: Path, version: str, limit: int | None = None) -> FaceList:

@@ -94,7 +94,7 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     with directory_lock(cache.directory), space_in_errors(cache.directory, still_needed):
         remove_parts(cache.directory)
         faces = faces_of(source, bulk_for_download(source, session, report), report)
-        _survey(faces, cache, summary)
+        _count_cached(faces, cache, summary)
         warn_if_short(cache.directory, still_needed(), report)
         try:
             _download_all(faces, cache, session, summary, report)
@@ -103,7 +103,7 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     return summary
 
 
-def _survey(faces: FaceList, cache: ImageCache, summary: DownloadSummary) -> None:
+def _count_cached(faces: FaceList, cache: ImageCache, summary: DownloadSummary) -> None:
     """Count what there is before the first image is asked for."""
     summary.faces, summary.skipped = len(faces), faces.skipped
     summary.already_cached = sum(map(cache.has, faces.image_files()))

@@ -1,4 +1,4 @@
-"""What the cache holds of each face: missing, broken, or an image with this content.
+"""A scan of the cache: which images are missing or broken, and the content of the others.
 
 Every file is read and hashed. Where the hash is the one noted at download, the file is exactly
 what was decoded then; where it is another one, the file is broken. A file without a note is
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from helpers.atomic_io import disk_errors
 from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
+from helpers.report import DOCUMENT_VERSION, timestamp
 from helpers.validation import validate_image
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Look:
 
 
 @dataclass(slots=True)
-class Census:
+class Scan:
     """The faces that have an image not known to be broken, in the order of the face list: the rows.
 
     `faces`: int64 [n], positions in the face list. `sha256`: uint8 [n, 32], of the image files.
@@ -76,7 +78,7 @@ def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
     return Look(found if verdict.valid else None, verdict.reason, len(data))
 
 
-def take_census(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Census:
+def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Scan:
     """Look at the image of every face and name each one that is empty or, validating, changed.
 
     Returns:
@@ -104,9 +106,78 @@ def take_census(faces: FaceList, cache: ImageCache, report: Reporter, *, validat
             else:
                 missing += 1
     rows = np.flatnonzero(usable)
-    return Census(rows, sha256[rows], missing, invalid)
+    return Scan(rows, sha256[rows], missing, invalid)
 
 
 def _numbered(faces: FaceList) -> Iterator[tuple[int, str, str]]:
     for position, face in enumerate(faces):
         yield position, face.image_file, face.name
+
+
+# --- every file of a cache, whatever face it belongs to ----------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One broken file."""
+
+    filename: str
+    reason: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCheck:
+    """What a check found."""
+
+    directory: Path
+    total: int
+    failures: list[Failure]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of `--json` and `--report`."""
+        return {
+            "version": DOCUMENT_VERSION,
+            "timestamp": timestamp(),
+            "cache_directory": str(self.directory),
+            "total_files": self.total,
+            "valid_files": self.total - len(self.failures),
+            "invalid_files": len(self.failures),
+            "failures": [asdict(failure) for failure in self.failures],
+        }
+
+
+def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> CacheCheck:
+    """Look at every image file of the cache; the failures come sorted by file name.
+
+    Raises:
+        DataError: there is no such directory.
+    """
+    cache.require()
+    table = DigestTable(cache)
+    total = sum(1 for _ in cache.image_names())
+
+    def look(name: str) -> Look:
+        return look_at(cache.path(name), table.get(name), validate=True)
+
+    failures = []
+    results = bounded_map(look, cache.image_names(), workers or cpu_count() + 1)
+    with report.progress(total, "Checking") as progress, closing(results):
+        for name, found in results:
+            progress.advance()
+            if found.reason is not None:
+                failures.append(Failure(name, found.reason, found.size))
+    failures.sort(key=lambda failure: failure.filename)
+    return CacheCheck(cache.directory, total, failures)
+
+
+def remove_failures(check: CacheCheck) -> None:
+    """Remove the broken files; the next download fetches them again.
+
+    Raises:
+        WriteError: one of them cannot be removed.
+    """
+    for failure in check.failures:
+        path = check.directory / failure.filename
+        with disk_errors(path):
+            path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import numpy as np
 from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
 from helpers.index.card_index import map_vectors, open_set
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.metadata import Lines
+from helpers.index.metadata import MetadataLines
 from helpers.index.publish import METADATA, VECTORS
 from helpers.report import DOCUMENT_VERSION
 
@@ -92,7 +92,7 @@ def export(index: Path, out: Path, seed: int) -> Export:
     make_directory(out)
     with open_set(index, (VECTORS, METADATA)) as (manifest, files):
         vectors = map_vectors(files[VECTORS], manifest["index"])
-        lines = Lines(files[METADATA])
+        lines = MetadataLines(files[METADATA])
     digest = _write_embeddings(out / EMBEDDINGS, vectors)
     head = _head(manifest, vectors.shape, digest)
     size_meta = atomic_write_stream(out / META, _meta(head, lines))
@@ -124,7 +124,7 @@ def _head(manifest: dict[str, Any], shape: tuple[int, ...], digest: str) -> dict
     }
 
 
-def _meta(head: dict[str, Any], lines: Lines) -> Iterator[bytes]:
+def _meta(head: dict[str, Any], lines: MetadataLines) -> Iterator[bytes]:
     """Yield the JSON document with one record a line, so that it is never whole in memory."""
     opening = json.dumps(head, ensure_ascii=False).removesuffix("}")
     yield f'{opening}, "records": [\n'.encode()
@@ -146,6 +146,6 @@ def agreement(
         seed: of the perturbed queries, which stay float32, as they do in a client.
     """
     queries = perturbed(vectors, QUERIES, seed)
-    truth = exact_top(vectors, queries, _NEIGHBOURS)
-    found = exact_top(written, queries, _NEIGHBOURS)
+    _, truth = exact_top(vectors, queries, _NEIGHBOURS)
+    _, found = exact_top(written, queries, _NEIGHBOURS)
     return recall(found, truth, 1), recall(found, truth, _NEIGHBOURS)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from helpers.index.exact_search import exact_top
 from helpers.index.manifest import mismatch, no_index, read_manifest
-from helpers.index.metadata import Lines
+from helpers.index.metadata import MetadataLines
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from io import BufferedReader
 
     from numpy.typing import NDArray
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from helpers.model.onnx_embedder import OnnxEmbedder
 
 _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
-_EXACT_ROWS = 65_536  # rows multiplied at a time: bounds the memory of the exact search
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class CardIndex:
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
-            self._lines = Lines(files[METADATA])
+            self._lines = MetadataLines(files[METADATA])
             if len(self._lines) != self.vectors:
                 raise no_index(out, f"{self.vectors} vectors, {len(self._lines)} metadata lines")
             try:
@@ -87,44 +87,36 @@ class CardIndex:
         if queries.ndim != 2 or queries.shape[1] != self.dimension:  # noqa: PLR2004
             raise ValueError(f"queries of shape {queries.shape}, expected (n, {self.dimension})")
         if self.exact:
-            return self._search_exact(queries, min(k, self.vectors))
+            scores, rows = exact_top(self._matrix, queries, k)
+        else:
+            scores, rows = self._search_graph(queries, k, ef_search)
+        return [
+            self._hits(zip(*pair, strict=True), k)
+            for pair in zip(rows.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def _search_graph(
+        self, queries: NDArray[np.float32], k: int, ef_search: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         import faiss
 
         parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
-        scores, ids = self._graph.search(queries, min(k, self._graph.ntotal), params=parameters)
-        return [
-            self._expand(list(zip(*pair, strict=True)), k)
-            for pair in zip(ids.tolist(), scores.tolist(), strict=True)
-        ]
+        found: tuple[NDArray[np.float32], NDArray[np.int64]] = self._graph.search(
+            queries, min(k, self._graph.ntotal), params=parameters
+        )
+        return found
 
     def card(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row."""
         return self._lines.read(row)
 
-    def _expand(self, found: list[tuple[int, float]], k: int) -> list[Hit]:
+    def _hits(self, found: Iterable[tuple[int, float]], k: int) -> list[Hit]:
         hits: list[Hit] = []
         for row, score in found:
             if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
+                copies = () if self.exact else self._lines.copies.get(row, ())
+                hits += [Hit(copy, score) for copy in (row, *copies)]
         return hits[:k]
-
-    def _search_exact(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
-        best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        best_rows = np.full((len(queries), k), -1, dtype=np.int64)
-        for start in range(0, self.vectors, _EXACT_ROWS):
-            block = np.asarray(self._matrix[start : start + _EXACT_ROWS])
-            scores = np.hstack([best_scores, queries @ block.T])
-            numbers = np.broadcast_to(
-                np.arange(start, start + len(block)), (len(queries), len(block))
-            )
-            rows = np.hstack([best_rows, numbers])
-            order = np.lexsort((rows, -scores))[:, :k]
-            best_scores = np.take_along_axis(scores, order, axis=1)
-            best_rows = np.take_along_axis(rows, order, axis=1)
-        return [
-            [Hit(row, score) for row, score in zip(*pair, strict=True)]
-            for pair in zip(best_rows.tolist(), best_scores.tolist(), strict=True)
-        ]
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:

@@ -42,8 +42,8 @@ def perturbed(vectors: NDArray[np.float32], count: int, seed: int) -> NDArray[np
 
 def exact_top(
     vectors: NDArray[np.float32] | NDArray[np.int8], queries: NDArray[np.float32], k: int
-) -> NDArray[np.int64]:
-    """Return int64 [q, min(k, n)]: the rows with the largest dot products, best first.
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the largest dot products, best first, and their rows, each [q, min(k, n)].
 
     Args:
         vectors: float32 or int8 [n, D]; multiplied in blocks, so they may be mapped.
@@ -62,7 +62,7 @@ def exact_top(
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         best_scores = np.take_along_axis(scores, order, axis=1)
         best_rows = np.take_along_axis(rows, order, axis=1)
-    return best_rows
+    return best_scores, best_rows
 
 
 def recall(found: NDArray[np.int64], truth: NDArray[np.int64], k: int) -> float:

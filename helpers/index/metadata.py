@@ -18,7 +18,7 @@ _SAME_AS = re.compile(rb'"same_as"')  # few lines have it, and only those are pa
 _BLOCK_BYTES = 1 << 20  # of the metadata, read at a time
 
 
-class Lines:
+class MetadataLines:
     """The metadata: lines that are parsed only when asked for, in 8 bytes of memory for each.
 
     Attributes:

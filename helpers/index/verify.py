@@ -12,7 +12,7 @@ import numpy as np
 
 from helpers.index.card_index import map_vectors, read_graph
 from helpers.index.manifest import mismatch, read_manifest
-from helpers.index.metadata import Lines
+from helpers.index.metadata import MetadataLines
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
@@ -170,9 +170,9 @@ def _open_vectors(out: Path, about: dict[str, Any]) -> NDArray[np.float32]:
         return map_vectors(file, about)
 
 
-def _open_lines(out: Path) -> Lines:
+def _open_lines(out: Path) -> MetadataLines:
     with open_published(out, METADATA) as file:
-        return Lines(file)
+        return MetadataLines(file)
 
 
 def _open_graph(out: Path, about: dict[str, Any]) -> Any:

@@ -35,7 +35,7 @@ CASES, CASES_UNTRAINED = 800, 80
 
 
 def readable(paths: Sequence[Path]) -> Iterator[Image.Image]:
-    """Yield the pictures that can be read; the census names the others."""
+    """Yield the pictures that can be read; the scan names the others."""
     for path in paths:
         try:
             yield load_image_rgb(path)

@@ -44,16 +44,24 @@ _LONGEST_TIMEOUT = 3600.0  # seconds; a day-long silence is a run that hangs
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
+def may_be_asked(url: str) -> bool:
+    """Tell whether a URL is https, or http on this machine.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    return bool(parts.hostname) and (parts.scheme == "https" or local)
+
+
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
     """The address of Scryfall's API or of a mirror of it."""
 
     def read(self, value: Any) -> str:
         """Return `value` without a final slash, or raise ValueError."""
-        parts = urlsplit(str(value))
-        if parts.hostname and (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
-        ):
+        if may_be_asked(str(value)):
             return str(value).rstrip("/")
         raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
 

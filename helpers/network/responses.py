@@ -7,12 +7,12 @@ import email.utils
 import http.client
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
 
-from helpers.network.policy import LOOPBACK_HOSTS
+from helpers.network.policy import may_be_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +50,10 @@ def check_url(url: str, found: str = "asked for") -> None:
         PermanentError: names the URL.
     """
     try:
-        parts = urlsplit(url)
+        allowed = may_be_asked(url)
     except ValueError as error:
         raise PermanentError(f"{found} a broken URL: {url!r}") from error
-    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
-    if not (parts.hostname and (parts.scheme == "https" or local)):
+    if not allowed:
         raise PermanentError(f"{found} {url!r}, which is not https")
 
 

@@ -109,7 +109,7 @@ def test_what_decodes_may_still_be_invalid(tmp_path: Path, model: str, capsys: C
     assert (checked["successful_embeddings"], trusting["successful_embeddings"]) == (5, 6)
 
 
-def test_a_file_changed_since_its_download_ends_at_the_census(
+def test_a_file_changed_since_its_download_ends_at_the_scan(
     tmp_path: Path, model: str, capsys: Capture
 ) -> None:
     """A whole image that is not the noted one is invalid before any model is loaded."""

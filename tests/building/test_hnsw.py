@@ -117,7 +117,7 @@ def test_metadata_are_read_in_blocks(
     path.write_text("".join(json.dumps(card) + "\n" for card in cards))
 
     with path.open("rb") as file:
-        lines = metadata.Lines(file)
+        lines = metadata.MetadataLines(file)
 
     assert [lines.read(row) for row in range(len(lines))] == cards
     assert lines.copies == {n: [row for row in range(8, 40) if row % 3 == n] for n in range(3)}

@@ -55,10 +55,11 @@ def test_exact_top_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     queries = perturbed(vectors, 20, seed=2)
     wanted = np.argsort(-(queries @ vectors.T).round(6), axis=1, kind="stable")[:, :7]
     monkeypatch.setattr("helpers.index.exact_search._BLOCK", 8)
-    found = exact_top(vectors, queries, 7)
+    scores, found = exact_top(vectors, queries, 7)
     assert (vectors[found] == vectors[wanted]).all()
     assert (np.diff(found.reshape(-1, 7)[:, :2]) == 30).all()
-    assert exact_top(vectors, queries, 100).shape == (20, 60)
+    assert np.allclose(scores, np.einsum("qd,qkd->qk", queries, vectors[found]), atol=1e-6)
+    assert exact_top(vectors, queries, 100)[1].shape == (20, 60)
 
 
 def test_recall_counts_what_is_missing() -> None:
