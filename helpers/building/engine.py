@@ -107,7 +107,7 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
 
 
 def _check_torch(options: ModelOptions) -> None:
-    from helpers.model.torch_embedder import check_choice
+    from helpers.model.weights import check_choice
 
     check_choice(options)
 
@@ -131,7 +131,7 @@ def _gpu(device: str) -> bool:
     may_be = sys.platform == "darwin" or any(map(Path.exists, map(Path, _GPU_FILES)))
     if not may_be or not is_here("torch"):
         return False
-    from helpers.model.torch_embedder import torch_device
+    from helpers.model.weights import torch_device
 
     return torch_device(device) != "cpu"
 

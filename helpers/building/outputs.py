@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
-from helpers.cards.face_list import _faces_of_rows
+from helpers.cards.face_list import faces_of_rows
 from helpers.index.npy_file import BLOCK, RowFile, reading, vector_type
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
 from helpers.model.unit_vectors import check_unit
@@ -89,7 +89,7 @@ def write_metadata(
         WriteError: the disk refuses.
     """
     with AtomicFile(staging / METADATA) as file:
-        kept = _faces_of_rows(faces, scan.faces[rows])
+        kept = faces_of_rows(faces, scan.faces[rows])
         for line, (row, face) in enumerate(zip(rows, kept, strict=True)):
             same_as = {"same_as": first_rows[line]} if line in first_rows else {}
             sha256 = scan.sha256[row].tobytes().hex()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.cards.face_list import _faces_of_rows
+from helpers.cards.face_list import faces_of_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +51,6 @@ def match_rows(
 def row_keys(faces: FaceList, scan: Scan) -> NDArray[np.bytes_]:
     """Return S16 [n], the key of every row."""
     keys = np.zeros(len(scan.faces), dtype=KEY_TYPE)
-    for row, face in enumerate(_faces_of_rows(faces, scan.faces)):
+    for row, face in enumerate(faces_of_rows(faces, scan.faces)):
         keys[row] = row_key(face.face_id, face.image_file, scan.sha256[row].tobytes())
     return keys

@@ -161,7 +161,7 @@ def _temporary_directory() -> Path:
     return directory
 
 
-def _faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:
+def faces_of_rows(faces: FaceList, positions: NDArray[np.int64]) -> Iterator[CardFace]:
     """Yield the faces at the ascending `positions` of the list, in one pass over it."""
     wanted = iter(positions.tolist())
     position = next(wanted, None)
