@@ -1,14 +1,15 @@
 """One polite session for all workers: who we are, how often we ask, when we give up.
 
 There is one retry loop round everything that can go wrong with a URL: request, status, body,
-length and whatever the caller does with the body (validation, publishing). urllib3's own `Retry`
-is not used: it never retries a body, waits 0, 2, 4 s instead of 1, 2, 4 (urllib3#3377), and holds
-back only the thread that was told to wait.
+length and the caller's check of the body. urllib3's own `Retry` is not used: it never retries a
+body, waits 0, 2, 4 s instead of 1, 2, 4 (urllib3#3377), and holds back only the thread that was
+told to wait.
 Scryfall's rules: https://scryfall.com/docs/api and https://scryfall.com/docs/api/rate-limits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import random
@@ -23,12 +24,14 @@ from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
 from helpers.network.connections import LineAdapter, Lines
 from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
+from helpers.network.partial_body import PartialBody
 from helpers.network.responses import (
     AbortedError,
     FetchError,
     PermanentError,
     TransientError,
     check_url,
+    is_expected,
     parse_retry_after,
     read_chunks,
     redirect_target,
@@ -36,8 +39,9 @@ from helpers.network.responses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from helpers.network.partial_body import Sink
     from helpers.network.policy import Policy
 
 T = TypeVar("T")
@@ -46,7 +50,7 @@ RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 JITTER = 0.25  # of the wait, on top, so that workers that failed together come back apart
 API_SPACING = 0.1  # seconds: Scryfall allows 10 requests/s at its API, any number at its files
 MAX_REDIRECTS = 5
-MAX_ERROR_BYTES = 100_000
+MAX_API_BYTES = 1_000_000
 #: URLs in a row that may use up all their tries before the host counts as down (or twice the
 #: number of workers, if that is more): without it, a dead network would cost days of retries.
 DOWN_AFTER = 32
@@ -56,15 +60,15 @@ MOST_PENALTIES = 8
 
 
 @dataclass(slots=True)
-class _Errand(Generic[T]):
+class _Request(Generic[T]):
     """One URL on its way through the tries."""
 
     url: str
     receive: Callable[[requests.Response], T]
-    headers: Mapping[str, str]
-    api: bool
+    headers: Callable[[], Mapping[str, str]]  # further ones, of the next try
+    api: bool  # asks Scryfall's API, which is limited and whose refusal ends the run
+    left: float  # seconds in transfer, for all tries together
     gate: Gate
-    left: float  # seconds in transfer
     attempt: int = 0
     asked: float = 0.0  # when the latest request left
 
@@ -86,114 +90,178 @@ class DownloadSession:
         self._gates: dict[str, Gate] = {}
         self._gates_lock = threading.Lock()
 
-    def fetch(
-        self,
-        url: str,
-        receive: Callable[[requests.Response], T],
-        *,
-        headers: Mapping[str, str] | None = None,
-        patience: float | None = None,
-        api: bool = False,
-    ) -> T:
-        """Ask for `url` until `receive` is content with the answer.
+    def get_bytes(
+        self, url: str, *, limit: int, check: Callable[[bytes], object] | None = None
+    ) -> bytes:
+        """Return the body of `url`, asked for until it is whole and `check` is content with it.
 
         Args:
             url: https, or http on this machine.
-            receive: gets the answer (status 200, 206 or 304) with its body unread; it raises
-                `TransientError` if the body is broken, and what it returns is returned.
-            headers: further request headers, read anew at every try.
-            patience: seconds in transfer for all tries together (the policy's for an image).
-            api: a request to Scryfall's API, which is limited and whose refusal ends the run.
+            limit: bytes that the body may have.
+            check: raises ValueError for a body that is not what was asked for. Meanwhile another
+                thread may use the network.
 
         Raises:
             FetchError: this URL cannot be had; the last error of all tries.
             SourceError: the host cannot be asked any more at all.
         """
+        return self._fetch(url, lambda response: self._read(response, limit, check))
+
+    def get_api(
+        self, path: str, *, etag: str | None = None, check: Callable[[bytes], object] | None = None
+    ) -> tuple[bytes, str | None] | None:
+        """Ask Scryfall's API; return the body and its ETag, None if it still has the given `etag`.
+
+        Args:
+            path: begins with a slash.
+            etag: of the answer that is known already.
+            check: as of `get_bytes`.
+
+        Raises:
+            FetchError: as `get_bytes`.
+            SourceError: also if the API refuses us; asking again will not help.
+        """
+        known = {"If-None-Match": etag} if etag else {}
+
+        def receive(response: requests.Response) -> tuple[bytes, str | None] | None:
+            if response.status_code == http.client.NOT_MODIFIED:
+                return None
+            return self._read(response, MAX_API_BYTES, check), response.headers.get("ETag")
+
+        url = self.policy.api_url + path
+        return self._fetch(url, receive, headers=lambda: known, api=True)
+
+    def get_stream(
+        self,
+        url: str,
+        sink: Sink,
+        *,
+        limit: int,
+        size: int | None = None,
+        patience: float | None = None,
+    ) -> None:
+        """Send the body of `url` to `sink`; after a break only the rest is asked for.
+
+        Args:
+            url: https, or http on this machine.
+            sink: gets the body, and checks it once it is whole.
+            limit: bytes that the body may have.
+            size: bytes that it must have, if that is known.
+            patience: seconds in transfer for all tries together (the policy's for an image).
+
+        Raises:
+            FetchError, SourceError: as `get_bytes`.
+        """
+        body = PartialBody(sink, limit, size)
+
+        def receive(response: requests.Response) -> None:
+            body.take(response, self.clock)
+            self._lines.release()
+            with _asking_again():
+                body.check()
+
+        self._fetch(url, receive, headers=body.headers, patience=patience)
+
+    def _read(
+        self, response: requests.Response, limit: int, check: Callable[[bytes], object] | None
+    ) -> bytes:
+        data = b"".join(read_chunks(response, limit, self.clock))
+        self._lines.release()
+        if check is not None:
+            with _asking_again():
+                check(data)
+        return data
+
+    def _fetch(
+        self,
+        url: str,
+        receive: Callable[[requests.Response], T],
+        *,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        patience: float | None = None,
+        api: bool = False,
+    ) -> T:
+        """Ask for `url` until `receive` does not raise a `TransientError`; return what it does."""
         check_url(url)
         left = self.policy.patience if patience is None else patience
-        given = {} if headers is None else headers  # an empty one may be filled between two tries
-        errand = _Errand(url, receive, given, api, self._gate(url), left)
+        request = _Request(url, receive, headers, api, left, self._gate(url))
         try:
             while True:
                 try:
-                    return self._try_once(errand)
+                    return self._try_once(request)
                 except TransientError as error:
-                    self._recover(errand, error)
-                errand.attempt += 1
+                    self._recover(request, error)
+                request.attempt += 1
         finally:
-            errand.gate.step_aside()
+            request.gate.step_aside()
 
-    def _try_once(self, errand: _Errand[T]) -> T:
+    def _try_once(self, request: _Request[T]) -> T:
         while True:
-            if not errand.gate.pass_through(API_SPACING if errand.api else 0.0):
+            if not request.gate.pass_through(API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
             # Nobody waits at the gate with a line in hand, for the one who is to open it needs
             # one; so the gate may have closed while this worker waited for its line.
             with self._lines.held():
-                if errand.gate.is_open():
-                    return self._ask_in_time(errand)
+                if request.gate.is_open():
+                    return self._ask_in_time(request)
 
-    def _ask_in_time(self, errand: _Errand[T]) -> T:
-        errand.asked = self.clock.now()
+    def _ask_in_time(self, request: _Request[T]) -> T:
+        request.asked = self.clock.now()
         # One dripping answer must not eat up the time of all tries: half of it is for the next.
-        share = errand.left if self._is_last(errand) else errand.left / 2
+        share = request.left if self._is_last(request) else request.left / 2
         self._lines.set_deadline(share * TIME_FACTOR)
         try:
-            result = self._ask(errand)
+            result = self._ask(request)
         except PermanentError:
-            errand.gate.answered(errand.asked)
+            request.gate.answered(request.asked)
             raise
         finally:
-            errand.left -= self.clock.now() - errand.asked
-        errand.gate.answered(errand.asked)
+            request.left -= self.clock.now() - request.asked
+        request.gate.answered(request.asked)
         return result
 
-    def _is_last(self, errand: _Errand[T]) -> bool:
-        return errand.attempt == self.policy.max_retries or errand.left <= 0
+    def _is_last(self, request: _Request[T]) -> bool:
+        return request.attempt == self.policy.max_retries or request.left <= 0
 
-    def _recover(self, errand: _Errand[T], error: TransientError) -> None:
-        """Wait until the next try is due; raise what ends the errand if there is none."""
-        wait = backoff(errand.attempt)
+    def _recover(self, request: _Request[T], error: TransientError) -> None:
+        """Wait until the next try is due; raise what ends the request if there is none."""
+        wait = backoff(request.attempt)
         if error.retry_after is None and error.status != http.client.TOO_MANY_REQUESTS:
-            errand.gate.step_aside()
+            request.gate.step_aside()
         else:
-            self._hold_all(errand, max(wait, error.retry_after or 0.0))
-        if self._is_last(errand):
-            self._count_exhausted(errand, error)
-            raise _given_up(error, errand.attempt + 1, out_of_time=errand.left <= 0) from error
+            self._hold_all(request, max(wait, error.retry_after or 0.0))
+        if self._is_last(request):
+            self._count_exhausted(request, error)
+            raise _given_up(error, request.attempt + 1, out_of_time=request.left <= 0) from error
         if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
             raise AbortedError("stopped") from error
 
-    def _hold_all(self, errand: _Errand[T], seconds: float) -> None:
+    def _hold_all(self, request: _Request[T], seconds: float) -> None:
         """Hold all workers of the host for as long as it asks, unless that is too long."""
         if seconds > LONGEST_WAIT:
-            raise _host_closed(errand.url, f"asks us to stay away for {seconds:.0f} s")
-        penalties = errand.gate.penalise(seconds, errand.asked)
+            raise _host_closed(request.url, f"asks us to stay away for {seconds:.0f} s")
+        penalties = request.gate.penalise(seconds, request.asked)
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
-            raise _host_closed(errand.url, f"told us {penalties} times in a row to slow down")
+            raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
 
-    def _count_exhausted(self, errand: _Errand[T], error: TransientError) -> None:
-        in_a_row = errand.gate.exhausted()
+    def _count_exhausted(self, request: _Request[T], error: TransientError) -> None:
+        in_a_row = request.gate.exhausted()
         if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
-            raise _host_closed(errand.url, f"failed {in_a_row} URLs in a row, last: {error}")
-
-    def body_is_read(self) -> None:
-        """Let another worker ask while the calling one checks and writes what it has got."""
-        self._lines.release()
+            raise _host_closed(request.url, f"failed {in_a_row} URLs in a row, last: {error}")
 
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
         self.clock.stopped.set()
         self._lines.cut_all()
 
-    def _ask(self, errand: _Errand[T]) -> T:
-        url = errand.url
+    def _ask(self, request: _Request[T]) -> T:
+        url = request.url
         for _ in range(MAX_REDIRECTS + 1):
-            with self._get(url, errand.headers) as response:
+            with self._get(url, request.headers()) as response:
                 target = redirect_target(response)
                 if target is None:
-                    self._check_status(response, api=errand.api)
-                    return errand.receive(response)
+                    self._check_status(response, api=request.api)
+                    return request.receive(response)
             check_url(target, found="redirected to")
             url = target
         raise PermanentError(f"more than {MAX_REDIRECTS} redirects")
@@ -212,9 +280,9 @@ class DownloadSession:
             )
 
     def _check_status(self, response: requests.Response, *, api: bool) -> None:
-        status = response.status_code
-        if status in {200, 206, 304}:
+        if is_expected(response):
             return
+        status = response.status_code
         reason = f"HTTP {status} {response.reason or ''}".rstrip()
         if status in RETRIED_STATUSES:
             retry_after = parse_retry_after(response.headers.get("Retry-After"))
@@ -271,6 +339,15 @@ class _AnonymousSession(requests.Session):
         """Follow nothing."""
 
 
+@contextlib.contextmanager
+def _asking_again() -> Iterator[None]:
+    """Turn what a check of a body raises into a reason to ask again."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise TransientError(str(error)) from error
+
+
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
@@ -292,7 +369,7 @@ def _given_up(error: TransientError, tries: int, *, out_of_time: bool) -> FetchE
 def _scryfall_details(response: requests.Response, clock: Clock) -> str:
     """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
     try:
-        answer: Any = json.loads(b"".join(read_chunks(response, MAX_ERROR_BYTES, clock)))
+        answer: Any = json.loads(b"".join(read_chunks(response, MAX_API_BYTES, clock)))
         return str(answer["details"])
-    except (FetchError, ValueError, KeyError, TypeError):
+    except (FetchError, ValueError, KeyError, TypeError, RecursionError):
         return "no reason given"

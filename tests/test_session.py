@@ -18,7 +18,6 @@ from helpers.network.responses import (
     PermanentError,
     check_url,
     parse_retry_after,
-    read_chunks,
 )
 from helpers.session import DownloadSession
 
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import requests
-
-API = "/api.scryfall.com/bulk-data/unique-artwork"
+LISTING = "/bulk-data/unique-artwork"
 
 
 class RecordingClock(FakeClock):
@@ -63,13 +60,37 @@ def session_of(server: Scryfall, clock: FakeClock | None = None, **policy: Any) 
     return DownloadSession(Policy("Test/1.0", f"{server.url}/api.scryfall.com", **policy), clock)
 
 
-def fetch(session: DownloadSession, url: str, **options: Any) -> bytes:
+class Memory:
+    """Holds a streamed body; refuses it as often as there are `complaints`."""
+
+    def __init__(self, *complaints: str) -> None:
+        self.data = b""
+        self.complaints = list(complaints)
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        self.data += data
+
+    def check(self) -> None:
+        """Complain, if there is anything left to complain of."""
+        if self.complaints:
+            raise ValueError(self.complaints.pop())
+
+
+def fetch(session: DownloadSession, url: str) -> bytes:
     """Fetch the whole body."""
+    return session.get_bytes(url, limit=10**7)
 
-    def receive(response: requests.Response) -> bytes:
-        return b"".join(read_chunks(response, 10**7, session.clock))
 
-    return session.fetch(url, receive, **options)
+def stream(session: DownloadSession, url: str, **options: Any) -> bytes:
+    """Fetch the whole body in a stream."""
+    sink = Memory()
+    session.get_stream(url, sink, limit=10**7, **options)
+    return sink.data
 
 
 def asked(server: Scryfall) -> list[dict[str, Any]]:
@@ -124,7 +145,7 @@ def test_a_refusal_of_the_api_ends_the_run_with_its_details(
     """What Scryfall says in `details` reaches the user, and nobody asks again."""
     server.faults({"match": "bulk-data", "fault": "status", "params": {"code": status}})
     with pytest.raises(SourceError) as caught:
-        fetch(session_of(server, RecordingClock()), server.url + API, api=True)
+        session_of(server, RecordingClock()).get_api(LISTING)
     assert f"The fault plan asked for status {status}." in caught.value.details
 
 
@@ -183,9 +204,10 @@ def test_32_failed_urls_in_a_row_mean_the_host_is_down(server: Scryfall, url: st
 def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
     """User-Agent on every request, Accept too: Scryfall's API refuses requests without them."""
     session = session_of(server)
-    assert b"compressed_size" in fetch(session, server.url + API, api=True)
+    body, _ = session.get_api(LISTING) or (b"", None)
+    assert b"compressed_size" in body
     fetch(session, url)
-    assert {entry["user_agent"] for entry in server.log()[-2:]} == {"Test/1.0"}
+    assert {entry["headers"]["User-Agent"] for entry in server.log()[-2:]} == {"Test/1.0"}
 
 
 def test_credentials_of_netrc_stay_at_home(
@@ -195,8 +217,8 @@ def test_credentials_of_netrc_stay_at_home(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password secret\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    headers = session_of(server).fetch(url, lambda response: dict(response.request.headers))
-    assert "Authorization" not in headers
+    fetch(session_of(server), url)
+    assert "Authorization" not in server.log()[-1]["headers"]
 
 
 def test_a_redirect_is_followed_and_its_body_is_not_read(server: Scryfall, url: str) -> None:
@@ -242,14 +264,128 @@ def test_a_deadline_holds_against_a_server_that_keeps_talking(
     server.faults({"fault": fault, "params": {"interval": 0.05}})
     start = time.monotonic()
     with pytest.raises(FetchError, match="too slow: time is up"):
-        fetch(session_of(server, max_retries=0), url, patience=0.6)
+        stream(session_of(server, max_retries=0), url, patience=0.6)
     assert 0.5 <= time.monotonic() - start < 3
 
 
 def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
     """A try gets half of the time that is left, so the next one can still succeed."""
     server.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
-    assert fetch(session_of(server), url, patience=1)
+    assert stream(session_of(server), url, patience=1)
+
+
+@pytest.mark.parametrize(
+    ("altered", "after"),
+    [
+        ({}, "goes on"),
+        ({"Last-Modified": None}, "goes on"),  # RFC 9110, 15.3.7: a part need not repeat it
+        ({"ETag": '"another"'}, "starts over"),
+        ({"ETag": None}, "starts over"),
+        ({"Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}, "starts over"),
+        ({"Content-Range": "bytes {start}-{end}/*"}, "goes on"),
+        ({"Content-Range": "bytes {start}-{end}/999"}, "starts over"),
+        ({"Content-Range": "bytes 0-{end}/{size}"}, "starts over"),
+        ({"Content-Range": "bytes"}, "starts over"),
+        ({"Content-Range": None}, "starts over"),
+        ({"Content-Range": "bytes " + "9" * 5000 + "-1/2"}, "starts over"),
+    ],
+)
+@pytest.mark.parametrize("size", ["known", "unknown"])
+def test_two_versions_are_never_joined(
+    server: Scryfall, url: str, altered: dict[str, str | None], after: str, size: str
+) -> None:
+    """A part that is not certainly the rest of the first one costs a request for the whole."""
+    whole = fetch(session_of(server), url)
+    half = len(whole) // 2
+    names = {"start": half, "end": len(whole) - 1, "size": len(whole)}
+    headers = {name: text and text.format(**names) for name, text in altered.items()}
+    server.faults(
+        {"fault": "close_early", "times": 1},
+        {"fault": "altered", "skip": 1, "times": 1, "params": {"headers": headers}},
+    )
+    session = session_of(server, FakeClock())
+    assert stream(session, url, size=len(whole) if size == "known" else None) == whole
+    requests = asked(server)[-2 if after == "goes on" else -3 :]
+    ranges = [entry["headers"].get("Range") for entry in requests]
+    assert ranges == [None, f"bytes={half}-", *([None] if after == "starts over" else [])]
+    assert requests[1]["headers"]["If-Range"].startswith('"')
+
+
+def test_a_range_that_is_not_there_any_more_starts_over(server: Scryfall, url: str) -> None:
+    """416 to the request for the rest means another file, not the end of the run."""
+    server.faults(
+        {"fault": "close_early", "times": 1},
+        {"fault": "status", "skip": 1, "times": 1, "params": {"code": 416}},
+    )
+    assert stream(session_of(server, FakeClock()), url)
+    assert [entry["status"] for entry in asked(server)[-3:]] == [200, 416, 200]
+
+
+@pytest.mark.parametrize("code", [206, 304, 416])
+def test_a_part_that_nobody_asked_for_is_refused(server: Scryfall, url: str, code: int) -> None:
+    """206, 304 and 416 answer conditions; to a plain request they are no answer."""
+    server.faults({"fault": "status", "params": {"code": code}})
+    with pytest.raises(PermanentError, match=f"HTTP {code}"):
+        fetch(session_of(server, FakeClock()), url)
+
+
+def test_a_file_that_its_check_refuses_comes_again_as_a_whole(server: Scryfall, url: str) -> None:
+    """What is complete and still wrong is not worth being continued."""
+    sink = Memory("wrong", "wrong again")
+    session_of(server, FakeClock()).get_stream(url, sink, limit=10**7)
+    assert [entry["headers"].get("Range") for entry in asked(server)[-3:]] == [None] * 3
+    assert sink.data == fetch(session_of(server), url)
+
+
+def test_the_check_of_bytes_is_part_of_a_try(server: Scryfall, url: str) -> None:
+    """`get_bytes` asks again until the check is content, and names its reason otherwise."""
+    complaints = ["wrong", "wrong again"]
+    before = len(asked(server))
+
+    def check(_body: bytes) -> None:
+        if complaints:
+            raise ValueError(complaints.pop())
+
+    def always(_body: bytes) -> None:
+        raise RecursionError("nested too deep")
+
+    session = session_of(server, FakeClock(), max_retries=2)
+    assert session.get_bytes(url, limit=10**7, check=check)
+    assert len(asked(server)) - before == 3
+    with pytest.raises(FetchError, match=r"nested too deep \(3 tries\)"):
+        session.get_bytes(url, limit=10**7, check=always)
+
+
+def test_another_thread_may_ask_while_one_checks(server: Scryfall, url: str) -> None:
+    """With one worker's network the check of the first body can fetch the second."""
+    session = session_of(server, workers=1)
+    bodies: list[bytes] = []
+
+    def check(_body: bytes) -> None:
+        other = threading.Thread(target=lambda: bodies.append(fetch(session, url)))
+        other.start()
+        other.join(20)
+
+    body = session.get_bytes(url, limit=10**7, check=check)
+    assert bodies == [body]
+
+
+@pytest.mark.parametrize(
+    "length", ["9" * 5000, "-5", "+5", "5, 5", "1e3", "٣", "soon"], ids=lambda text: text[:8]
+)
+def test_a_nonsensical_length_is_a_failure(server: Scryfall, url: str, length: str) -> None:
+    """Whatever Content-Length says, the outcome is a reason and never a traceback."""
+    headers = {"Content-Length": length}
+    server.faults({"fault": "altered", "params": {"headers": headers}})
+    with pytest.raises(FetchError):
+        fetch(session_of(server, FakeClock(), max_retries=0), url)
+
+
+def test_early_hints_are_not_the_answer(server: Scryfall, url: str) -> None:
+    """What precedes the answer (102, 103; RFC 8297) is skipped."""
+    whole = fetch(session_of(server), url)
+    server.faults({"fault": "early_hints"})
+    assert fetch(session_of(server, max_retries=0), url) == whole
 
 
 @pytest.mark.parametrize("fault", ["hang", "stall", "drip"])

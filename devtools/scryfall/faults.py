@@ -159,6 +159,14 @@ def _retry_after(value: str) -> str:
     return value
 
 
+def _altered(answer: Response, params: Params) -> Response:
+    """Send other headers (null takes one out), and in the body `new` for `old`, of `replace`."""
+    headers = {**answer.headers, **params.get("headers", {})}
+    headers = {name: text for name, text in headers.items() if text is not None}
+    old, new = params.get("replace", ["", ""])
+    return replace(answer, headers=headers, body=answer.body.replace(old.encode(), new.encode()))
+
+
 def _html(_answer: Response, _params: Params) -> Response:
     return Response(200, _HTML, {"Content-Type": "text/html; charset=utf-8"})
 
@@ -219,6 +227,7 @@ def _bomb(megabytes: int) -> bytes:
 
 ALTERATIONS: dict[str, Callable[[Response, Params], Response]] = {
     "status": _status,
+    "altered": _altered,
     "html": _html,
     "html_as_image": _html_as_image,
     "empty": _empty,
@@ -307,6 +316,12 @@ def _chunked_cut(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(b"\r\n")
 
 
+def _early_hints(wire: Wire, answer: Response, _params: Params) -> None:
+    for interim in ("102 Processing", "103 Early Hints"):
+        wire.send(f"HTTP/1.1 {interim}\r\nLink: </style.css>; rel=preload\r\n\r\n".encode())
+    wire.send(answer.head(), answer.body)
+
+
 def _endless(wire: Wire, answer: Response, params: Params) -> None:
     deadline = time.monotonic() + params.get("seconds", _ENDLESS_SECONDS)
     wire.send(answer.head(Content_Length=None, Connection="close"), answer.body)
@@ -356,6 +371,7 @@ BREAKAGES: dict[str, Callable[[Wire, Response, Params], None]] = {
     "length_too_long": _length_too_long,
     "length_too_short": _length_too_short,
     "chunked_cut": _chunked_cut,
+    "early_hints": _early_hints,
     "endless": _endless,
     "hang": _hang,
     "stall": _stall,

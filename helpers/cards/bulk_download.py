@@ -11,25 +11,21 @@ import contextlib
 import hashlib
 import json
 import time
-from dataclasses import asdict
-from http import HTTPStatus
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
-from helpers.cards.bulk_file import BulkFile, cached_bulk, note_path
+from helpers.cards.bulk_file import BulkFile, cached_bulk, is_ascii_text, note_path
 from helpers.errors import DataError, SourceError
-from helpers.network.responses import FetchError, TransientError, read_chunks
+from helpers.network.responses import FetchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import requests
-
     from helpers.session import DownloadSession
 
 MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
-MAX_LISTING_BYTES = 10**6
 SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 
@@ -50,17 +46,19 @@ def refresh_bulk(
         WriteError: the disk refuses.
     """
     old = cached_bulk(directory, kind)
-    url = f"{session.policy.api_url}/bulk-data/{kind.replace('_', '-')}"
-    with _source_errors(url):
-        listing, etag = session.fetch(
-            url,
-            lambda response: _read_listing(response, session),
-            headers={"If-None-Match": old.etag} if old and old.etag else {},
-            api=True,
-        )
-        new = old if listing is None else _newer(session, directory, kind, listing, old, check)
+    path = f"/bulk-data/{kind.replace('_', '-')}"
+    with _source_errors(session.policy.api_url + path):
+        answer = session.get_api(path, etag=old.etag if old else None, check=_bulk_data)
+        new, etag = old, old.etag if old else None
+        if answer is not None:
+            body, etag = answer
+            listing = _Listing.read(kind, _bulk_data(body))
+            if old is None or (old.updated_at, old.url) != (listing.updated_at, listing.url):
+                new = _download(session, directory, kind, listing, check)
     if new is None:
-        raise SourceError(f"{url} answers 304 (not modified) to a request without condition")
+        raise AssertionError("304 (not modified) is no answer to a request without condition")
+    if not is_ascii_text(etag):  # it is to become a header
+        etag = None
     bulk = BulkFile(new.path, kind, new.sha256, new.updated_at, new.url, etag, time.time())
     atomic_write_json(note_path(directory, kind), {**asdict(bulk), "path": bulk.path.name})
     _remove_older(directory, bulk)
@@ -75,129 +73,103 @@ def _remove_older(directory: Path, bulk: BulkFile) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _newer(
+def _bulk_data(body: bytes) -> dict[str, Any]:
+    """Return the object that describes a bulk file; ValueError if the answer is none."""
+    try:
+        listing = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the answer is not JSON") from error
+    if not isinstance(listing, dict) or listing.get("object") != "bulk_data":
+        raise ValueError("the answer does not describe a bulk file")
+    return listing
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What Scryfall says of a bulk file; `size` in bytes, as it comes over the network."""
+
+    url: str
+    updated_at: str | None
+    size: int | None
+
+    @classmethod
+    def read(cls, kind: str, document: dict[str, Any]) -> _Listing:
+        """Read it strictly.
+
+        Raises:
+            SourceError: a field is of another type than documented; asking again will not help.
+        """
+        url = document.get("jsonl_download_uri") or document.get("download_uri")
+        updated_at, size = document.get("updated_at"), document.get("compressed_size")
+        problem = ""
+        if not is_ascii_text(url):
+            problem = "it names no file to download"
+        elif not (updated_at is None or is_ascii_text(updated_at)):
+            problem = f"updated_at is {updated_at!a:.60}"
+        elif not (size is None or (type(size) is int and 0 < size <= MAX_BULK_BYTES)):
+            problem = f"compressed_size is {size!a:.60}"
+        if problem:
+            raise SourceError(
+                f"Scryfall's description of {kind} cannot be understood: {problem}",
+                details=f"its keys are {', '.join(map(ascii, sorted(document)))}",
+                suggestion="get the file by hand and use --bulk-file FILE",
+            )
+        return cls(str(url), updated_at, size)
+
+
+def _download(
     session: DownloadSession,
     directory: Path,
     kind: str,
-    listing: dict[str, Any],
-    old: BulkFile | None,
+    listing: _Listing,
     check: Callable[[Path, str], object],
 ) -> BulkFile:
-    url = listing.get("jsonl_download_uri") or listing.get("download_uri")
-    updated_at = listing.get("updated_at")
-    if not isinstance(url, str):
-        raise SourceError(
-            f"Scryfall's description of {kind} names no file to download",
-            details=f"its keys are {', '.join(sorted(listing))}",
-            suggestion="get the file by hand and use --bulk-file FILE",
-        )
-    if old is not None and old.updated_at == updated_at and old.url == url:
-        return old
-    stamp = "".join(filter(str.isdigit, str(updated_at)))[:14] or "undated"
-    suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
+    stamp = "".join(filter(str.isdigit, listing.updated_at or ""))[:14] or "undated"
+    suffix = ".jsonl.gz" if ".jsonl" in listing.url else ".json"
     target = directory / f"bulk-{kind}-{stamp}{suffix}"
-    size = listing.get("compressed_size")
-    patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-    with AtomicFile(target) as file:
-        incoming = _Incoming(file, size, session, check)
-        digest = session.fetch(url, incoming.receive, headers=incoming.headers, patience=patience)
-    return BulkFile(target, kind, digest, updated_at, url)
+    patience = max(session.policy.patience, (listing.size or 10**9) / SLOWEST_BYTES_PER_SECOND)
+    with _IncomingFile(target, check) as file:
+        session.get_stream(
+            listing.url, file, limit=MAX_BULK_BYTES, size=listing.size, patience=patience
+        )
+    return BulkFile(target, kind, file.sha256, listing.updated_at, listing.url)
 
 
-class _Incoming:
-    """A bulk file on its way in. What has arrived stays: the next try asks for the rest.
+class _IncomingFile(AtomicFile):
+    """A bulk file on its way in.
 
     Args:
-        file: where it goes.
-        size: bytes that the listing announced, if it did.
-        session: the session that receives it.
+        target: where it goes.
         check: see `refresh_bulk`.
     """
 
-    def __init__(
-        self,
-        file: AtomicFile,
-        size: int | None,
-        session: DownloadSession,
-        check: Callable[[Path, str], object],
-    ) -> None:
-        self._file = file
-        self._size = size
-        self._clock = session.clock
+    def __init__(self, target: Path, check: Callable[[Path, str], object]) -> None:
+        super().__init__(target)
         self._check = check
-        self.headers: dict[str, str] = {}  # of the next try
-        self._start_over()
+        self.restart()
 
-    def receive(self, response: requests.Response) -> str:
-        """Take in one answer; return the SHA-256 of the whole file once it is there."""
-        if response.status_code != HTTPStatus.PARTIAL_CONTENT:
-            self._start_over()
-        elif not response.headers.get("Content-Range", "").startswith(f"bytes {self._received}-"):
-            self._start_over()
-            raise TransientError("another part of the file came than was asked for")
-        try:
-            self._append(response)
-        except TransientError:
-            self._prepare_next(response.headers.get("ETag", ""))
-            raise
-        try:
-            return self._checked()
-        except TransientError:
-            self._start_over()
-            raise
-
-    def _start_over(self) -> None:
-        self._file.restart()
+    def restart(self) -> None:
+        """Throw away everything written so far."""
+        super().restart()
         self._digest = hashlib.sha256()
-        self._received = 0
-        self.headers.clear()
 
-    def _prepare_next(self, etag: str) -> None:
-        """Ask for the rest only, if the server can tell whether it is of the same file."""
-        if etag.startswith('"') and 0 < self._received < (self._size or MAX_BULK_BYTES):
-            self.headers.update({"Range": f"bytes={self._received}-", "If-Range": etag})
-        else:
-            self._start_over()
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data` to the unfinished file."""
+        super().write(data)
+        self._digest.update(data)
 
-    def _append(self, response: requests.Response) -> None:
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal():  # refused before it is loaded in vain
-            self._expect(self._received + int(announced), "announced by its server")
-        limit = (self._size or MAX_BULK_BYTES) - self._received
-        for chunk in read_chunks(response, limit, self._clock):
-            self._file.write(chunk)
-            self._digest.update(chunk)
-            self._received += len(chunk)
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of everything written so far."""
+        return self._digest.hexdigest()
 
-    def _checked(self) -> str:
-        self._expect(self._received, "arrived")
-        self._file.flush()
-        digest = self._digest.hexdigest()
+    def check(self) -> None:
+        """Read the whole file; ValueError if it is no bulk file."""
+        self.flush()
         try:
-            self._check(self._file.part, digest)
+            self._check(self.part, self.sha256)
         except DataError as error:
-            raise TransientError(f"{error.message} ({error.details})") from error
-        return digest
-
-    def _expect(self, size: int, how: str) -> None:
-        if self._size is not None and size != self._size:
-            raise TransientError(f"{size:,} bytes {how}, {self._size:,} by Scryfall's listing")
-
-
-def _read_listing(
-    response: requests.Response, session: DownloadSession
-) -> tuple[dict[str, Any] | None, str | None]:
-    etag = response.headers.get("ETag")
-    if response.status_code == HTTPStatus.NOT_MODIFIED:
-        return None, etag or response.request.headers.get("If-None-Match")
-    body = b"".join(read_chunks(response, MAX_LISTING_BYTES, session.clock))
-    try:
-        listing = json.loads(body)
-    except ValueError as error:
-        raise TransientError("the answer is not JSON") from error
-    if not isinstance(listing, dict) or listing.get("object") != "bulk_data":
-        raise TransientError("the answer does not describe a bulk file")
-    return listing, etag
+            raise ValueError(f"{error.message} ({error.details})") from error
 
 
 @contextlib.contextmanager

@@ -75,9 +75,25 @@ def cached_bulk(directory: Path, kind: str) -> BulkFile | None:
     try:
         document = json.loads(note_path(directory, kind).read_bytes())
         bulk = BulkFile(**{**document, "path": directory / document["path"]})
-        return bulk if bulk.path.is_file() else None
-    except (OSError, ValueError, TypeError, KeyError):
+        return bulk if _is_sound(bulk) else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None  # a damaged note costs one download
+
+
+def _is_sound(bulk: BulkFile) -> bool:
+    """Tell whether a note describes a file that is there, in values that can be used."""
+    texts = (bulk.updated_at, bulk.url, bulk.etag)  # the ETag becomes a header
+    return (
+        bulk.path.is_file()
+        and isinstance(bulk.sha256, str)
+        and all(text is None or is_ascii_text(text) for text in texts)
+        and isinstance(bulk.checked_at, (int, float))
+    )
+
+
+def is_ascii_text(value: Any) -> bool:
+    """Tell whether a value is a string of printable ASCII characters, at least one."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value != ""
 
 
 def note_path(directory: Path, kind: str) -> Path:

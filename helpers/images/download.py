@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 from helpers.atomic_io import atomic_write
 from helpers.cards.card_face import safe_filename
-from helpers.network.responses import TransientError, read_chunks
-from helpers.validation import InvalidImageError, check_image
+from helpers.validation import check_image
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import requests
 
     from helpers.session import DownloadSession
 
@@ -34,8 +31,7 @@ class Downloaded:
 def download_image(session: DownloadSession, url: str, cache_dir: Path) -> Downloaded:
     """Fetch `url` into `cache_dir`, validated before it gets its name.
 
-    Everything happens inside the session's one retry loop: a body that is cut, or complete but no
-    image, is asked for again like a refused connection.
+    A body that is cut, or complete but no image, is asked for again like a refused connection.
 
     Raises:
         FetchError: the image cannot be had; says why.
@@ -43,15 +39,8 @@ def download_image(session: DownloadSession, url: str, cache_dir: Path) -> Downl
         WriteError: the disk refuses.
     """
     target = cache_dir / safe_filename(url)
-
-    def receive(response: requests.Response) -> Downloaded:
-        data = b"".join(read_chunks(response, MAX_IMAGE_BYTES, session.clock))
-        session.body_is_read()
-        try:
-            check_image(data, target.suffix)
-        except InvalidImageError as error:
-            raise TransientError(str(error)) from error
-        atomic_write(target, data)
-        return Downloaded(target, hashlib.sha256(data).hexdigest(), len(data))
-
-    return session.fetch(url, receive)
+    data = session.get_bytes(
+        url, limit=MAX_IMAGE_BYTES, check=lambda body: check_image(body, target.suffix)
+    )
+    atomic_write(target, data)
+    return Downloaded(target, hashlib.sha256(data).hexdigest(), len(data))

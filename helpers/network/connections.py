@@ -9,6 +9,7 @@ Here every connection tells which thread uses it, so that a watchdog (at a deadl
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import threading
 import time
@@ -142,9 +143,18 @@ def _pools(lines: Lines) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": SecurePool}
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """Skips what a server says before its answer: 102 and 103 like http.client's own 100."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, 100 if status in {102, 103} else status, reason
+
+
 class _Line:
     """Mixed into urllib3's connections: reports the socket whenever a thread starts to use it."""
 
+    response_class: type[http.client.HTTPResponse] = _FinalResponse
     lines: Lines
     _socket: socket.socket | None = None
 

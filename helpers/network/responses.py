@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import http.client
+import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -66,6 +68,30 @@ def redirect_target(response: requests.Response) -> str | None:
     raise PermanentError(f"redirected to a broken URL: {response.headers['Location']!r}")
 
 
+def is_expected(response: requests.Response) -> bool:
+    """Tell whether an answer is one to what was asked: in full, in part, or not at all."""
+    asked, status = response.request.headers, response.status_code
+    return (
+        status == HTTPStatus.OK
+        or (status in {206, 416} and "Range" in asked)
+        or (status == HTTPStatus.NOT_MODIFIED and "If-None-Match" in asked)
+    )
+
+
+def content_length(response: requests.Response) -> int | None:
+    """Return the announced length of a body in bytes, None if there is none.
+
+    Raises:
+        TransientError: what is announced is no length.
+    """
+    text = response.headers.get("Content-Length")
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise TransientError(f"no length of a body: {text[:40]!r}")
+    return int(text)
+
+
 def parse_retry_after(value: str | None) -> float | None:
     """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), None if it is nonsense."""
     if value is None:
@@ -94,8 +120,7 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
     Raises:
         TransientError: the body is cut, too long, or of another length than announced.
     """
-    announced = response.headers.get("Content-Length", "")
-    expected = int(announced) if announced.isdecimal() else None
+    expected = content_length(response)
     if expected is not None and expected > limit:
         raise TransientError(f"{expected:,} bytes announced, at most {limit:,} allowed")
     received = 0

@@ -15,7 +15,6 @@ from helpers.validation import InvalidImageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    import requests
     from PIL import Image
 
     from helpers.session import DownloadSession
@@ -93,13 +92,10 @@ def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
 
 def _fetch(url: str, session: DownloadSession) -> bytes:
     from helpers.errors import SourceError
-    from helpers.network.responses import FetchError, read_chunks
-
-    def receive(response: requests.Response) -> bytes:
-        return b"".join(read_chunks(response, MAX_BYTES, session.clock))
+    from helpers.network.responses import FetchError
 
     try:
-        return session.fetch(url, receive)
+        return session.get_bytes(url, limit=MAX_BYTES)
     except FetchError as error:
         raise InvalidImageError(str(error)) from error
     except SourceError as error:

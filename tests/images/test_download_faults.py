@@ -37,7 +37,7 @@ class Fault:
     @property
     def id(self) -> str:
         """Name the row."""
-        return "-".join(map(str, (self.name, *(self.params or {}).values())))
+        return "-".join(map(str, (self.name, *(self.params or {}).values())))[:60]
 
     def rule(self, match: str = "", times: int | None = None) -> dict[str, Any]:
         """Return the rule for the server's fault plan."""
@@ -65,6 +65,7 @@ FAULTS = [
     Fault("length_too_short", "truncated or followed by junk"),
     Fault("chunked_cut", "the connection broke off"),
     Fault("gzip_bomb", "not a JPEG, PNG or WebP image", {"megabytes": 5}),
+    Fault("altered", "no length of a body", {"headers": {"Content-Length": "9" * 5000}}),
     Fault("endless", "more than the 16,777,216 bytes allowed"),
     Fault("html", "an HTML or XML page"),
     Fault("html_as_image", "an HTML or XML page"),
@@ -230,6 +231,15 @@ def test_nobody_is_asked_during_a_penalty(scryfall: Scryfall, tmp_path: Path) ->
     for penalty in struck:
         early = [e for e in requests if penalty + 0.3 < e["time"] < penalty + 0.9]
         assert early == []
+
+
+def test_what_precedes_an_answer_is_skipped(scryfall: Scryfall, tmp_path: Path) -> None:
+    """A server that sends 103 Early Hints before each answer is asked once for each."""
+    scryfall.faults({"fault": "early_hints"})
+    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--json", "--max-retries", 0)
+    result = run("download_images.py", *flags)
+    assert result.code == 0, result.err
+    assert result.json()["downloaded"] == result.json()["faces"] > 0
 
 
 def test_a_closed_port_is_a_source_error(tmp_path: Path) -> None:

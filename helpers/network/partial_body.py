@@ -1,0 +1,110 @@
+"""A body that comes in parts: what has arrived stays, and the next try asks for the rest.
+
+Two versions of a file must never be joined. RFC 9110 (13.1.5, 14.4, 15.3.7): `If-Range` makes the
+server send the whole file if it has changed; not every server and proxy obeys, so the answer is
+compared with the first part, too.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from helpers.network.responses import TransientError, content_length, read_chunks
+
+if TYPE_CHECKING:
+    import requests
+
+    from helpers.network.clock import Clock
+
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
+
+
+class Sink(Protocol):
+    """Where a body goes."""
+
+    def restart(self) -> object:
+        """Throw away everything written so far."""
+
+    def write(self, data: bytes) -> object:
+        """Append `data`."""
+
+    def check(self) -> object:
+        """Look at the whole; raise ValueError if it is not what was asked for."""
+
+
+class PartialBody:
+    """What has arrived of one body, over all tries.
+
+    Args:
+        sink: where it goes.
+        limit: bytes that it may have.
+        size: bytes that it must have, None if that is not known.
+    """
+
+    def __init__(self, sink: Sink, limit: int, size: int | None) -> None:
+        self._sink = sink
+        self._limit = limit
+        self._size = size
+        self._total: int | None = None  # of the version that is on its way
+        self._received = 0
+        self._etag = ""
+        self._modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that ask for the rest; none if the whole must come (again)."""
+        strong = self._etag.startswith('"')  # only such an ETag tells the very bytes
+        if strong and 0 < self._received < (self._total or self._limit):
+            return {"Range": f"bytes={self._received}-", "If-Range": self._etag}
+        return {}
+
+    def take(self, response: requests.Response, clock: Clock) -> None:
+        """Take in one answer (200; 206 or 416 to a request for the rest).
+
+        Raises:
+            TransientError: the body is not whole yet, or its parts are of two versions.
+        """
+        if response.status_code == HTTPStatus.OK:
+            self._start(response)
+        elif not self._is_continued_by(response):
+            self._received = 0
+            raise TransientError("the file has changed since its first part came")
+        for chunk in read_chunks(response, (self._total or self._limit) - self._received, clock):
+            self._sink.write(chunk)
+            self._received += len(chunk)
+        self._expect(self._received, "arrived")
+
+    def check(self) -> None:
+        """Let the sink check the whole."""
+        self._received = 0  # if the check fails the next try asks for all of it again
+        self._sink.check()
+
+    def _start(self, response: requests.Response) -> None:
+        self._sink.restart()
+        self._received = 0
+        self._etag = response.headers.get("ETag", "")
+        self._modified = response.headers.get("Last-Modified")
+        announced = content_length(response)
+        self._total = announced if self._size is None else self._size
+        if announced is not None:  # refused before it is loaded in vain
+            self._expect(announced, "announced by the server")
+
+    def _is_continued_by(self, part: requests.Response) -> bool:
+        """Tell whether an answer is the rest of the very file whose start has arrived."""
+        shape = _RANGE.fullmatch(part.headers.get("Content-Range", ""))
+        if part.status_code != HTTPStatus.PARTIAL_CONTENT or shape is None:
+            return False
+        if self._total is None and shape[2] != "*":
+            self._total = int(shape[2])
+        # A part need not repeat Last-Modified if the request had If-Range; it must repeat the ETag.
+        return (
+            int(shape[1]) == self._received
+            and shape[2] in {"*", str(self._total)}
+            and part.headers.get("ETag") == self._etag
+            and part.headers.get("Last-Modified", self._modified) == self._modified
+        )
+
+    def _expect(self, size: int, how: str) -> None:
+        if self._total is not None and size != self._total:
+            raise TransientError(f"{size:,} bytes {how}, {self._total:,} expected")
