@@ -30,7 +30,8 @@ def usable_bulk(source: CardSource, max_age: float | None) -> BulkFile | None:
     if source.refresh:
         return None
     bulk = cached_bulk(source.cache, source.kind)
-    if bulk is None or (max_age is not None and bulk.age_hours >= max_age):
+    # A file that was checked in the future tells of a wrong clock, and nothing of its age.
+    if bulk is None or (max_age is not None and not 0 <= bulk.age_hours < max_age):
         return None
     return bulk
 
@@ -48,6 +49,12 @@ def faces_of(source: CardSource, bulk: BulkFile, report: Reporter) -> FaceList:
         + (f", limited to {len(faces):,}" if len(faces) < faces.total else "")
         + (f" (skipped: {skipped})" if skipped else "")
     )
+    if faces.odd:
+        found = ", ".join(
+            f"{faces.skipped[why]:,} {why} (the first: {first})"
+            for why, first in sorted(faces.odd.items())
+        )
+        report.warning(f"cards left out, for they are not as Scryfall describes them: {found}")
     return faces
 
 

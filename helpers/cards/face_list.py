@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile
 from helpers.cards.bulk_file import iter_cards
-from helpers.cards.card_face import CardFace, faces_of
+from helpers.cards.card_face import NO_PICTURE, CardFace, faces_of
 from helpers.errors import WriteError
 
 if TYPE_CHECKING:
@@ -30,21 +30,23 @@ if TYPE_CHECKING:
 
     from helpers.cards.bulk_file import BulkFile
 
-FORMAT = 2  # raise it whenever records.faces_of changes its answer
+FORMAT = 3  # raise it whenever faces_of changes its answer
 _IMAGE_FILE = CardFace.__match_args__.index("image_file")
-_TRAILER_BYTES = 4096  # more than the last line can be long
+_TRAILER_BYTES = 8192  # more than the last line can be long
 
 
 @dataclass(frozen=True, slots=True)
 class FaceList:
     """The faces of one bulk file in its order, cut to `limit` if that is given.
 
-    `skipped` counts, by reason, the cards and faces that have no picture of their own.
+    `skipped` counts, by reason, the cards and faces that are left out; `odd` names the first card
+    of each reason that should not occur (see `card_face.NO_PICTURE`).
     """
 
     path: Path
     total: int
     skipped: dict[str, int]
+    odd: dict[str, str]
     limit: int | None = None
 
     def __len__(self) -> int:
@@ -97,7 +99,7 @@ def open_faces(bulk: BulkFile, directory: Path, version: str, limit: int | None 
 def read_list(path: Path) -> FaceList | None:
     """Return the list at `path` whatever bulk file it was made of, None if it is damaged."""
     trailer = _trailer(path)
-    return None if trailer is None else FaceList(path, trailer["total"], trailer["skipped"])
+    return None if trailer is None else _of_trailer(path, trailer)
 
 
 def list_path(directory: Path, kind: str, version: str) -> Path:
@@ -113,23 +115,45 @@ def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -
         WriteError: the disk refuses; an older list is as it was.
     """
     skipped: Counter[str] = Counter()
+    odd: dict[str, str] = {}
     total = 0
     with AtomicFile(target) as file:
-        for card in iter_cards(bulk_path):
-            for face in faces_of(card, version):
-                if isinstance(face, CardFace):
-                    total += 1
-                    file.write(face.to_values() + b"\n")
-                else:
-                    skipped[face] += 1
+        for card, face in _distinct_faces(bulk_path, version):
+            if isinstance(face, CardFace):
+                total += 1
+                file.write(face.to_values() + b"\n")
+                continue
+            skipped[face] += 1
+            if face not in NO_PICTURE:
+                odd.setdefault(face, f"{card.get('id')!a:.40} {card.get('name')!a:.40}")
         trailer = {
             "format": FORMAT,
             "bulk_sha256": bulk_sha256,
             "image_version": version,
             "total": total,
-            "skipped": dict(skipped),
+            "skipped": skipped,
+            "odd": odd,
         }
         file.write(json.dumps(trailer).encode() + b"\n")
+
+
+def _distinct_faces(
+    bulk_path: Path, version: str
+) -> Iterator[tuple[dict[str, Any], CardFace | str]]:
+    """Yield each card with each of its faces, or with the reason why one is left out.
+
+    Of faces with the same id the first one counts: an index names its rows by these ids.
+    """
+    known: set[int] = set()  # hashes: half as large as the ids, 50 MB for half a million
+    for card in iter_cards(bulk_path):
+        for face in faces_of(card, version):
+            if isinstance(face, str):
+                yield card, face
+            elif (key := hash(face.face_id)) in known:
+                yield card, "duplicate_id"
+            else:
+                known.add(key)
+                yield card, face
 
 
 def _read(path: Path, bulk_sha256: str, version: str, limit: int | None) -> FaceList | None:
@@ -140,7 +164,11 @@ def _read(path: Path, bulk_sha256: str, version: str, limit: int | None) -> Face
         version,
     ):
         return None
-    return FaceList(path, trailer["total"], trailer["skipped"], limit)
+    return _of_trailer(path, trailer, limit)
+
+
+def _of_trailer(path: Path, trailer: dict[str, Any], limit: int | None = None) -> FaceList:
+    return FaceList(path, trailer["total"], trailer["skipped"], trailer["odd"], limit)
 
 
 def _trailer(path: Path) -> dict[str, Any] | None:
@@ -149,9 +177,9 @@ def _trailer(path: Path) -> dict[str, Any] | None:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TRAILER_BYTES))
             trailer = json.loads(file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1])
-        keys = {"format", "bulk_sha256", "image_version", "total", "skipped"}
+        keys = {"format", "bulk_sha256", "image_version", "total", "skipped", "odd"}
         return trailer if keys <= trailer.keys() and trailer["format"] == FORMAT else None
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
 
 

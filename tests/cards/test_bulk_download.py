@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CARDS = [{"object": "card", "name": f"Card {n}", "text": "a\u2028b [{,"} for n in range(40)]
 JSONL = "".join(json.dumps(card, ensure_ascii=False) + "\n" for card in CARDS).encode()
+FILE = "/data.scryfall.io/"
 HALVES = JSONL[: JSONL.index(b"\n") + 1], JSONL[JSONL.index(b"\n") + 1 :]
 
 
@@ -104,7 +106,7 @@ def test_the_face_list_tells_names_without_parsing(filled_cache: Path) -> None:
 def test_a_face_list_of_another_format_is_not_read(cache: Path) -> None:
     """A list that an older program left is worked out again instead of misread."""
     path = list_path(cache, "unique_artwork", "normal")
-    path.write_bytes(path.read_bytes().replace(b'{"format": 2', b'{"format": 1'))
+    path.write_bytes(path.read_bytes().replace(b'{"format": 3', b'{"format": 2'))
     assert read_list(path) is None
 
 
@@ -157,6 +159,122 @@ def test_a_broken_download_goes_on_where_it_ended(server: Scryfall, tmp_path: Pa
     assert requests[1]["bytes"] + requests[2]["bytes"] == next(tmp_path.glob("*.gz")).stat().st_size
 
 
+def test_two_versions_are_never_joined(deck: Path, tmp_path: Path) -> None:
+    """A part with another ETag, though it would fit without a seam, costs one more download."""
+    headers = {"ETag": '"of another version"'}
+    params = {"headers": headers, "replace": ['"lang": "en"', '"lang": "xx"']}
+    with Scryfall("--legacy", "--cards", deck / "cards.jsonl", "--images", deck / "images") as old:
+        old.faults(
+            {"match": FILE, "fault": "close_early", "times": 1},
+            {"match": FILE, "fault": "altered", "skip": 1, "times": 1, "params": params},
+        )
+        code, requests = fetch(old, tmp_path)
+    assert code == 0
+    assert [entry["status"] for entry in requests] == [200, 200, 206, 200]
+    bulk = cached_bulk(tmp_path, "unique_artwork")
+    assert bulk is not None
+    assert {card["lang"] for card in iter_cards(bulk.path)} == {"en"}
+
+
+def test_a_rest_that_is_gone_starts_over(server: Scryfall, tmp_path: Path) -> None:
+    """416 to the request for the rest is no reason to end the run."""
+    server.faults(
+        {"match": FILE, "fault": "close_early", "times": 1},
+        {"match": FILE, "fault": "status", "skip": 1, "times": 1, "params": {"code": 416}},
+    )
+    code, requests = fetch(server, tmp_path)
+    server.faults()
+    assert code == 0
+    assert [entry["status"] for entry in requests] == [200, 200, 416, 200]
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"compressed_size": "12345"}, "compressed_size is '12345'"),
+        ({"compressed_size": -1}, "compressed_size is -1"),
+        ({"compressed_size": True}, "compressed_size is True"),
+        ({"compressed_size": 10**30}, "compressed_size is 1000"),
+        ({"compressed_size": [1]}, "compressed_size is [1]"),
+        ({"updated_at": 20260803}, "updated_at is 20260803"),
+        ({"updated_at": {}}, "updated_at is {}"),
+        ({"updated_at": "\ud800"}, "updated_at is '\\ud800'"),
+        ({"jsonl_download_uri": None}, "names no file"),
+        ({"jsonl_download_uri": ["https://h/a"]}, "names no file"),
+        ({"jsonl_download_uri": "https://h/\ud800.jsonl.gz"}, "names no file"),
+        ({"jsonl_download_uri": "ftp://h/a.jsonl.gz"}, "not https"),
+        ({"jsonl_download_uri": "https://[h"}, "broken URL"),
+        ({"object": ["bulk_data"]}, "does not describe a bulk file"),
+    ],
+)
+def test_a_listing_of_another_shape_is_refused(
+    server: Scryfall, tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    """Exit code 4 and the field that is not as documented; never a traceback."""
+    listing = {"object": "bulk_data", "jsonl_download_uri": "https://h/a.jsonl.gz", **changes}
+    check_refused(server, tmp_path, json.dumps(listing), reason)
+
+
+@pytest.mark.parametrize(
+    "body", [DEEP, '{"object": ' + DEEP, '{"a": ' + "9" * 5000 + "}", "[]", "null", '"bulk_data"']
+)
+def test_a_listing_that_is_no_object_is_refused(
+    server: Scryfall, tmp_path: Path, body: str
+) -> None:
+    """Exit code 4, also for JSON that is nested too deep or has endless numbers."""
+    check_refused(server, tmp_path, body, "the answer ")
+
+
+def check_refused(server: Scryfall, cache: Path, listing: str, reason: str) -> None:
+    """Check that a run against such a listing ends with 4, for that reason."""
+    params = {"code": 200, "body": listing}
+    server.faults({"match": "/bulk-data/", "fault": "status", "params": params})
+    flags = ("--scryfall-api", server.url, "--cache", cache, "--max-retries", 0)
+    result = run("download_images.py", *flags)
+    server.faults()
+    assert result.code == 4, result.err
+    assert reason in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"checked_at": "now"},
+        {"checked_at": None},
+        {"checked_at": 4e9},  # in the year 2096
+        {"sha256": 5},
+        {"updated_at": 20260803},
+        {"etag": "with\nnewline"},
+        {"etag": ["W/"]},
+        {"url": {}},
+        {"path": 5},
+        {"more": 1},
+    ],
+)
+def test_a_damaged_note_costs_one_question(
+    server: Scryfall, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """A note with odd values, or from the future, is not believed and then put right."""
+    fetch(server, tmp_path)
+    note = tmp_path / "bulk-unique_artwork.json"
+    sound = json.loads(note.read_text())
+    note.write_text(json.dumps({**sound, **changes}))
+    code, requests = fetch(server, tmp_path)
+    assert code == 0
+    assert requests
+    assert json.loads(note.read_text()) == {**sound, "checked_at": pytest.approx(time.time(), 1)}
+
+
+def test_a_note_nested_too_deep_is_damaged(tmp_path: Path) -> None:
+    """It is no reason for a traceback."""
+    (tmp_path / "bulk-unique_artwork.json").write_text(DEEP)
+    assert cached_bulk(tmp_path, "unique_artwork") is None
+
+
 def test_the_old_shape_of_the_listing_still_works(deck: Path, tmp_path: Path) -> None:
     """`download_uri` and a JSON array, as before 20 July 2026 and at mirrors."""
     with Scryfall("--legacy", "--cards", deck / "cards.jsonl", "--images", deck / "images") as old:
@@ -205,7 +323,7 @@ def test_a_file_of_another_size_than_listed_is_refused(
         mirror.shutdown()
         mirror.server_close()
     assert result.code == 4
-    assert f"{len(body):,} bytes announced by its server" in result.err
+    assert f"{len(body):,} bytes announced by the server" in result.err
     assert not list(tmp_path.glob("bulk-*"))
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any
+import re
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import run
 
 from helpers.cards.card_face import CardFace, faces_of, image_suffix, safe_filename
+from helpers.cards.face_list import list_path, read_list
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = "https://cards.scryfall.io"
+LONE = "\ud800"  # half of a surrogate pair: JSON can hold it, UTF-8 cannot
 
 
 def uris(name: str, *versions: str) -> dict[str, str]:
@@ -18,16 +25,18 @@ def uris(name: str, *versions: str) -> dict[str, str]:
     return {version: f"{HOST}/{version}/{name}.jpg?1" for version in versions or ("normal", "png")}
 
 
-def card(**fields: Any) -> dict[str, Any]:
-    """Return a card object with one picture, changed by `fields`; None takes a field out."""
-    whole = {"object": "card", "id": "c1", "name": "Front // Back", "image_uris": uris("c1"),
-             "colors": ["W"], "oracle_id": "o1", "lang": "en", **fields}  # fmt: skip
-    return {key: value for key, value in whole.items() if value is not None}
+WHOLE = {"object": "card", "id": "c1", "name": "Front // Back", "image_uris": uris("c1"),
+         "colors": ["W"], "oracle_id": "o1", "lang": "en"}  # fmt: skip
 
 
-def faces(**fields: Any) -> list[CardFace]:
+def card(**changes: Any) -> dict[str, Any]:
+    """Return a card object with one picture, changed by `changes`; None takes a field out."""
+    return {key: value for key, value in {**WHOLE, **changes}.items() if value is not None}
+
+
+def faces(**changes: Any) -> list[CardFace]:
     """Return the faces of such a card; a skipped one fails the test."""
-    found = list(faces_of(card(**fields), "normal"))
+    found = list(faces_of(card(**changes), "normal"))
     assert all(isinstance(face, CardFace) for face in found)
     return [face for face in found if isinstance(face, CardFace)]
 
@@ -58,7 +67,7 @@ def test_one_picture_is_one_face(layout: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "reason"),
+    ("changes", "reason"),
     [
         ({"image_status": "missing"}, "missing"),
         ({"image_status": "placeholder"}, "placeholder"),
@@ -67,11 +76,38 @@ def test_one_picture_is_one_face(layout: str) -> None:
         ({"image_uris": {}}, "no_image"),
         ({"id": None}, "not_a_card"),
         ({"name": None}, "not_a_card"),
+        ({"id": ""}, "not_a_card"),
+        ({"id": 17}, "not_a_card"),
+        ({"id": LONE}, "not_a_card"),
+        ({"name": ""}, "not_a_card"),
+        ({"name": ["Front"]}, "not_a_card"),
+        ({"image_uris": "https://cards.scryfall.io/a.jpg"}, "bad_image_uris"),
+        ({"image_uris": ["https://cards.scryfall.io/a.jpg"]}, "bad_image_uris"),
+        ({"image_uris": {"normal": 17}}, "bad_image_uris"),
+        ({"image_uris": {"normal": ["a.jpg"]}}, "bad_image_uris"),
+        ({"image_uris": {"normal": f"https://cards.scryfall.io/{LONE}.jpg"}}, "bad_image_uris"),
+        ({"image_uris": {"normal": [], "png": 5}}, "bad_image_uris"),
+        ({"image_uris": None, "card_faces": {"name": "Front"}}, "bad_card_faces"),
+        ({"image_uris": None, "card_faces": "Front"}, "bad_card_faces"),
+        ({"image_uris": None, "card_faces": [None]}, "bad_card_faces"),
+        ({"image_uris": None, "card_faces": [{"image_uris": "x"}]}, "bad_image_uris"),
+        ({"image_uris": None, "card_faces": [{**SIDES[0], "name": 17}]}, "bad_name"),
+        ({"collector_number": 17}, "bad_collector_number"),
+        ({"lang": ["en"]}, "bad_lang"),
+        ({"set": {}}, "bad_set"),
+        ({"artist": LONE}, "bad_artist"),
+        ({"colors": "W"}, "bad_colors"),
+        ({"colors": {"W": 1}}, "bad_colors"),
+        ({"colors": ["W", 1]}, "bad_colors"),
+        ({"released_at": 1.5}, "bad_released_at"),
+        ({"scryfall_uri": True}, "bad_scryfall_uri"),
     ],
 )
-def test_what_shows_no_card_is_skipped_with_its_reason(fields: dict[str, Any], reason: str) -> None:
+def test_what_shows_no_card_is_skipped_with_its_reason(
+    changes: dict[str, Any], reason: str
+) -> None:
     """Stand-in pictures are never downloaded; each card left out has a reason to be counted by."""
-    assert list(faces_of(card(**fields), "normal")) == [reason]
+    assert list(faces_of(card(**changes), "normal")) == [reason]
 
 
 def test_a_side_without_image_is_skipped_alone() -> None:
@@ -114,11 +150,48 @@ def test_the_metadata_line_begins_with_the_documented_keys() -> None:
 
 
 def test_a_line_of_values_is_the_face() -> None:
-    """What the face list holds comes back equal; a lone surrogate becomes a question mark."""
-    (face,) = faces(name="Jötun Grunt")
+    """What the face list holds comes back equal."""
+    (face,) = faces(name="Jötun Grunt", artist="", colors=[])
     assert CardFace.of_values(face.to_values()) == face
-    (odd,) = faces(name="odd \ud800")
-    assert CardFace.of_values(odd.to_values()).name == "odd ?"
+
+
+@pytest.mark.parametrize("value", [None, 5, 1.5, True, "", LONE, [], [5], [None], {}, {"a": 1}])
+@pytest.mark.parametrize("field", [*(f.name for f in fields(CardFace)), *WHOLE])
+@pytest.mark.parametrize("at_side", ["card", "side"])
+def test_no_value_of_any_field_is_too_odd(field: str, value: Any, at_side: str) -> None:
+    """Each field of a card and of its sides may hold anything: a writable face, or a reason."""
+    whole: dict[str, Any] = {**WHOLE, "card_faces": [dict(side) for side in SIDES]}
+    if at_side == "side":
+        del whole["image_uris"]
+        whole["card_faces"][0][field] = value
+    else:
+        whole[field] = value
+    for found in faces_of(whole, "normal"):
+        if isinstance(found, CardFace):
+            assert CardFace.of_values(found.to_values()) == found
+            assert found.name
+            assert found.scryfall_id
+            assert found.face_id
+        else:
+            assert re.fullmatch(r"missing|placeholder|no_image|not_a_card|bad_[a-z_]+", found)
+
+
+def test_odd_cards_are_counted_and_named(tmp_path: Path) -> None:
+    """A run leaves them out, with the first of each kind by its name; the others are all there."""
+    good = [card(id=f"c{n}", name=f"Card {n}") for n in range(3)]
+    odd = [card(id="c3", lang=["en"]), card(id="c4", lang=5), card(id="c1"), {"name": LONE}]
+    bulk = tmp_path / "bulk.jsonl"
+    bulk.write_text("".join(json.dumps(each) + "\n" for each in (*good, *odd)))
+    flags = ("--bulk-file", bulk, "--cache", tmp_path / "cache", "--limit", 0, "--json")
+    result = run("download_images.py", *flags)
+    assert result.code == 0, result.err
+    assert result.json()["skipped"] == {"bad_lang": 2, "duplicate_id": 1, "not_a_card": 1}
+    assert "2 bad_lang (the first: 'c3' 'Front // Back')" in result.err
+    assert "1 duplicate_id (the first: 'c1' 'Front // Back')" in result.err
+    listed = read_list(list_path(tmp_path / "cache", "local", "normal"))
+    assert listed is not None
+    assert [face.face_id for face in listed] == ["c0", "c1", "c2"]
+    assert [face.name for face in listed] == ["Card 0", "Card 1", "Card 2"]
 
 
 def test_file_names_tell_scans_of_one_picture() -> None:
