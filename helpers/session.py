@@ -22,7 +22,7 @@ import requests
 
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
-from helpers.network.connections import LineAdapter, Lines
+from helpers.network.connections import ConnectionAdapter, Connections
 from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
 from helpers.network.partial_body import PartialBody
 from helpers.network.responses import (
@@ -84,8 +84,8 @@ class DownloadSession:
     def __init__(self, policy: Policy, clock: Clock | None = None) -> None:
         self.policy = policy
         self.clock = clock or Clock()
-        self._lines = Lines(policy.workers)
-        self._adapter = LineAdapter(self._lines, policy.workers)
+        self._connections = Connections(policy.workers)
+        self._adapter = ConnectionAdapter(self._connections, policy.workers)
         self._local = threading.local()
         self._gates: dict[str, Gate] = {}
         self._gates_lock = threading.Lock()
@@ -156,7 +156,7 @@ class DownloadSession:
 
         def receive(response: requests.Response) -> None:
             body.take(response, self.clock)
-            self._lines.release()
+            self._connections.release()
             with _asking_again():
                 body.check()
 
@@ -166,7 +166,7 @@ class DownloadSession:
         self, response: requests.Response, limit: int, check: Callable[[bytes], object] | None
     ) -> bytes:
         data = b"".join(read_chunks(response, limit, self.clock))
-        self._lines.release()
+        self._connections.release()
         if check is not None:
             with _asking_again():
                 check(data)
@@ -199,9 +199,9 @@ class DownloadSession:
         while True:
             if not request.gate.pass_through(API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
-            # Nobody waits at the gate with a line in hand, for the one who is to open it needs
-            # one; so the gate may have closed while this worker waited for its line.
-            with self._lines.held():
+            # Nobody holds a connection while waiting at the gate, for the one who is to open it
+            # needs one; so the gate may have closed while this worker waited for a connection.
+            with self._connections.held():
                 if request.gate.is_open():
                     return self._ask_in_time(request)
 
@@ -209,7 +209,7 @@ class DownloadSession:
         request.asked = self.clock.now()
         # One dripping answer must not eat up the time of all tries: half of it is for the next.
         share = request.left if self._is_last(request) else request.left / 2
-        self._lines.set_deadline(share * TIME_FACTOR)
+        self._connections.set_deadline(share * TIME_FACTOR)
         try:
             result = self._ask(request)
         except PermanentError:
@@ -252,7 +252,7 @@ class DownloadSession:
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
         self.clock.stopped.set()
-        self._lines.cut_all()
+        self._connections.cut_all()
 
     def _ask(self, request: _Request[T]) -> T:
         url = request.url

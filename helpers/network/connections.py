@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TICK = 0.1  # seconds between two looks of the watchdog: how late a deadline may be noticed
 
 
-class Lines:
+class Connections:
     """The sockets in use, by thread, and until when each thread may use its own.
 
     Args:
@@ -42,17 +42,17 @@ class Lines:
         self._all_cut = False
         self._watchdog: threading.Thread | None = None
 
-    def use(self, line: socket.socket | None) -> None:
-        """Note that the calling thread talks through `line`."""
-        if line is not None:
+    def use(self, sock: socket.socket | None) -> None:
+        """Note that the calling thread talks through `sock`."""
+        if sock is not None:
             with self._lock:
-                self._sockets[threading.get_ident()] = line
+                self._sockets[threading.get_ident()] = sock
                 if self._all_cut:
-                    _cut(line)
+                    _cut(sock)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Wait for a free line and hold it for the length of the block, or until `release`."""
+        """Wait for a free connection, and hold it to the end of the block or until `release`."""
         self._free.acquire()
         with self._lock:
             self._holders.add(threading.get_ident())
@@ -62,13 +62,13 @@ class Lines:
             self.release()
 
     def set_deadline(self, seconds: float) -> None:
-        """Cut the calling thread's connection unless it releases its line within `seconds`."""
+        """Cut the calling thread's connection unless it is done with it within `seconds`."""
         with self._lock:
             self._deadlines[threading.get_ident()] = time.monotonic() + seconds
             self._start_watchdog()
 
     def release(self) -> None:
-        """Let another thread have the line; a no-op if the calling thread holds none."""
+        """Let another thread use the network; a no-op if the calling thread does not."""
         me = threading.get_ident()
         with self._lock:
             self._deadlines.pop(me, None)
@@ -82,8 +82,8 @@ class Lines:
         """Cut every connection, and every one that is opened from now on."""
         with self._lock:
             self._all_cut = True
-            for line in self._sockets.values():
-                _cut(line)
+            for sock in self._sockets.values():
+                _cut(sock)
 
     def _start_watchdog(self) -> None:
         if self._watchdog is None:
@@ -100,21 +100,21 @@ class Lines:
                         _cut(self._sockets.pop(owner))
 
 
-def _cut(line: socket.socket) -> None:
+def _cut(sock: socket.socket) -> None:
     # The plain socket's method, also for TLS: SSLSocket.shutdown would drop its TLS state under
     # the thread that reads from it.
     with contextlib.suppress(OSError):
-        socket.socket.shutdown(line, socket.SHUT_RDWR)
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-class LineAdapter(HTTPAdapter):
-    """A pool of connections per host, all known to `lines`, also behind a proxy.
+class ConnectionAdapter(HTTPAdapter):
+    """A pool of connections per host, all known to `connections`, also behind a proxy.
 
     It retries nothing by itself: urllib3 never retries a body and would hide the waits.
     """
 
-    def __init__(self, lines: Lines, pool_size: int) -> None:
-        self._pools = _pools(lines)
+    def __init__(self, connections: Connections, pool_size: int) -> None:
+        self._pools = _pools(connections)
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
@@ -126,11 +126,11 @@ class LineAdapter(HTTPAdapter):
         return manager
 
 
-def _pools(lines: Lines) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(_Line, HTTPConnection):
+def _pools(connections: Connections) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(_Registered, HTTPConnection):
         pass
 
-    class Secure(_Line, HTTPSConnection):
+    class Secure(_Registered, HTTPSConnection):
         pass
 
     class PlainPool(HTTPConnectionPool):
@@ -139,7 +139,7 @@ def _pools(lines: Lines) -> dict[str, type[HTTPConnectionPool]]:
     class SecurePool(HTTPSConnectionPool):
         ConnectionCls = Secure
 
-    Plain.lines = Secure.lines = lines
+    Plain.connections = Secure.connections = connections
     return {"http": PlainPool, "https": SecurePool}
 
 
@@ -151,19 +151,19 @@ class _FinalResponse(http.client.HTTPResponse):
         return version, 100 if status in {102, 103} else status, reason
 
 
-class _Line:
+class _Registered:
     """Mixed into urllib3's connections: reports the socket whenever a thread starts to use it."""
 
     response_class: type[http.client.HTTPResponse] = _FinalResponse
-    lines: Lines
+    connections: Connections
     _socket: socket.socket | None = None
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         # http.client forgets the socket of an answer that ends with its connection; this does not.
         self._socket = self.sock  # type: ignore[attr-defined]
-        self.lines.use(self._socket)
+        self.connections.use(self._socket)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        self.lines.use(self._socket)
+        self.connections.use(self._socket)
         super().request(*args, **kwargs)  # type: ignore[misc]
