@@ -124,20 +124,21 @@ def iter_cards(path: Path) -> Iterator[dict[str, Any]]:
             first = _first_character(file)
             for card in _array(file) if first == b"[" else map(json.loads, _lines(file)):
                 if not isinstance(card, dict) or card.get("object") == "list":
-                    raise _unusable(path, f"entry {count + 1} is not a card object")
+                    raise unusable_bulk(path, f"entry {count + 1} is not a card object")
                 count += 1
                 yield card
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise _unusable(path, f"truncated or damaged after {count:,} cards: {error}") from error
+        raise unusable_bulk(path, f"truncated or damaged after {count:,} cards: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise _unusable(path, f"entry {count + 1} is not JSON: {error}") from error
+        raise unusable_bulk(path, f"entry {count + 1} is not JSON: {error}") from error
     except OSError as error:
-        raise _unusable(path, str(error)) from error
+        raise unusable_bulk(path, str(error)) from error
     if count == 0:
-        raise _unusable(path, "it holds no cards")
+        raise unusable_bulk(path, "it holds no cards")
 
 
-def _unusable(path: Path, details: str) -> DataError:
+def unusable_bulk(path: Path, details: str) -> DataError:
+    """Return the error that says why a bulk file cannot be used."""
     return DataError(
         f"not a usable bulk file: {path}",
         details=details,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile
-from helpers.cards.bulk_file import iter_cards
+from helpers.cards.bulk_file import iter_cards, unusable_bulk
 from helpers.cards.card_face import NO_PICTURE, CardFace, faces_of
 from helpers.errors import WriteError
 
@@ -126,6 +126,10 @@ def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -
             skipped[face] += 1
             if face not in NO_PICTURE:
                 odd.setdefault(face, f"{card.get('id')!a:.40} {card.get('name')!a:.40}")
+        if odd and total == 0:
+            raise unusable_bulk(
+                bulk_path, f"no card is as Scryfall describes them: {dict(skipped)}"
+            )
         trailer = {
             "format": FORMAT,
             "bulk_sha256": bulk_sha256,

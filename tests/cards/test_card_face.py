@@ -218,3 +218,12 @@ def test_the_extension_is_one_of_three(url: str, suffix: str) -> None:
     """Whatever a URL says, a file of the cache is .jpg, .png or .webp, and has no path."""
     assert image_suffix(url) == suffix
     assert "/" not in safe_filename(url)
+
+
+def test_a_bulk_file_without_a_single_readable_card_is_refused(tmp_path: Path) -> None:
+    """Exit code 5 instead of an empty list: not one card but the format has changed."""
+    bulk = tmp_path / "bulk.jsonl"
+    bulk.write_text("".join(json.dumps(card(id=f"c{n}", lang=["en"])) + "\n" for n in range(9)))
+    result = run("download_images.py", "--bulk-file", bulk, "--cache", tmp_path / "cache")
+    assert result.code == 5
+    assert "{'bad_lang': 9}" in result.err
