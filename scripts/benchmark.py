@@ -28,19 +28,21 @@ def build_parser() -> cli.Parser:
 
 
 def work(args: Namespace, report: Reporter) -> int:
-    """Measure and show."""
-    from devtools.benchmarks import compare, run
+    """Measure, and show each row as soon as it is known; what stops the run loses none of them."""
+    from devtools.benchmarks import run
     from devtools.demo import steps
 
     steps.stop_on_signals()
+    document = run.new_document(args, report)
     try:
-        document = run.measure(args, report)
+        run.measure(args, report, document)
     except Stopped as stop:
-        report.item_error(f"stopped by {stop}: nothing is shown of an unfinished benchmark")
+        report.item_error(f"stopped by {stop}: what has been measured is shown")
         return stop.exit_code
-    compare.show(document, report)
-    report.document(document)
-    failed = compare.failures(document)
+    finally:
+        if document["measurements"]:
+            report.document(document)
+    failed = [each["name"] for each in document["measurements"] if each["status"] == "failed"]
     if failed:
         raise IncompleteError("some measurements failed", details="\n".join(failed))
     return 0

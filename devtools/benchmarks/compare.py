@@ -3,185 +3,155 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
-from dataclasses import dataclass, field
-from pathlib import Path
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from devtools.benchmarks.processes import Run, RunFailedError, run_command
+from devtools.benchmarks.processes import Run, RunFailedError
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from helpers.report import Progress, Reporter
+    from helpers.report import Reporter
 
-_HEADER = ("part", "measurement", "median", "unit", "range", "ratio", "to", "MB", "note")
-_DIGITS = 3
-
-
-def no_remark(_run: Run) -> str:
-    """Say nothing of a run."""
-    return ""
-
-
-def nothing_wrong(_folder: Path) -> str:
-    """Find nothing wrong with what a run left behind."""
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One figure that every run of a contender yields.
-
-    Args:
-        name: of the measurement; unique in its comparison.
-        unit: of the figure.
-        read: gets the figure out of a run.
-        to: the name of the series that the ratio is taken to, in the same comparison.
-        note: what has to be known to read the figure.
-        remark: what the last run says of itself, as a further note.
-    """
-
-    name: str
-    unit: str
-    read: Callable[[Run], float]
-    to: str = ""
-    note: str = ""
-    remark: Callable[[Run], str] = no_remark
+#: Columns and their widths on a terminal, where a row is printed before the next one is known.
+NAMES = ("part", "measurement", "median", "unit", "ratio", "to", "range", "CPU s", "MB", "note")
+_WIDTHS = (8, 46, 6, 8, 6, 36, 14, 6, 5, 0)
+_WHOLE = 100  # from here on, a figure is shown without decimals
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """What takes part in a comparison: a command, and what is read off each run of it.
+    """What takes part in a comparison: a command, and the figure that each run of it yields.
 
     Args:
         part: under which it is shown.
+        name: of the measurement; unique in its comparison.
+        unit: of the figure.
         command: gets a directory of its own, new for every run, and returns the command.
-        series: what one run yields.
+        read: gets the figure out of a run.
+        to: the name of the contender that the ratio is taken to.
+        note: what has to be known to read the figure.
         missing: why it cannot be run here, such as `not installed: hnswlib`.
-        stdin: a file that it reads.
-        variables: of its environment.
-        exit_code: with which it ends well.
-        check: gets the directory of a run that has ended well; says what is wrong all the same.
     """
 
     part: str
+    name: str
+    unit: str
     command: Callable[[Path], Sequence[str]]
-    series: tuple[Series, ...]
+    read: Callable[[Run], float] = Run.figure
+    to: str = ""
+    note: str = ""
     missing: str = ""
-    stdin: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
-    exit_code: int = 0
-    check: Callable[[Path], str] = nothing_wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Rounds:
-    """How often everything is run, in which orders, and where its scratch directories are."""
+class Comparison:
+    """Contenders that are compared with each other, and what has been measured of them so far.
 
-    repeats: int
-    rng: random.Random
-    folder: Path
-
-
-def compare(
-    contenders: Sequence[Contender], rounds: Rounds, progress: Progress
-) -> list[dict[str, Any]]:
-    """Run every contender several times, in a new order each time, and judge the medians.
-
-    A machine that is busy for a while then slows all of them down, not one.
-
-    Returns:
-        The entries of the document, in the order of the contenders.
+    Every contender is run once a round, in a new order each time: a machine that is busy for a
+    while slows all of them down, not one.
     """
-    runs: list[list[Run]] = [[] for _ in contenders]
-    failed: dict[int, str] = {}
-    for _ in range(rounds.repeats):
-        for place in rounds.rng.sample(range(len(contenders)), len(contenders)):
-            contender = contenders[place]
-            if not contender.missing and place not in failed:
-                try:
-                    runs[place].append(_run(contender, rounds.folder))
-                except RunFailedError as error:
-                    failed[place] = str(error)
-            progress.advance()
-    entries = [
-        _entry(contender, series, [] if place in failed else runs[place], failed.get(place, ""))
-        for place, contender in enumerate(contenders)
-        for series in contender.series
-    ]
-    _add_ratios(entries)
-    return entries
 
+    def __init__(self, contenders: Sequence[Contender], repeats: int, report: Reporter) -> None:
+        self.contenders = contenders
+        self._repeats, self._report = repeats, report
+        self._runs: dict[str, list[Run]] = {c.name: [] for c in contenders if not c.missing}
+        self._failed: dict[str, str] = {}
+        self._shown: set[str] = set()
 
-def _run(contender: Contender, folder: Path) -> Run:
-    with tempfile.TemporaryDirectory(prefix="run-", dir=folder) as scratch:
-        run = run_command(
-            contender.command(Path(scratch)),
-            stdin=contender.stdin,
-            variables={**contender.variables, "TMPDIR": scratch},
-            exit_code=contender.exit_code,
-        )
-        problem = contender.check(Path(scratch))
-        if problem:
-            raise RunFailedError(problem)
-        return run
+    def measure(self, run: Callable[[Contender], Run], rng: random.Random) -> None:
+        """Run all rounds and print each row as soon as its figure and its ratio are known.
 
+        Args:
+            run: runs a contender once; may raise `RunFailedError`.
+            rng: decides on the order within a round.
+        """
+        parts = " and ".join(dict.fromkeys(each.part for each in self.contenders))
+        for number in range(1, self._repeats + 1 if parts else 1):
+            self._report.info(f"Measuring {parts}: round {number} of {self._repeats}")
+            for each in rng.sample(self.contenders, len(self.contenders)):
+                if each.name in self._runs and each.name not in self._failed:
+                    try:
+                        self._runs[each.name].append(run(each))
+                    except RunFailedError as error:
+                        self._failed[each.name] = str(error)
+                self.show()
 
-def _entry(
-    contender: Contender, series: Series, runs: Sequence[Run], failure: str
-) -> dict[str, Any]:
-    values = [series.read(run) for run in runs]
-    median = statistics.median(values) if values else None
-    remark = series.remark(runs[-1]) if runs else ""
-    return {
-        "part": contender.part,
-        "name": series.name,
-        "status": "failed" if failure else "missing" if contender.missing else "measured",
-        "unit": series.unit,
-        "value": median,
-        "median": median,
-        "repetitions": values,
-        "ratio": None,
-        "ratio_to": series.to or None,
-        "peak_rss_mb": max((run.peak_mb for run in runs), default=None),
-        "note": "; ".join(filter(None, (failure, contender.missing, series.note, remark))),
-    }
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the entries of the document, in the order of the contenders.
 
+        What has not been run, because the benchmark was stopped, has none.
+        """
+        found = [
+            self._entry(each)
+            for each in self.contenders
+            if each.missing or each.name in self._failed or self._runs[each.name]
+        ]
+        medians = {entry["name"]: entry["median"] for entry in found}
+        for entry in found:
+            reference = medians.get(entry["ratio_to"])
+            if entry["median"] is not None and reference:
+                entry["ratio"] = entry["median"] / reference
+        return found
 
-def _add_ratios(entries: Sequence[dict[str, Any]]) -> None:
-    medians = {entry["name"]: entry["median"] for entry in entries}
-    for entry in entries:
-        reference = medians.get(entry["ratio_to"])
-        if entry["median"] is not None and reference:
-            entry["ratio"] = entry["median"] / reference
+    def show(self, *, unfinished: bool = False) -> None:
+        """Print the rows that are ready and not printed yet, `unfinished` ones as they are."""
+        for entry in self.entries():
+            name, reference = entry["name"], entry["ratio_to"]
+            ready = unfinished or (self._is_done(name) and self._is_done(reference))
+            if ready and name not in self._shown:
+                self._shown.add(name)
+                print_row(_row(entry), self._report)
 
+    def _is_done(self, name: str | None) -> bool:
+        """Tell whether a contender will not be run again, or does not take part at all."""
+        runs = self._runs.get(name or "")
+        return runs is None or len(runs) == self._repeats or name in self._failed
 
-def failures(document: Mapping[str, Any]) -> list[str]:
-    """Return the names of the measurements that failed; what is not installed did not fail."""
-    return [each["name"] for each in document["measurements"] if each["status"] == "failed"]
-
-
-def show(document: Mapping[str, Any], report: Reporter) -> None:
-    """Print the measurements as a table."""
-    report.table(_HEADER, [_row(entry) for entry in document["measurements"]])
+    def _entry(self, contender: Contender) -> dict[str, Any]:
+        failure = self._failed.get(contender.name, "")
+        runs = [] if failure else self._runs.get(contender.name, [])
+        values = [contender.read(run) for run in runs]
+        median = statistics.median(values) if values else None
+        return {
+            "part": contender.part,
+            "name": contender.name,
+            "status": "failed" if failure else "missing" if contender.missing else "measured",
+            "unit": contender.unit,
+            "value": median,
+            "median": median,
+            "repetitions": values,
+            "ratio": None,
+            "ratio_to": contender.to or None,
+            "cpu_seconds": statistics.median(run.cpu_seconds for run in runs) if runs else None,
+            "peak_rss_mb": max((run.peak_mb for run in runs), default=None),
+            "note": "; ".join(filter(None, (failure, contender.missing, contender.note))),
+        }
 
 
 def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     values = entry["repetitions"]
-    spread = f"{figure(min(values))} to {figure(max(values))}" if values else ""
     ratio = (figure(entry["ratio"]), entry["ratio_to"]) if entry["ratio"] is not None else ("", "")
-    median = figure(entry["median"]) if values else "-"
-    memory = f"{entry['peak_rss_mb']:.0f}" if values else ""
-    shown = (entry["part"], entry["name"], median, entry["unit"], spread, *ratio, memory)
-    return (*shown, entry["note"])
+    shown = (entry["part"], entry["name"])
+    if not values:
+        return (*shown, "-", entry["unit"], *ratio, "", "", "", entry["note"])
+    spread = f"{figure(min(values))} to {figure(max(values))}" if len(values) > 1 else ""
+    costs = (figure(entry["cpu_seconds"]), f"{entry['peak_rss_mb']:.0f}")
+    return (*shown, figure(entry["median"]), entry["unit"], *ratio, spread, *costs, entry["note"])
+
+
+def print_row(cells: Sequence[str], report: Reporter) -> None:
+    """Print cells at once: aligned on a terminal, tab-separated into a pipe."""
+    if sys.stdout.isatty():
+        padded = (cell.ljust(width) for cell, width in zip(cells, _WIDTHS, strict=True))
+        report.line("  ".join(padded).rstrip())
+    else:
+        report.line("\t".join(" ".join(cell.split()) for cell in cells))
+    report.flush()
 
 
 def figure(value: float) -> str:
-    """Return a number with at least three digits that count: `0.0123`, `12.3`, `1,235`."""
-    whole = len(f"{abs(value):.0f}") if abs(value) >= 1 else 0
-    decimals = max(0, _DIGITS - whole)
-    while 0 < abs(value) < 10 ** (_DIGITS - 1 - decimals) and not whole:
-        decimals += 1
-    return f"{value:,.{decimals}f}"
+    """Return a number with three digits that count, as many as a measurement is worth."""
+    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"

@@ -1,85 +1,96 @@
-"""Building the graph of an index."""
+"""Building the graph of an index, and asking an index about pictures."""
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from devtools.benchmarks.compare import Contender, Series
-from devtools.benchmarks.engines import build_arguments
+from devtools.benchmarks.compare import Contender
+from devtools.benchmarks.material import TORCH, build_arguments
 from devtools.benchmarks.processes import task_command
-from helpers.packages import not_installed
+from devtools.scryfall.process import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from devtools.benchmarks.material import Material
 
-DIMENSION = 512  # of ViT-B/32
-GRAPH = "FAISS: the graph alone"
+_DIMENSION = 512  # of ViT-B/32
 _CHECK_SECONDS = 5.0  # what a build of this size gives the self-check
+_EMBEDDED = 8  # pictures that are really embedded
 
 
-def contenders(material: Material) -> list[Contender]:
-    """Return the step of a build, the same graph in bare FAISS, and in hnswlib."""
-    whole = "written, read back, and asked for its own rows"
+def building(material: Material) -> list[Contender]:
+    """Return the step of a build (build, write, read back, check), and the graph in bare FAISS."""
+    ours, bare = "the index as a build makes it", "FAISS: the graph alone"
+    vectors, size = material.vectors(_DIMENSION), f"{material.args.vectors:,} × {_DIMENSION}"
+    whole, graph = (partial(task_command, task, vectors) for task in (build_index, build_graph))
     return [
-        _contender(material, "the index as a build makes it", build_index, whole),
-        _contender(material, GRAPH, build_graph),
-        _contender(material, "hnswlib", build_hnswlib, missing=not_installed("hnswlib")),
+        Contender("index", ours, "s", whole, to=bare, note=size),
+        Contender("index", bare, "s", graph, note=size),
     ]
 
 
-def _contender(
-    material: Material,
-    name: str,
-    task: Callable[..., dict[str, Any]],
-    note: str = "",
-    missing: str = "",
-) -> Contender:
-    size = f"{material.args.vectors:,} × {DIMENSION}"
-    series = Series(
-        name,
-        "s",
-        lambda run: float(run.answer()["seconds"]),
-        "" if name == GRAPH else GRAPH,
-        ", ".join(filter(None, (size, note))),
-    )
-    vectors = material.vectors(DIMENSION)
+def asking(material: Material) -> list[Contender]:
+    """Return a query for one picture, and one for all, with every engine.
+
+    Photos (find, rectify, verify), whitening and a CSV of many photos belong here, too.
+    """
+    pictures = sorted(str(path) for path in material.cache.glob("*.jpg"))
+    found = []
+    for engine, problem in material.engines.items():
+        index = "" if problem else _index(material, engine)
+        found += [_query(material, engine, index, asked) for asked in (pictures[:1], pictures)]
+    return found
+
+
+def _query(material: Material, engine: str, index: str, pictures: list[str]) -> Contender:
+    name = f"{{}}: start to end, pictures: {len(pictures)}"
+    flags = ("--index", index, "--k", "1", "--group", "none", "--quiet")
+    command = [sys.executable, str(ROOT / "query_index.py"), *pictures, *flags]
     return Contender(
-        "index", lambda scratch: task_command(task, vectors, scratch), (series,), missing
+        *("query", name.format(engine), "s", lambda _: command, lambda run: run.seconds),
+        to="" if engine == TORCH else name.format(TORCH),
+        note=f"{material.args.vectors:,} vectors",
+        missing=material.engines[engine],
     )
+
+
+def _index(material: Material, engine: str) -> str:
+    """Return an index of `--vectors` rows that was built with an engine.
+
+    A build of so many images would take long. So a small build is enlarged: its model and its
+    manifest are real, its further vectors are synthetic.
+    """
+    out = material.folder / f"index-{engine}"
+    flags = (*material.build_flags(engine), "--limit", _EMBEDDED, "--quiet")
+    material.run("build_embeddings.py", "--cache", material.cache, "--out", out, *flags)
+    manifest = json.loads((out / "build_manifest.json").read_text(encoding="utf-8"))
+    vectors = material.vectors(manifest["index"]["dimension"])
+    material.task(enlarge, out, vectors, engine == TORCH)
+    return str(out)
 
 
 # --- in a process of its own -----------------------------------------------------------------
 
 
-def build_index(vectors: str, scratch: str) -> dict[str, Any]:
-    """Build, write and check an index as a build does; return `seconds`."""
-    start = time.perf_counter()
-    make_index(Path(vectors), Path(scratch) / "index.faiss")
-    return {"seconds": time.perf_counter() - start}
-
-
-def make_index(vectors: Path, target: Path) -> None:
-    """Build an index with the default flags of a build."""
+def build_index(vectors: str, folder: str) -> float:
+    """Build, write and check `index.faiss` with the default flags of a build; return seconds."""
     from helpers.building import hnsw
 
-    args = build_arguments([])
-    hnsw.build_index(
-        hnsw.IndexOptions(
-            vectors=vectors.absolute(),
-            target=target.absolute(),
-            hnsw_m=args.hnsw_m,
-            hnsw_ef_construction=args.hnsw_ef_construction,
-            check_seconds=_CHECK_SECONDS,
-        )
-    )
+    args, paths = build_arguments([]), (Path(vectors).absolute(), Path(folder) / "index.faiss")
+    start = time.perf_counter()
+    options = (*paths, args.hnsw_m, args.hnsw_ef_construction, _CHECK_SECONDS)
+    hnsw.build_index(hnsw.IndexOptions(*options))
+    return time.perf_counter() - start
 
 
-def build_graph(vectors: str, scratch: str) -> dict[str, Any]:  # noqa: ARG001
-    """Build the graph in memory; return `seconds`."""
+def build_graph(vectors: str, _scratch: str) -> float:
+    """Build the graph in memory; return seconds."""
     import numpy as np
 
     from helpers.building.hnsw import new_graph
@@ -87,17 +98,34 @@ def build_graph(vectors: str, scratch: str) -> dict[str, Any]:  # noqa: ARG001
     args, rows = build_arguments([]), np.load(vectors)
     start = time.perf_counter()
     new_graph(rows.shape[1], args.hnsw_m, args.hnsw_ef_construction).add(rows)
-    return {"seconds": time.perf_counter() - start}
+    return time.perf_counter() - start
 
 
-def build_hnswlib(vectors: str, scratch: str) -> dict[str, Any]:  # noqa: ARG001
-    """Build the same graph with hnswlib; return `seconds`."""
-    import hnswlib
+def enlarge(out: str, vectors: str, torch: bool) -> None:  # noqa: FBT001 - from JSON
+    """Give the index in `out` these vectors and their graph, which is built once.
+
+    With `torch` it loses its encoder: it is then asked through torch.
+    """
     import numpy as np
 
-    args, rows = build_arguments([]), np.load(vectors)
-    start = time.perf_counter()
-    index = hnswlib.Index("ip", rows.shape[1])
-    index.init_index(len(rows), M=args.hnsw_m, ef_construction=args.hnsw_ef_construction)
-    index.add_items(rows)
-    return {"seconds": time.perf_counter() - start}
+    from helpers.atomic_io import atomic_write_json
+    from helpers.index.manifest import describe_outputs, read_manifest
+    from helpers.index.publish import ENCODER, INDEX, MANIFEST, METADATA, VECTORS
+
+    folder, count = Path(out), len(np.load(vectors, mmap_mode="r"))
+    graph = folder.parent / "index.faiss"
+    if not graph.exists():
+        build_index(vectors, str(folder.parent))
+    for source, name in ((vectors, VECTORS), (graph, INDEX)):
+        (folder / name).unlink()
+        os.link(source, folder / name)
+    lines = (folder / METADATA).read_text(encoding="utf-8").splitlines(keepends=True)
+    unique = [line for line in lines if '"same_as"' not in line]  # the others name a row's copy
+    text = "".join(itertools.islice(itertools.cycle(unique), count))
+    (folder / METADATA).write_text(text, encoding="utf-8")
+    manifest = read_manifest(folder)
+    if torch:
+        (folder / ENCODER).unlink(missing_ok=True)
+        manifest.pop("encoder", None)
+    manifest["index"] |= {"vectors": count, "distinct": count}
+    atomic_write_json(folder / MANIFEST, {**manifest, "outputs": describe_outputs(folder)})

@@ -1,18 +1,21 @@
-"""The parts of `scripts/benchmark.py`, put together."""
+"""The parts of `scripts/benchmark.py`, put together; and on which machine they were measured."""
 
 from __future__ import annotations
 
+import os
+import platform
 import random
+import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.benchmarks import bulk, decode, download, index, model, pipeline, query, startup
-from devtools.benchmarks.compare import Rounds, compare
-from devtools.benchmarks.engines import model_options
-from devtools.benchmarks.machine import describe_machine
-from devtools.benchmarks.material import Material
+from devtools.benchmarks import embedding, index, reading
+from devtools.benchmarks.compare import NAMES, Comparison, print_row
+from devtools.benchmarks.material import Material, build_arguments, model_flags
+from helpers.index.manifest import describe_environment
+from helpers.model.options import ModelOptions
+from helpers.parallel import cpu_count
 from helpers.report import DOCUMENT_VERSION, byte_size
 
 if TYPE_CHECKING:
@@ -22,55 +25,85 @@ if TYPE_CHECKING:
     from devtools.benchmarks.compare import Contender
     from helpers.report import Reporter
 
+#: A new part: its module here, its word in `options.PARTS`, its place in `_COMPARISONS`.
 _PARTS: dict[str, Callable[[Material], list[Contender]]] = {
-    "startup": startup.contenders,
-    "decode": decode.contenders,
-    "model": model.contenders,
-    "pipeline": pipeline.contenders,
-    "download": download.contenders,
-    "bulk": bulk.contenders,
-    "index": index.contenders,
-    "query": query.contenders,
+    "decode": reading.decode,
+    "model": embedding.model,
+    "pipeline": embedding.pipeline,
+    "bulk": reading.bulk,
+    "index": index.building,
+    "query": index.asking,
 }
-_PARAMETERS = ("parts", "engines", "images", "vectors", "cards", "repeats", "seed", "cache")
-#: What is compared takes turns; a pipeline is compared with the model alone.
-_COMPARISONS = (
-    *(("startup",), ("decode",), ("model", "pipeline")),
-    *(("download",), ("bulk",), ("index",), ("query",)),
-)
+#: The parts whose contenders take turns (a pipeline is compared with the model alone).
+_COMPARISONS = (("decode",), ("bulk",), ("index",), ("model", "pipeline"), ("query",))
+_WITH_MODEL = {"model", "pipeline", "query"}  # a round takes 20 to 60 s: one is the default
+_PARAMETERS = ("parts", "engines", "images", "vectors", "cards", "repeats", "seed")
+_PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "numpy", "pillow", "faiss-cpu")
 
 
-def measure(args: Namespace, report: Reporter) -> dict[str, Any]:
-    """Measure the parts that were asked for.
-
-    Returns:
-        The `--json` document.
+def new_document(args: Namespace, report: Reporter) -> dict[str, Any]:
+    """Return the `--json` document without measurements: the machine, the flags, the model.
 
     Raises:
-        UsageError, DataError: the model or the cache cannot be used.
+        UsageError, DataError: the model cannot be used.
     """
-    model, machine = model_options(args), describe_machine()
+    model, machine = ModelOptions.from_args(build_arguments(model_flags(args))), describe_machine()
+    model.check_files()
     report.info(
         f"Machine: {machine['cpu']}, {machine['cores']} cores, {byte_size(machine['ram_bytes'])},"
         f" load {machine['load_average'][0]}"
     )
     if not model.trained:
         report.info("The weights are random: the model is as fast as with trained ones")
-    document: dict[str, Any] = {
+    return {
         "version": DOCUMENT_VERSION,
         "machine": machine,
         "parameters": {name: getattr(args, name) for name in _PARAMETERS},
         "model": {"name": model.model, "pretrained": model.pretrained, "trained": model.trained},
         "measurements": [],
     }
-    with tempfile.TemporaryDirectory(prefix="mtg-benchmark-") as folder, ExitStack() as closing:
-        material = Material(args, Path(folder), closing, report)
-        rounds = Rounds(args.repeats, random.Random(args.seed), Path(folder))
+
+
+def measure(args: Namespace, report: Reporter, document: dict[str, Any]) -> None:
+    """Measure the parts that were asked for and add their entries to the document.
+
+    If this is interrupted, the rows and the entries of what has been measured are there.
+
+    Raises:
+        DataError: the pictures cannot be used, or something cannot be prepared.
+    """
+    if sys.stdout.isatty():
+        print_row(NAMES, report)
+    with tempfile.TemporaryDirectory(prefix="mtg-benchmark-") as folder:
+        material = Material(args, Path(folder), report)
+        rng = random.Random(args.seed)
         for parts in _COMPARISONS:
             wanted = [part for part in parts if part in args.parts]
             contenders = [each for part in wanted for each in _PARTS[part](material)]
-            if contenders:
-                label = "Measuring " + ", ".join(wanted)
-                with report.progress(rounds.repeats * len(contenders), label, "runs") as progress:
-                    document["measurements"] += compare(contenders, rounds, progress)
-    return document
+            repeats = args.repeats or (1 if _WITH_MODEL & set(wanted) else 3)
+            comparison = Comparison(contenders, repeats, report)
+            try:
+                comparison.measure(material.measured, rng)
+            finally:
+                comparison.show(unfinished=True)
+                document["measurements"] += comparison.entries()
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return CPU, cores, memory (bytes), load, and the versions of all that is compared."""
+    return {
+        "cpu": _cpu(),
+        "cores": cpu_count(),
+        "ram_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "load_average": [round(each, 2) for each in os.getloadavg()],
+        "versions": describe_environment(_PACKAGES),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
