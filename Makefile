@@ -1,20 +1,25 @@
-# `make demo` shows what the project does, `make test` proves that it works; both set up what they
-# need on a fresh machine.
+# `make demo` shows what the project does, `make test` proves that it works, `make lint` is its first
+# half, `make bench` measures how fast it is here; each sets up what it needs on a fresh machine.
 PYTHON ?= python3
 VENV ?= .venv
 MODEL ?= demo
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test clean
+.PHONY: demo lint test bench clean
 
 demo: $(STAMP)
 	$(VENV)/bin/python scripts/demo.py --model $(MODEL)
 
-test: $(STAMP)
+lint: $(STAMP)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+test: lint
 	$(VENV)/bin/pytest
+
+bench: $(STAMP)
+	$(VENV)/bin/python scripts/benchmark.py
 
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt
 	$(PYTHON) -m venv $(VENV)
