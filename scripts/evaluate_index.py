@@ -27,14 +27,15 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Measure, show, draw, save."""
-    from helpers.evaluation import run, tables
-    from helpers.evaluation.plot import write_plot
+    from helpers.evaluation import plot, run, tables
 
+    if args.plot:
+        plot.check_installed()
     document = run.evaluate(args, report)
     tables.show(document, report)
     report.document(document)
     if args.plot:
-        write_plot(Path(args.plot), document)
+        plot.write_plot(Path(args.plot), document)
         report.info(f"Plot: {args.plot}")
     if args.save_thresholds:
         run.keep_thresholds(args.index, document, report)

@@ -8,7 +8,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,13 @@ from support import ROOT, command, environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from devtools.benchmarks import pipeline
-from devtools.benchmarks.compare import Contender, Rounds, Series, compare, failures, figure
-from devtools.benchmarks.processes import task_command
+from devtools.benchmarks.compare import Comparison, Contender, figure
+from devtools.benchmarks.embedding import data_loader
+from devtools.benchmarks.processes import Run, RunFailedError, run_command, task_command
+from helpers.errors import Stopped
 from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.packages import not_installed
+from helpers.report import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +31,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from support import Result
 
-    from helpers.report import Progress
-
 SCRIPT = "scripts/benchmark.py"
 SMALL = ("--images", 8, "--cards", 60, "--vectors", 300)
-LIGHT = ("startup", "decode", "download", "bulk", "index")
+LIGHT = ("decode", "bulk", "index")
 KEYS = {
     *("part", "name", "status", "unit", "value", "median", "repetitions"),
-    *("ratio", "ratio_to", "peak_rss_mb", "note"),
+    *("ratio", "ratio_to", "cpu_seconds", "peak_rss_mb", "note"),
 }
 
 
@@ -60,8 +59,8 @@ def ratios_fit(entries: list[dict[str, Any]]) -> bool:
 
 @pytest.fixture(scope="module")
 def light() -> dict[str, Any]:
-    """The document of every part that needs no model, where no other program is installed."""
-    result = run(SCRIPT, "--json", "--parts", ",".join(LIGHT), "--repeats", 2, *SMALL, PATH="")
+    """The document of every part that needs no model."""
+    result = run(SCRIPT, "--json", "--parts", ",".join(LIGHT), "--repeats", 2, *SMALL)
     assert result.code == 0, result.err
     document: dict[str, Any] = result.json()
     return document
@@ -90,24 +89,16 @@ def test_ratios_come_from_the_medians(light: dict[str, Any]) -> None:
     assert ratios_fit(entries)
     measured = [entry for entry in entries if entry["status"] == "measured"]
     assert {len(entry["repetitions"]) for entry in measured} == {2}
-    positive = [entry for entry in measured if "memory growth" not in entry["name"]]
-    assert all(min(entry["repetitions"]) > 0 for entry in positive)
+    assert all(min(entry["repetitions"]) > 0 for entry in measured)
+    assert all(entry["cpu_seconds"] > 0 for entry in measured)
     assert all(5 < entry["peak_rss_mb"] < 2000 for entry in measured)
     assert len({entry["name"] for entry in entries}) == len(entries)
-
-
-def test_what_is_missing_is_a_row(light: dict[str, Any]) -> None:
-    """A program that is not there has its rows all the same, and is no failure."""
-    notes = {entry["name"]: entry["note"] for entry in light["measurements"]}
-    missing = {entry["name"] for entry in light["measurements"] if entry["status"] == "missing"}
-    assert {"aria2c -j16", "img2dataset, 16 threads"} <= missing
-    assert notes["aria2c -j16"].startswith("not installed: aria2c")
 
 
 def rows_of(result: Result) -> dict[str, list[str]]:
     """Return the cells of each row of a table, by the name of its measurement."""
     rows = [line.split("\t") for line in result.out.splitlines()]
-    assert {len(row) for row in rows} == {9}
+    assert {len(row) for row in rows} == {10}
     return {row[1]: row for row in rows}
 
 
@@ -117,8 +108,10 @@ def test_an_engine_is_measured(model: str) -> None:
     result = run(SCRIPT, *flags, *SMALL, "--engines", "onnx-fp32")
     assert result.code == 0, result.err
     shown = rows_of(result)
-    assert [row[0] for row in shown.values()] == ["model"] * 2 + ["pipeline"] * 2 + ["query"] * 4
-    assert shown["onnx-fp32: pipeline"][6] == "onnx-fp32: one model on all cores"
+    parts = [row[0] for row in shown.values()]
+    assert sorted(parts[:3]) == ["model", "model", "pipeline"]  # in the order in which they ended
+    assert parts[3:] == ["query"] * 2
+    assert shown["onnx-fp32: pipeline"][5] == "onnx-fp32: one model on all cores"
     assert "-" not in {row[2] for row in shown.values()}
     assert "untrained" not in result.err
 
@@ -129,24 +122,20 @@ def test_engines_that_are_missing_are_rows(model: str) -> None:
     result = run(SCRIPT, *flags, *SMALL, hide="torch,onnxruntime")
     assert result.code == 0, result.err
     shown = rows_of(result)
-    wanted = ("naive loop", "DataLoader", "as a whole", "first hit", "further pictures", "HNSW")
+    wanted = ("torch-fp32: pipeline", "DataLoader", "pictures: 1", "pictures: 8")
     assert [word for word in wanted if not any(word in name for name in shown)] == []
     assert {row[2] for row in shown.values()} == {"-"}
-    assert shown["torch-fp32: pipeline"][8] == "not installed: torch"
-    assert shown["onnx-int8: pipeline"][8] == "not installed: onnxruntime, torch"
+    assert "cannot be used" in shown["torch-fp32: pipeline"][9]
+    assert "not installed: torch" in shown["torch-fp32: pipeline"][9]
 
 
-@pytest.mark.parametrize("way", [pipeline.naive_loop, pipeline.data_loader])
-def test_other_ways_to_feed_torch(
-    way: Callable[..., dict[str, Any]], filled_cache: Path, model: str, tmp_path: Path
-) -> None:
-    """Each of them embeds the whole cache."""
-    flags = ["--model", model, "--engine", "torch", "--batch", "5"]
+def test_a_data_loader_feeds_torch(filled_cache: Path, model: str, tmp_path: Path) -> None:
+    """It embeds the whole cache."""
     with pytest.MonkeyPatch.context() as patch:
         sizes: list[int] = []
         patch.setattr(OpenClipEmbedder, "embed", counting(OpenClipEmbedder.embed, sizes))
-        assert way(flags, str(filled_cache), str(tmp_path))["rate"] > 0
-    assert sizes[-5:] == [5, 5, 5, 5, 4]
+        assert data_loader(["--model", model, "--engine", "torch"], str(filled_cache), "") > 0
+    assert sizes[-2:] == [16, 8]
 
 
 def counting(embed: Callable[..., Any], sizes: list[int]) -> Callable[..., Any]:
@@ -176,18 +165,6 @@ def test_bad_flags_are_named(flags: tuple[str, ...], complaints: list[str]) -> N
     assert [word for word in complaints if word not in result.err] == []
 
 
-def test_pictures_of_the_user_are_taken(filled_cache: Path, tmp_path: Path) -> None:
-    """`--cache` is read only; a directory without pictures is refused."""
-    before = sorted(filled_cache.iterdir())
-    flags = ("--parts", "decode", "--repeats", 1, "--images", 3)
-    result = run(SCRIPT, *flags, "--cache", filled_cache, "--json")
-    assert result.json()["parameters"]["cache"] == str(filled_cache)
-    assert sorted(filled_cache.iterdir()) == before
-    refused = run(SCRIPT, *flags, "--cache", tmp_path)
-    assert refused.code == 5
-    assert "no pictures" in refused.err
-
-
 def processes_of(folder: Path) -> list[str]:
     """Return the command lines that name a folder."""
     found = []
@@ -201,25 +178,29 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
-    """In the middle of a download, with a server beside it: no process and no file stays."""
-    flags = ("--parts", "download", "--images", 60, "--repeats", 99)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_shows_what_has_been_measured(tmp_path: Path, *, as_json: bool) -> None:
+    """In the middle of the second part: the rows of the first, no process and no file stays."""
+    flags = ("--parts", "decode,bulk", "--images", 2, "--cards", 9999, "--repeats", 2)
     process = subprocess.Popen(
-        command(SCRIPT, *flags),
+        command(SCRIPT, *flags, *["--json"] * as_json),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(TMPDIR=str(tmp_path)),
     )
     assert process.stderr is not None
-    assert any("Measuring download" in line for line in process.stderr)
-    time.sleep(0.3)
-    assert processes_of(tmp_path)
+    assert any("Measuring bulk: round 1" in line for line in process.stderr)
+    assert any(processes_of(tmp_path) for _ in range(1000))  # the first of them is starting
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert out == ""
-    assert "stopped by" in err
+    assert "stopped by SIGINT" in err
+    if as_json:
+        parts = [entry["part"] for entry in json.loads(out)["measurements"]]
+    else:
+        parts = [line.split("\t")[0] for line in out.splitlines()]
+    assert parts[:3] == ["decode"] * 3
     assert processes_of(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -227,78 +208,138 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
 # --- comparing -------------------------------------------------------------------------------
 
 
-class Counter:
-    """Counts what has been done."""
+class Shown(Reporter):
+    """Keeps the rows that are printed."""
 
-    done = 0
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.rows: list[list[str]] = []
 
-    def advance(self, count: int = 1) -> None:
-        """Count."""
-        self.done += count
+    def line(self, text: str) -> None:
+        """Keep a row."""
+        self.rows.append(text.split("\t"))
 
-
-def python(name: str, code: str, to: str = "", **more: Any) -> Contender:
-    """Return a contender whose figure is what some code prints."""
-    series = Series(name, "things", lambda run: float(run.lines[-1][1]), to)
-    return Contender("test", lambda _: [sys.executable, "-c", code], (series,), **more)
-
-
-def rounds(folder: Path, repeats: int) -> Rounds:
-    """Return rounds with a fixed order."""
-    return Rounds(repeats, random.Random(1), folder)
+    def names(self) -> list[str]:
+        """Return the names of the measurements, in the order of their rows."""
+        return [row[1] for row in self.rows]
 
 
-def test_contenders_take_turns(tmp_path: Path) -> None:
-    """Every one runs once before any runs again."""
-    log = tmp_path / "log"
-    code = "open({!r}, 'a').write('{}'); print({})"
-    contenders = [
-        python(name, code.format(str(log), name, value), to)
-        for name, value, to in (("a", 4, ""), ("b", 2, "a"), ("c", 1, "b"))
-    ]
-    progress: Progress = Counter()
-    entries = compare(contenders, rounds(tmp_path, 4), progress)
-    turns = log.read_text()
-    assert [sorted(turns[start : start + 3]) for start in range(0, 12, 3)] == [["a", "b", "c"]] * 4
-    assert turns != turns[:3] * 4
-    assert [entry["ratio"] for entry in entries] == [None, 0.5, 0.5]
-    assert list(tmp_path.iterdir()) == [log]
+def contender(name: str, to: str = "", **more: Any) -> Contender:
+    """Return a contender that only has a name."""
+    return Contender("test", name, "things", lambda _: [name], to=to, **more)
 
 
-def test_a_failure_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
-    """Its last word is the note; nothing of it counts, and no ratio is taken to it."""
-    wrong = python("wrong", "raise SystemExit('ERROR: no luck')")
-    unwanted = python("unwanted", "print(1)", check=lambda _: "7 of 8 have come")
-    absent = python("absent", "print(1)", missing="not installed: it")
-    fine = python("fine", "print(3); raise SystemExit(2)", "wrong", exit_code=2)
-    counter = Counter()
-    entries = compare([wrong, unwanted, absent, fine], rounds(tmp_path, 2), counter)
-    assert counter.done == 8
-    assert [entry["status"] for entry in entries] == ["failed", "failed", "missing", "measured"]
-    assert "no luck (exit code 1)" in entries[0]["note"]
-    assert entries[1]["note"] == "7 of 8 have come"
-    assert (entries[3]["median"], entries[3]["ratio"]) == (3.0, None)
-    assert failures({"measurements": entries}) == ["wrong", "unwanted"]
+def script(figures: dict[str, list[float]], turns: list[str]) -> Callable[[Contender], Run]:
+    """Return what runs a contender: it yields the next of its figures, and fails without one."""
+
+    def run(each: Contender) -> Run:
+        turns.append(each.name)
+        if not figures[each.name]:
+            raise RunFailedError("no luck")
+        return Run(1.0, 2.0, 30.0, f"{figures[each.name].pop(0)}\n")
+
+    return run
+
+
+def test_contenders_take_turns() -> None:
+    """Every one runs once before any runs again, in another order; ratios are of medians."""
+    contenders = [contender("a"), contender("b", "a"), contender("c", "b")]
+    figures = {"a": [4.0, 5, 4, 1], "b": [2.0, 2, 2, 2], "c": [1.0, 9, 0, 1]}
+    report, turns = Shown(), list[str]()
+    comparison = Comparison(contenders, 4, report)
+    comparison.measure(script(figures, turns), random.Random(1))
+    rounds = [turns[start : start + 3] for start in range(0, 12, 3)]
+    assert [sorted(each) for each in rounds] == [["a", "b", "c"]] * 4
+    assert len({tuple(each) for each in rounds}) > 1
+    assert [entry["ratio"] for entry in comparison.entries()] == [None, 0.5, 0.5]
+    assert sorted(report.names()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_row_comes_as_soon_as_it_is_known(seed: int) -> None:
+    """Nothing before the last round; then each at once, unless its reference is still to come."""
+    contenders = [contender("a"), contender("b", "a"), contender("c"), contender("d", "other part")]
+    figures = {each.name: [3.0, 3] for each in contenders}
+    report, turns, seen = Shown(), list[str](), list[list[str]]()
+    inner = script(figures, turns)
+
+    def run(each: Contender) -> Run:
+        seen.append(report.names())
+        return inner(each)
+
+    Comparison(contenders, 2, report).measure(run, random.Random(seed))
+    for before, names in zip(range(8), seen, strict=True):
+        done = turns[4:before]
+        known = [each for each in done if each != "b" or "a" in done]
+        assert sorted(names) == sorted(known)
+    assert len(report.names()) == 4
+
+
+def test_what_stops_a_comparison_loses_nothing() -> None:
+    """The rows of what has run, with the runs that it has had, and only those."""
+    turns: list[str] = []
+    inner = script({"a": [1.0, 3, 5], "b": [2.0, 4, 6]}, turns)
+
+    def run(each: Contender) -> Run:
+        if len(turns) == 3:
+            raise Stopped(signal.SIGINT)
+        return inner(each)
+
+    report = Shown()
+    comparison = Comparison([contender("a"), contender("b", "a"), contender("c")][:2], 3, report)
+    with pytest.raises(Stopped):
+        comparison.measure(run, random.Random(1))
+    assert report.rows == []
+    comparison.show(unfinished=True)
+    comparison.show(unfinished=True)
+    assert report.names() == ["a", "b"]
+    assert sorted(len(entry["repetitions"]) for entry in comparison.entries()) == [1, 2]
+
+
+def test_a_failure_is_named_and_the_rest_goes_on() -> None:
+    """Its message is the note; nothing of it counts, and no ratio is taken to it."""
+    contenders = [contender("wrong"), contender("absent", missing="no it"), contender("b", "wrong")]
+    report = Shown()
+    comparison = Comparison(contenders, 2, report)
+    comparison.measure(script({"wrong": [1.0], "b": [3.0, 3]}, []), random.Random(2))
+    entries = comparison.entries()
+    assert [entry["status"] for entry in entries] == ["failed", "missing", "measured"]
+    assert [entry["note"] for entry in entries] == ["no luck", "no it", ""]
+    assert [entry["median"] for entry in entries] == [None, None, 3.0]
+    assert entries[2]["ratio"] is None
+    assert sorted(report.names()) == ["absent", "b", "wrong"]
+
+
+# --- processes -------------------------------------------------------------------------------
+
+
+def test_a_process_that_fails_says_why() -> None:
+    """The line that names the error, and the exit code."""
+    code = "import sys; sys.stderr.write('ERROR: no luck\\nlater\\n'); sys.exit(3)"
+    with pytest.raises(RunFailedError, match=r"ERROR: no luck \(exit code 3\)"):
+        run_command([sys.executable, "-c", code], {})
 
 
 MEASURED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from devtools.benchmarks.processes import run_command
-small = run_command([sys.executable, "-c", "pass"])
-code = "import time; print(1, flush=True); x = bytearray(80_000_000); time.sleep(0.1); print(2)"
-large = run_command([sys.executable, "-c", code])
-print(json.dumps([small.peak_mb, large.peak_mb, large.seconds, *(each for each, _ in large.lines)]))
+small = run_command([sys.executable, "-c", "pass"], {})
+code = "import os; x = bytearray(80_000_000); print(os.environ['MINE'])"
+large = run_command([sys.executable, "-c", code], {"MINE": "7"})
+print(json.dumps([small.peak_mb, large.peak_mb, large.seconds, large.cpu_seconds, large.figure()]))
 """
 
 
 def test_time_and_memory_are_those_of_the_process() -> None:
-    """Memory of a child's own, where the parent is small; and when each line came."""
+    """Memory of a child's own, where the parent is small; its environment and its figure."""
     words = [sys.executable, "-c", MEASURED, str(ROOT)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    small, large, seconds, first, last = json.loads(done.stdout)
+    small, large, seconds, cpu_seconds, value = json.loads(done.stdout)
     assert 60 < large - small < 90
-    assert first + 0.1 <= last <= seconds
+    assert seconds > 0
+    assert cpu_seconds > 0
+    assert value == 7
 
 
 def echo(text: str) -> dict[str, Any]:
@@ -321,9 +362,9 @@ def test_missing_modules_are_named() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.0, "0.000"),
+        (0.0, "0"),
         (0.01234, "0.0123"),
-        (0.5, "0.500"),
+        (0.5, "0.5"),
         (1.234, "1.23"),
         (12.34, "12.3"),
         (123.4, "123"),

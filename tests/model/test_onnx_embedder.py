@@ -17,7 +17,7 @@ from helpers.index.publish import ENCODER, NAMES
 #: Everything of requirements.txt that is not in requirements-query.txt, and what that brings.
 NOT_FOR_QUERIES = (
     "torch,torchvision,open_clip,requests,urllib3,filelock,onnx,onnxscript,safetensors,timm,"
-    "huggingface_hub"
+    "huggingface_hub,matplotlib"
 )
 
 

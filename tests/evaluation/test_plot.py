@@ -1,0 +1,136 @@
+"""The plot of an evaluation: every panel holds something, and names what was evaluated."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from support import run
+
+from helpers.errors import WriteError
+from helpers.evaluation.plot import WIDTH, draw_precision, title, write_plot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD: dict[str, Any] = {
+    "index": {"vectors": 54963},
+    "model": {"model": "ViT-B-32", "pretrained": "openai", "precision": "fp32"},
+    "seed": 7,
+}
+
+
+def ladder(ms: float) -> list[dict[str, Any]]:
+    """Return measurements of one graph at three efSearch."""
+    return [
+        {"ef_search": ef, "recall_at_1": 1 - 1 / ef, "recall_at_10": 1 - 2 / ef, "ms": ms * ef}
+        for ef in (16, 64, 256)
+    ]
+
+
+def histogram(middle: float) -> dict[str, Any]:
+    """Return the distribution of scores around a middle."""
+    rng = random.Random(middle)
+    bins = [0] * 50
+    for _ in range(200):
+        bins[min(49, max(0, int(50 * rng.gauss(middle, 0.08))))] += 1
+    return {"histogram": bins}
+
+
+NAMES = ("clean", "blur", "glare", "sleeve", "jpeg", "rotate", "easy", "photo", "hard")
+PARTS: dict[str, Any] = {
+    "recall": ladder(0.01),
+    "grid": [{"m": m, "ef_construction": 200, "search": ladder(m / 1000)} for m in (16, 32, 48)],
+    "identify": {
+        "conditions": [
+            {"condition": name, "card_top_1": 1 - n / 10, "card_top_5": 1 - n / 20}
+            for n, name in enumerate(NAMES)
+        ],
+        "answers": {
+            name: histogram(middle)
+            for name, middle in (
+                *(("right", 0.9), ("wrong", 0.7)),
+                *(("unknown_card", 0.65), ("no_card", 0.4)),
+            )
+        },
+        "thresholds": {"min_score": 0.8, "min_margin": 0.02},
+    },
+    "photos": [{"result": result} for result in ("right", "right", "wrong", "unreadable")],
+}
+PANELS = {"recall": 1, "grid": 1, "identify": 2, "photos": 1}
+
+
+def colours(picture: Image.Image) -> set[tuple[int, ...]]:
+    """Return the saturated colours of a picture: those of its lines and bars."""
+    found = picture.convert("RGB").getcolors(1 << 20) or []
+    seen = {colour for count, colour in found if count > 20 and isinstance(colour, tuple)}
+    return {colour for colour in seen if max(colour) - min(colour) > 60}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_no_panel_is_blank(part: str, tmp_path: Path) -> None:
+    """Whatever was measured alone is drawn: lines or bars in every panel."""
+    target = tmp_path / "plot.png"
+    write_plot(target, {**HEAD, part: PARTS[part]})
+    with Image.open(target) as plot:
+        assert plot.size == (WIDTH, 380 * PANELS[part] + 50)
+        for number in range(PANELS[part]):
+            top = 50 + 380 * number
+            assert colours(plot.crop((0, top, WIDTH, top + 380))), number
+
+
+def test_the_same_document_gives_the_same_bytes(tmp_path: Path) -> None:
+    """No date and no version is in the file; another document gives another one."""
+    for name, document in (
+        *(("a.png", HEAD | PARTS), ("b.png", HEAD | PARTS)),
+        ("c.png", HEAD | PARTS | {"seed": 8}),
+    ):
+        write_plot(tmp_path / name, document)
+    contents = [(tmp_path / name).read_bytes() for name in ("a.png", "b.png", "c.png")]
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_the_title_names_model_rows_and_seed() -> None:
+    """A plot that is found later tells what it is of; a model without a tag has none."""
+    assert title(HEAD) == "ViT-B-32 openai fp32 · 54,963 rows · seed 7"
+    local = HEAD | {"model": {"model": "local-dir:a", "pretrained": None, "precision": "fp32"}}
+    assert title(local) == "local-dir:a fp32 · 54,963 rows · seed 7"
+
+
+def test_groups_without_answers_are_drawn_empty(tmp_path: Path) -> None:
+    """Where no answer was wrong and no thresholds were found, the others are still drawn."""
+    nothing = {name: {"histogram": [0] * 50} for name in ("wrong", "unknown_card", "no_card")}
+    answers = PARTS["identify"]["answers"] | nothing
+    found = PARTS["identify"] | {"answers": answers, "thresholds": None}
+    write_plot(tmp_path / "plot.png", {**HEAD, "identify": found})
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert (0, 114, 178) in colours(plot.crop((0, 430, WIDTH, 810)))
+
+
+def test_precision_is_drawn_over_recall() -> None:
+    """Two arrays make one line."""
+    axes = Figure().add_subplot()
+    draw_precision(axes, [0.2, 0.5, 0.9], [1.0, 0.98, 0.7])
+    (line,) = axes.get_lines()
+    assert line.get_xydata().tolist() == [[0.2, 1.0], [0.5, 0.98], [0.9, 0.7]]  # type: ignore[union-attr]
+
+
+def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
+    """The error names the file."""
+    with pytest.raises(WriteError, match=r"plot\.png"):
+        write_plot(tmp_path / "missing" / "plot.png", HEAD | PARTS)
+
+
+def test_without_matplotlib_nothing_is_measured(index: Path, tmp_path: Path) -> None:
+    """Exit code 5 and what to install, before any work; without --plot it is not needed."""
+    flags = ("--index", index, "--parts", "recall", "--ladder", 16)
+    refused = run(
+        "scripts/evaluate_index.py", *flags, "--plot", tmp_path / "plot.png", hide="matplotlib"
+    )
+    assert refused.code == 5
+    assert "not installed: matplotlib" in refused.err
+    assert refused.out == ""
+    assert run("scripts/evaluate_index.py", *flags, hide="matplotlib").code == 0
