@@ -113,5 +113,5 @@ def run_task() -> None:
     try:
         answer = getattr(importlib.import_module(module), name)(*json.loads(sys.argv[2]))
     except AppError as error:
-        raise SystemExit(str(error)) from error
+        raise SystemExit(f"ERROR: {error.message}: {' '.join(error.details.split())}") from error
     sys.stdout.write(json.dumps(answer) + "\n")

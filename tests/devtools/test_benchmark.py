@@ -350,7 +350,8 @@ def echo(text: str) -> dict[str, Any]:
 def test_a_task_is_called_in_a_process_of_its_own() -> None:
     """Options and answers travel as JSON."""
     words = task_command(echo, Path("é"))
-    assert words[-2:] == ["test_benchmark:echo", '["\\u00e9"]']
+    assert words[-2].endswith("test_benchmark:echo")
+    assert json.loads(words[-1]) == ["é"]
 
 
 def test_missing_modules_are_named() -> None:
