@@ -11,8 +11,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from helpers.errors import AppError, DataError
@@ -20,6 +22,7 @@ from helpers.errors import AppError, DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 _Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")
@@ -54,7 +57,7 @@ def _results(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Genera
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments), daemon=True)
-    child.start()
+    _start(child)
     sender.close()  # the child holds the only other one, so that its end ends the loop below
     try:
         while True:
@@ -74,6 +77,16 @@ def _results(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Genera
             details="it was killed, or ran out of memory",
             suggestion="look above for what it wrote to stderr",
         )
+
+
+def _start(child: SpawnProcess) -> None:
+    """Start a child that does not import the script of this process, which need not be guarded."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        child.start()
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _serve(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -18,16 +18,15 @@ from helpers import errors, worker_process
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A script of a user, with the guard that every script needs, that runs a child for ten minutes.
+#: A script of a user that runs a child for ten minutes; no `if` keeps it from being imported.
 PARENT = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT / "tests")!r})
 sys.path.insert(0, {str(ROOT)!r})
 from helpers import worker_process
 from test_worker_process import sleep
-if __name__ == "__main__":
-    print("the parent", file=sys.stderr)
-    next(worker_process.stream(sleep, 600.0))
+print("the parent", file=sys.stderr)
+next(worker_process.stream(sleep, 600.0))
 """
 
 # --- what runs in the child ------------------------------------------------------------------
