@@ -22,9 +22,7 @@ FLAGS = FlagGroup(
     "export",
     (
         Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),
-        Flag(
-            "--out", Directory(), metavar="DIR", help="directory for the two files", required=True
-        ),
+        Flag("--out", Directory(), metavar="DIR", help="directory for the files", required=True),
         Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare (%(default)s)"),
     ),
 )

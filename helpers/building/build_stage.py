@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from helpers.building.checkpoint import VectorStore
     from helpers.building.engine import Engine
+    from helpers.building.whiten import BuildWhitening
     from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
@@ -112,11 +113,13 @@ def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -
         counts["reused_embeddings"] = _reuse(options, embedder, store, report)
         counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
         durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
+        whitening = _whitening(inputs, scan, embedder, store, report)
         with publish.staging(options.out) as staging:
-            index = _write_files(staging, inputs, scan, store, durations)
+            index = _write_files(staging, inputs, scan, store, whitening, durations)
             statistics = _statistics(inputs, scan, counts, durations)
             document = _manifest(inputs, statistics, embedder, index, state)
             document["parameters"] |= layout
+            document["whitening"] = whitening.about
             if material.engine.encoder is not None:
                 write_encoder(staging, material.engine.encoder)
                 document["encoder"] = material.engine.encoder.about
@@ -189,11 +192,20 @@ def _embed(
     return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
 
 
+def _whitening(
+    inputs: _Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
+) -> BuildWhitening:
+    from helpers.building.whiten import whitening_of_build
+
+    return whitening_of_build(inputs, scan, embedder, store, report)
+
+
 def _write_files(
     staging: Path,
     inputs: _Inputs,
     scan: Scan,
     store: VectorStore,
+    whitening: BuildWhitening,
     durations: dict[str, float],
 ) -> dict[str, Any]:
     import numpy as np
@@ -202,12 +214,16 @@ def _write_files(
 
     rows = np.flatnonzero(store.done)
     write_vectors(staging, store, rows)
-    index = write_index(staging, inputs.options, durations["embedding_seconds"])
+    seconds = durations["embedding_seconds"]
+    index = write_index(staging, inputs.options, whitening.whitening, seconds)
     durations["index_seconds"] = index.seconds
     write_metadata(staging, inputs.faces, scan, rows, index.first_rows)
+    whitened = whitening.whitening is not None
     return {
-        "type": f"IDMap,HNSW{inputs.options.hnsw_m},Flat",
+        "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{inputs.options.hnsw_m},Flat",
         "metric": "METRIC_INNER_PRODUCT",
+        "whitened": whitened,
+        "scores": "whitened cosine" if whitened else "cosine",
         "vectors": len(rows),
         "dimension": store.dim,
         "distinct": index.distinct,

@@ -14,13 +14,17 @@ import numpy as np
 from helpers import worker_process
 from helpers.atomic_io import disk_errors, sha256_file
 from helpers.errors import DataError
+from helpers.index.graph import with_whitening
 from helpers.index.verify import EF_SEARCH_AGAIN, finds_itself
+from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import faiss
     from numpy.typing import NDArray
+
+    from helpers.model.whitening import Whitening
 
 BLOCK = 4096  # rows between two looks at the clock and at signals
 EF_SEARCH = 64  # contract: the default at query time, so the self-check uses it, too
@@ -30,7 +34,8 @@ EF_SEARCH = 64  # contract: the default at query time, so the self-check uses it
 class IndexOptions:
     """What to build: `vectors` is an absolute path of float32 [n, D] (`.npy`), `target` one, too.
 
-    `check_seconds` is how long the index may be asked for its own rows.
+    `check_seconds` is how long the index may be asked for its own rows; `whitening` goes in front
+    of the graph.
     """
 
     vectors: Path
@@ -38,6 +43,7 @@ class IndexOptions:
     hnsw_m: int
     hnsw_ef_construction: int
     check_seconds: float
+    whitening: Whitening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +149,14 @@ def _build(options: IndexOptions) -> BuiltIndex:
     rows, first_of = distinct_rows(vectors)
     graph = new_graph(vectors.shape[1], options.hnsw_m, options.hnsw_ef_construction)
     index = faiss.IndexIDMap(graph)
+    if options.whitening is not None:
+        index = with_whitening(index, options.whitening)
+    # Several threads would link the vectors in another order each time.
+    faiss.omp_set_num_threads(1)
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
         index.add_with_ids(np.ascontiguousarray(vectors[block]), block)
+    faiss.omp_set_num_threads(cpu_count())
     _write(index, options.target)
     del index, graph
     again = faiss.read_index(str(options.target))

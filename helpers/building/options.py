@@ -29,6 +29,7 @@ class BuildOptions:
     checkpoint_frequency: int
     resume: bool
     reuse: bool
+    whiten: bool
     model: ModelOptions
     source: CardSource
 
@@ -49,6 +50,7 @@ class BuildOptions:
             checkpoint_frequency=args.checkpoint_frequency,
             resume=args.resume,
             reuse=args.reuse,
+            whiten=args.whiten,
             model=ModelOptions.from_args(args),
             source=CardSource.from_args(args),
         )
@@ -66,6 +68,7 @@ class BuildOptions:
             "validate_cache": self.validate_cache,
             "hnsw_m": self.hnsw_m,
             "hnsw_ef_construction": self.hnsw_ef_construction,
+            "whiten": self.whiten,
             **asdict(self.model),
         }
 
@@ -125,6 +128,12 @@ FLAGS = FlagGroup(
             "--reuse",
             default=True,
             help="take unchanged vectors from the last build",
+            action=BooleanOptionalAction,
+        ),
+        Flag(
+            "--whiten",
+            default=True,
+            help="learn from the cards what to overlook in photos of them",
             action=BooleanOptionalAction,
         ),
     ),

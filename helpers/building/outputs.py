@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from helpers.cards.face_list import FaceList
     from helpers.images.scan import Scan
     from helpers.model.encoder_cache import Encoder
+    from helpers.model.whitening import Whitening
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds
@@ -54,12 +55,15 @@ def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) ->
             check_unit(vectors, store.dim)
 
 
-def write_index(staging: Path, options: BuildOptions, seconds: float) -> BuiltIndex:
+def write_index(
+    staging: Path, options: BuildOptions, whitening: Whitening | None, seconds: float
+) -> BuiltIndex:
     """Build the FAISS index of the staged vectors.
 
     Args:
         staging: holds the vectors.
         options: M and efConstruction.
+        whitening: what to put in front of the graph.
         seconds: how long the build has taken so far, which bounds the self-check.
 
     Raises:
@@ -72,6 +76,7 @@ def write_index(staging: Path, options: BuildOptions, seconds: float) -> BuiltIn
             hnsw_m=options.hnsw_m,
             hnsw_ef_construction=options.hnsw_ef_construction,
             check_seconds=max(_CHECK_LEAST, _CHECK_SHARE * seconds),
+            whitening=whitening,
         )
     )
 

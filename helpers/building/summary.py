@@ -75,7 +75,7 @@ def _report_summary(document: dict[str, Any], options: BuildOptions, report: Rep
     )
     check = index["self_check"]
     report.info(
-        f"Index: {index['type']}, {index['metric']} (cosine), M={options.hnsw_m},"
+        f"Index: {index['type']}, {index['metric']} ({index['scores']}), M={options.hnsw_m},"
         f" efConstruction={options.hnsw_ef_construction}, {index['vectors']:,} vectors"
         f" ({index['distinct']:,} distinct) of dimension {index['dimension']};"
         f" {check['found']:,} of {check['asked']:,} rows asked for find themselves"

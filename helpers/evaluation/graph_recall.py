@@ -6,18 +6,18 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from helpers.building.hnsw import new_graph
-from helpers.index.card_index import map_vectors, open_set, read_graph
+from helpers.index.card_index import open_set
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.publish import INDEX, VECTORS
+from helpers.index.graph import graph_of, read_graph, stored_vectors
+from helpers.index.publish import INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import faiss
+    import numpy as np
     from numpy.typing import NDArray
 
 NEIGHBOURS = 10
@@ -31,7 +31,7 @@ class Trial:
     """Queries with their true answers among the distinct vectors of an index.
 
     Args:
-        vectors: float32 [n, D], distinct rows of unit length.
+        vectors: float32 [n, D], distinct rows of unit length, whitened if the index is.
         seed: of the queries.
     """
 
@@ -114,16 +114,12 @@ def measure(
     Raises:
         DataError: the index cannot be used.
     """
-    import faiss
-
-    with open_set(directory, (INDEX, VECTORS)) as (manifest, files):
+    with open_set(directory, (INDEX,)) as (manifest, files):
         index = read_graph(files[INDEX], manifest["index"])
-        vectors = map_vectors(files[VECTORS], manifest["index"])
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
-    rows = faiss.vector_to_array(index.id_map)
-    trial = Trial(np.ascontiguousarray(vectors[rows]), seed)
+    trial = Trial(stored_vectors(index), seed)
     yield "graph", {"queries": QUERIES, "exact_ms": trial.exact_ms()}
-    graph = faiss.downcast_index(index.index)
+    graph = graph_of(index)
     for ef_search in ladder:
         yield "recall", trial.search(graph, ef_search)
     for m, ef_construction in grid:

@@ -15,8 +15,8 @@ import numpy as np
 
 from helpers.errors import DataError
 from helpers.evaluation.choose_thresholds import Sample
-from helpers.evaluation.non_cards import non_card
 from helpers.images.distort import KINDS, LEVELS, distort
+from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
 from helpers.query import inputs
 from helpers.query.grouping import group_key

@@ -178,6 +178,25 @@ def low_light(picture: Image.Image, rng: Random, strength: float) -> Image.Image
     return Image.merge("RGBA", (*noisy, picture.getchannel("A")))
 
 
+def colour_cast(picture: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Light it with a lamp that is not white: each channel times up to 1.6 or down to 0.6."""
+    gains = [math.exp(rng.uniform(-0.5, 0.5) * strength) for _ in "RGB"]
+    bands = map(_scaled, picture.convert("RGB").split(), gains)
+    return Image.merge("RGBA", (*bands, picture.getchannel("A")))
+
+
+def contrast(picture: Image.Image, rng: Random, strength: float) -> Image.Image:
+    """Let the camera choose badly: gamma up to 1.8 or its inverse, flat or hard, light or dark."""
+    gamma = 1.8 ** (rng.uniform(-1, 1) * strength)
+    slope = 1 + rng.uniform(-0.6, 0.25) * strength
+    offset = 128 + rng.uniform(-50, 50) * strength
+    bent = (255 * (level / 255) ** gamma for level in range(256))
+    table = [min(255, max(0, round((level - 128) * slope + offset))) for level in bent]
+    rgb = picture.convert("RGB").point(table * 3)
+    rgb.putalpha(picture.getchannel("A"))
+    return rgb
+
+
 def blur(picture: Image.Image, _rng: Random, strength: float) -> Image.Image:
     """Miss the focus: a Gaussian of a radius up to 0.7 % of the picture's width."""
     return picture.filter(ImageFilter.GaussianBlur(0.007 * strength * picture.width))
@@ -201,6 +220,8 @@ KINDS: Mapping[str, Kind] = {
     "background": background,
     "cover": cover,
     "low_light": low_light,
+    "colour_cast": colour_cast,
+    "contrast": contrast,
     "blur": blur,
     "jpeg": jpeg,
 }

@@ -2,7 +2,11 @@
 
 `embeddings.i8bin` is a plain int8 array, row after row, value = round(x · 127); `meta.json` names
 its shape and says which card a row is. A client multiplies a query with every row: the products,
-divided by 127, are the cosines. `meta.json` is written last and holds the digest of the other file.
+divided by 127, are the cosines. `meta.json` is written last and holds the digests of the others.
+
+Where the index whitens, so are the rows, and a client whitens each query q, the unit vector that
+the model gives it: y = M q + b, divided by its length. `whitening.f32bin` holds M row after row
+and then b, as little-endian float32 (D · D + D numbers).
 """
 
 from __future__ import annotations
@@ -14,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
+from helpers.atomic_io import AtomicFile, atomic_write, atomic_write_stream, make_directory
 from helpers.index.card_index import map_vectors, open_set
 from helpers.index.exact_search import exact_top, perturbed, recall
+from helpers.index.graph import read_graph, whitening_of
 from helpers.index.metadata import MetadataLines
-from helpers.index.publish import METADATA, VECTORS
+from helpers.index.publish import INDEX, METADATA, VECTORS
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
@@ -27,7 +32,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-EMBEDDINGS, META = "embeddings.i8bin", "meta.json"
+    from helpers.model.whitening import Whitening
+
+EMBEDDINGS, WHITENING, META = "embeddings.i8bin", "whitening.f32bin", "meta.json"
 SCALE = 127
 KEYS = (
     "name",
@@ -78,7 +85,7 @@ def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def export(index: Path, out: Path, seed: int) -> Export:
-    """Write both files, read the vectors back and compare their answers.
+    """Write the files, read the vectors back and compare their answers.
 
     Args:
         index: the output directory of a build.
@@ -90,11 +97,16 @@ def export(index: Path, out: Path, seed: int) -> Export:
         WriteError: the disk refuses.
     """
     make_directory(out)
-    with open_set(index, (VECTORS, METADATA)) as (manifest, files):
-        vectors = map_vectors(files[VECTORS], manifest["index"])
+    with open_set(index, (VECTORS, INDEX, METADATA)) as (manifest, files):
+        vectors: NDArray[np.float32] = map_vectors(files[VECTORS], manifest["index"])
+        whitening = whitening_of(read_graph(files[INDEX], manifest["index"]))
         lines = MetadataLines(files[METADATA])
+    if whitening is not None:
+        vectors = np.concatenate(
+            [whitening.apply(vectors[at : at + _BLOCK]) for at in range(0, len(vectors), _BLOCK)]
+        )
     digest = _write_embeddings(out / EMBEDDINGS, vectors)
-    head = _head(manifest, vectors.shape, digest)
+    head = _head(manifest, vectors.shape, digest) | _write_whitening(out / WHITENING, whitening)
     size_meta = atomic_write_stream(out / META, _meta(head, lines))
     written = np.memmap(out / EMBEDDINGS, dtype=np.int8, mode="r", shape=vectors.shape)
     top_1, top_10 = agreement(vectors, written, seed)
@@ -111,6 +123,16 @@ def _write_embeddings(target: Path, vectors: NDArray[np.float32]) -> str:
             digest.update(data)
             file.write(data)
     return digest.hexdigest()
+
+
+def _write_whitening(target: Path, whitening: Whitening | None) -> dict[str, Any]:
+    """Write the whitening, if there is one, and return what the head says of it."""
+    if whitening is None:
+        target.unlink(missing_ok=True)  # of an earlier export
+        return {"whitening": None}
+    data = np.concatenate([whitening.matrix.ravel(), whitening.bias]).astype("<f4").tobytes()
+    atomic_write(target, data)
+    return {"whitening": {"file": target.name, "sha256": hashlib.sha256(data).hexdigest()}}
 
 
 def _head(manifest: dict[str, Any], shape: tuple[int, ...], digest: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One row of the index and its cosine similarity to the query, -1 to 1."""
+    """One row of the index and its cosine to the query, whitened if the index is, -1 to 1."""
 
     row: int
     score: float
@@ -41,22 +41,33 @@ class CardIndex:
 
     Args:
         out: the output directory of a build.
-        exact: search the vectors by brute force instead of the graph.
+        exact: compare with every vector of the graph instead of walking it.
         with_encoder: also load the encoder that came with it, if one did.
+        with_vectors: also open the unit vectors, which `search_unwhitened` needs.
 
     Attributes:
         manifest: how the index was made.
         encoder: embeds queries as the index was, None if none came along or none was wanted.
+        whitening: what the graph's vectors went through, None if they are those of the model.
 
     Raises:
         DataError: there is no index, or its files are damaged or not of one build.
     """
 
-    def __init__(self, out: Path, *, exact: bool = False, with_encoder: bool = False) -> None:
+    def __init__(
+        self,
+        out: Path,
+        *,
+        exact: bool = False,
+        with_encoder: bool = False,
+        with_vectors: bool = False,
+    ) -> None:
+        from helpers.index.graph import read_graph, whitening_of
+
         self.exact = exact
-        name = VECTORS if exact else INDEX
+        names = (INDEX, METADATA, VECTORS) if with_vectors else (INDEX, METADATA)
         optional = (ENCODER,) if with_encoder else ()
-        with open_set(out, (name, METADATA), optional) as (self.manifest, files):
+        with open_set(out, names, optional) as (self.manifest, files):
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
@@ -64,12 +75,11 @@ class CardIndex:
             if len(self._lines) != self.vectors:
                 raise no_index(out, f"{self.vectors} vectors, {len(self._lines)} metadata lines")
             try:
-                if exact:
-                    self._matrix = map_vectors(files[name], about)
-                else:
-                    self._graph = read_graph(files[name], about)
+                self._graph = read_graph(files[INDEX], about)
+                self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
-                raise no_index(out, f"{name}: {error}") from error
+                raise no_index(out, f"{INDEX} or {VECTORS}: {error}") from error
+        self.whitening = whitening_of(self._graph)
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
         """Return the efSearch that is used: at least 2 k, since HNSW returns short lists below."""
@@ -79,21 +89,53 @@ class CardIndex:
         """Return up to `k` hits per query, best first; equal pictures in the order of their rows.
 
         Args:
-            queries: float32 [n, D], rows of unit length.
+            queries: float32 [n, D], rows of unit length, as the model gives them.
             k: at least 1.
             ef_search: candidates that the graph search keeps, raised to 2 k.
         """
-        queries = np.ascontiguousarray(queries, dtype=np.float32)
-        if queries.ndim != 2 or queries.shape[1] != self.dimension:  # noqa: PLR2004
-            raise ValueError(f"queries of shape {queries.shape}, expected (n, {self.dimension})")
+        queries = self._checked(queries)
         if self.exact:
-            scores, rows = exact_top(self._matrix, queries, k)
+            scores, rows = self._search_stored(queries, k)
         else:
             scores, rows = self._search_graph(queries, k, ef_search)
         return [
             self._hits(zip(*pair, strict=True), k)
             for pair in zip(rows.tolist(), scores.tolist(), strict=True)
         ]
+
+    def search_unwhitened(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """Return up to `k` hits per query by plain cosines, compared with every row.
+
+        A whitening is learned from pictures; of a sentence's vector it would make nothing good.
+
+        Args:
+            queries: float32 [n, D], rows of unit length.
+            k: at least 1.
+        """
+        if self._vectors is None:
+            raise ValueError("the index was opened without its vectors")
+        scores, rows = exact_top(self._vectors, self._checked(queries), k)
+        return [
+            [Hit(row, score) for row, score in zip(*pair, strict=True)]
+            for pair in zip(rows.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def _checked(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:  # noqa: PLR2004
+            raise ValueError(f"queries of shape {queries.shape}, expected (n, {self.dimension})")
+        return queries
+
+    def _search_stored(
+        self, queries: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Compare with every vector that the graph holds."""
+        from helpers.index.graph import row_numbers, stored_vectors
+
+        if self.whitening is not None:
+            queries = self.whitening.apply(queries)
+        scores, places = exact_top(stored_vectors(self._graph), queries, k)
+        return scores, row_numbers(self._graph)[places]
 
     def _search_graph(
         self, queries: NDArray[np.float32], k: int, ef_search: int
@@ -114,8 +156,7 @@ class CardIndex:
         hits: list[Hit] = []
         for row, score in found:
             if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                copies = () if self.exact else self._lines.copies.get(row, ())
-                hits += [Hit(copy, score) for copy in (row, *copies)]
+                hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
         return hits[:k]
 
 
@@ -160,31 +201,6 @@ def open_set(
         before = (manifest["build_id"], problem)
         time.sleep(_PAUSE)
     raise no_index(out, "its files keep changing")
-
-
-def read_graph(file: BufferedReader, about: dict[str, Any]) -> Any:
-    """Return the `faiss.IndexIDMap` in `file`.
-
-    Args:
-        file: an index file; read from its start.
-        about: what the manifest says of the index.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    import faiss
-
-    file.seek(0)
-    try:
-        index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-        graph = faiss.downcast_index(index.index)
-    except (RuntimeError, AttributeError) as error:
-        raise ValueError(str(error).splitlines()[0]) from error
-    if graph.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise ValueError("it does not use METRIC_INNER_PRODUCT")
-    if (index.d, index.ntotal) != (about["dimension"], about["distinct"]):
-        raise ValueError(f"it holds {index.ntotal} vectors of dimension {index.d}")
-    return index
 
 
 def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:

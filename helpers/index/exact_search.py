@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 #: Cosine of a perturbed query to the row it was made from. A photo of a card is about as far from
@@ -50,15 +52,30 @@ def exact_top(
         queries: float32 [q, D].
         k: at least 1; equal products are in the order of their rows.
     """
-    k = min(k, len(vectors))
+    blocks = (
+        (start, np.asarray(vectors[start : start + _BLOCK], dtype=np.float32))
+        for start in range(0, len(vectors), _BLOCK)
+    )
+    return nearest(blocks, queries, min(k, len(vectors)))
+
+
+def nearest(
+    blocks: Iterable[tuple[int, NDArray[np.float32]]], queries: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Do what `exact_top` does, over blocks of rows.
+
+    Args:
+        blocks: first row number and float32 [m, D] of consecutive rows.
+        queries: float32 [q, D].
+        k: at least 1, at most the number of rows.
+    """
     best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     best_rows = np.full((len(queries), k), -1, dtype=np.int64)
-    for start in range(0, len(vectors), _BLOCK):
-        block = np.asarray(vectors[start : start + _BLOCK], dtype=np.float32)
+    for start, block in blocks:
         scores = queries @ block.T
-        nearest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        scores = np.hstack([best_scores, np.take_along_axis(scores, nearest, axis=1)])
-        rows = np.hstack([best_rows, nearest + start])
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        scores = np.hstack([best_scores, np.take_along_axis(scores, best, axis=1)])
+        rows = np.hstack([best_rows, best + start])
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         best_scores = np.take_along_axis(scores, order, axis=1)
         best_rows = np.take_along_axis(rows, order, axis=1)

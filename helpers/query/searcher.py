@@ -20,7 +20,7 @@ from helpers.query.thresholds import Thresholds, load_thresholds
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from PIL import Image
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from helpers.query import inputs
     from helpers.report import Reporter
 
+    #: Returns hits for each turn of a query, as many as are wanted.
+    Search = Callable[[int], list[list[Hit]]]
 
 _TURNS = (0, 90, 180, 270)  # degrees, counter-clockwise
 _CANDIDATES = 4  # rows looked at per group asked for, at first
@@ -73,7 +75,10 @@ class Searcher:
         self.args = args
         self.report = report
         self.index = CardIndex(
-            Path(args.index), exact=args.exact, with_encoder=is_here("onnxruntime")
+            Path(args.index),
+            exact=args.exact,
+            with_encoder=is_here("onnxruntime"),
+            with_vectors=bool(args.text),
         )
         self.ef_search = self.index.effective_ef_search(args.k, args.ef_search)
         self._describe(report)
@@ -106,7 +111,8 @@ class Searcher:
             ]
             vectors = self._embedder.embed(np.stack(views))
             for place, answer in enumerate(readable):
-                self._fill(answer, vectors[place * len(turns) : (place + 1) * len(turns)], turns)
+                mine = vectors[place * len(turns) : (place + 1) * len(turns)]
+                self._fill(answer, turns, functools.partial(self._search, mine))
         yield from answers
 
     def ask_text(self, text: str) -> Answer:
@@ -116,7 +122,8 @@ class Searcher:
             DataError: the model has no trained text tower.
         """
         answer = Answer(text)
-        self._fill(answer, self._torch_embedder.embed_text([text]), (0,))
+        vectors = self._torch_embedder.embed_text([text])
+        self._fill(answer, (0,), lambda wanted: self.index.search_unwhitened(vectors, wanted))
         answer.verdict = None  # the thresholds were measured on pictures
         return answer
 
@@ -126,6 +133,7 @@ class Searcher:
         return {
             "type": "exact" if self.args.exact else about["type"],
             "metric": about["metric"],
+            "scores": about.get("scores", "cosine"),
             "vectors": self.index.vectors,
             "dimension": self.index.dimension,
             "ef_search": None if self.args.exact else self.ef_search,
@@ -134,25 +142,24 @@ class Searcher:
             "calibrated": self.thresholds is not None,
         }
 
-    def _fill(self, answer: Answer, vectors: NDArray[np.float32], turns: tuple[int, ...]) -> None:
+    def _search(self, vectors: NDArray[np.float32], wanted: int) -> list[list[Hit]]:
+        return self.index.search(vectors, wanted, self.args.ef_search)
+
+    def _fill(self, answer: Answer, turns: tuple[int, ...], search: Search) -> None:
         k, group = self.args.k, self.args.group
         wanted = k if group == "none" else _CANDIDATES * k
-        hits = self._grouped(vectors, turns, wanted)
+        hits = self._grouped(turns, search, wanted)
         while len(hits) < k and wanted < self.index.vectors:
             wanted *= _CANDIDATES  # one card filled the list with its printings
-            hits = self._grouped(vectors, turns, wanted)
+            hits = self._grouped(turns, search, wanted)
         if self.thresholds is not None:
             answer.verdict = self.thresholds.verdict(hits)
         least = self.args.min_score
         answer.hits = [hit for hit in hits if least is None or hit["score"] >= least]
 
-    def _grouped(
-        self, vectors: NDArray[np.float32], turns: tuple[int, ...], wanted: int
-    ) -> list[dict[str, Any]]:
+    def _grouped(self, turns: tuple[int, ...], search: Search, wanted: int) -> list[dict[str, Any]]:
         best: dict[int, tuple[Hit, int]] = {}
-        for turn, hits in zip(
-            turns, self.index.search(vectors, wanted, self.args.ef_search), strict=True
-        ):
+        for turn, hits in zip(turns, search(wanted), strict=True):
             for hit in hits:
                 if hit.row not in best or hit.score > best[hit.row][0].score:
                     best[hit.row] = (hit, turn)
@@ -170,10 +177,16 @@ class Searcher:
         about = self.index.manifest["index"]
         search = "exact search" if self.args.exact else f"efSearch={self.ef_search}"
         report.info(
-            f"Index: {about['type']}, {about['metric']} (cosine), {self.index.vectors:,} vectors"
-            f" of dimension {self.index.dimension}, {search},"
+            f"Index: {about['type']}, {about['metric']} ({about.get('scores', 'cosine')}),"
+            f" {self.index.vectors:,} vectors of dimension {self.index.dimension}, {search},"
             f" built {self.index.manifest['timestamp']}"
         )
+        if "whitening" not in self.index.manifest:
+            report.info(
+                "This index is of an older version, without whitening, which recognises photos far"
+                " better; to get it, with no card embedded again, type: python build_embeddings.py"
+                f" --out {self.args.index}, with the flags that it was built with"
+            )
 
 
 def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:

@@ -14,7 +14,7 @@ from support import run
 
 from helpers.evaluation.choose_thresholds import Sample, choose, held_out, keeps
 from helpers.evaluation.labelled_photos import Label
-from helpers.evaluation.non_cards import NON_CARDS, non_card
+from helpers.images.non_cards import NON_CARDS, non_card
 from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
 from helpers.query.thresholds import Thresholds, save_thresholds
 

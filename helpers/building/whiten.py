@@ -1,0 +1,259 @@
+"""The whitening of a build: learned from views of its own cards, kept while the model stays.
+
+Which pictures are looked at depends on their content alone, so the same cards give the same
+whitening. It is learned on some of them, and its strength chosen and its gain measured on others.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers import worker_process
+from helpers.building.views import ViewMaker
+from helpers.cards.face_list import faces_of_rows
+from helpers.errors import DataError
+from helpers.index.exact_search import nearest
+from helpers.index.graph import read_whitening
+from helpers.index.manifest import damage, read_manifest
+from helpers.index.npy_file import BLOCK
+from helpers.index.publish import INDEX, published_path
+from helpers.model.fingerprint import differences
+from helpers.model.view_answers import DEPTH, Answers, best_card, choose_thresholds, judge
+from helpers.model.whitening import Whitening, learn
+from helpers.report import safe_percentage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from helpers.building.checkpoint import VectorStore
+    from helpers.building.inputs import _Inputs
+    from helpers.building.options import BuildOptions
+    from helpers.images.scan import Scan
+    from helpers.model.embedder import Embedder
+    from helpers.report import Reporter
+
+SEED = 0
+LEAST = 24  # distinct pictures: half of fewer say nothing
+CARDS, VIEWS = 40, 10  # learned on, the clean scan one of them; 89 cards gain no more than .01
+_HELD_OUT, _HELD_OUT_VIEWS, _NO_CARDS = 30, 5, 24
+SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0)
+_CHOSEN_AMONG = 4096  # rows that the shrinkages are compared on; the gain is measured on all
+PRECISION = 0.99  # of the answers above the thresholds, over all that is no right answer
+
+
+@dataclass(frozen=True, slots=True)
+class BuildWhitening:
+    """The whitening of a build.
+
+    Attributes:
+        about: what the manifest says of it.
+        whitening: itself, None for none.
+    """
+
+    about: dict[str, Any]
+    whitening: Whitening | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What the views are compared with: vectors at `numbers` in the store; `cards` int64 [n]."""
+
+    store: VectorStore
+    numbers: NDArray[np.int64]
+    cards: NDArray[np.int64]
+
+    def blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield first place and float32 [m, D], whitened, block by block."""
+        for start in range(0, len(self.numbers), BLOCK):
+            block = self.store.read(self.numbers[start : start + BLOCK])
+            yield start, block if whitening is None else whitening.apply(block)
+
+    def among(self, places: NDArray[np.int64]) -> _Rows:
+        """Return the rows at these places only."""
+        return _Rows(self.store, self.numbers[places], self.cards[places])
+
+
+def whitening_of_build(
+    inputs: _Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
+) -> BuildWhitening:
+    """Take the whitening over from the last build, or learn it; say what came of it."""
+    rows = np.flatnonzero(store.done)
+    order = by_content(scan.sha256[rows])
+    learned_on = sample_size(len(order))
+    if not inputs.options.whiten:
+        return _none("--no-whiten")
+    last = _last(inputs.options, embedder.fingerprint, learned_on)
+    if last is not None:
+        report.info("Whitening: that of the last build, so that scores stay comparable")
+        return last
+    if learned_on == 0:
+        report.info(f"No whitening: it takes {LEAST} distinct pictures to learn one")
+        return _none(f"fewer than {LEAST} distinct pictures")
+    start = time.monotonic()
+    cards = _cards_of(inputs, scan.faces[rows])
+    maker = ViewMaker(inputs, scan, embedder, report)
+    found = _learn(_Rows(store, rows, cards), order, learned_on, maker)
+    found.about["seconds"] = round(time.monotonic() - start, 1)
+    if "gain" in found.about:
+        _report(found.about, report)
+    return found
+
+
+def by_content(sha256: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return int64 [m], one place of each distinct picture, in an order that `SEED` decides.
+
+    Args:
+        sha256: uint8 [n, 32], of the image files.
+    """
+    mask = np.random.default_rng(SEED).integers(0, 256, 8, dtype=np.uint8)
+    keys = np.ascontiguousarray(sha256[:, :8] ^ mask).view(">u8")[:, 0]
+    return np.unique(keys, return_index=True)[1]
+
+
+def sample_size(distinct: int) -> int:
+    """Return how many of the distinct pictures are learned on; 0 for too few."""
+    return 0 if distinct < LEAST else min(CARDS, 2 * distinct // 3)
+
+
+def _none(why_not: str) -> BuildWhitening:
+    sample = {"cards": 0, "views": 0}
+    return BuildWhitening({"used": False, "why_not": why_not, "seed": SEED, "sample": sample})
+
+
+def _last(
+    options: BuildOptions, fingerprint: dict[str, Any], learned_on: int
+) -> BuildWhitening | None:
+    """Return what the last build learned, unless there is now more to learn from."""
+    if not options.reuse:
+        return None
+    try:
+        last = read_manifest(options.out)
+        about = last["whitening"]
+        enough = about["sample"]["cards"] >= min(CARDS, learned_on) > 0
+        if not enough or differences(last["model"], fingerprint):
+            return None
+        if not about["used"]:
+            return BuildWhitening(about)
+        if damage(options.out, last, (INDEX,)) is not None:
+            return None
+        path = published_path(options.out, INDEX).absolute()
+        whitening = worker_process.call(read_whitening, path)
+        return None if whitening is None else BuildWhitening(about, whitening)
+    except (DataError, KeyError, TypeError):
+        return None
+
+
+def _cards_of(inputs: _Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return int64 [n], a number for each row's name: printings of one card have the same."""
+    numbers: dict[str, int] = {}
+    names = (face.name for face in faces_of_rows(inputs.faces, faces))
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
+
+
+def _learn(
+    rows: _Rows, order: NDArray[np.int64], learned_on: int, maker: ViewMaker
+) -> BuildWhitening:
+    chosen = np.sort(rows.numbers[order[:learned_on]])
+    others = np.sort(rows.numbers[order[learned_on : learned_on + _HELD_OUT]])
+    chosen, views = maker.of_cards(chosen, VIEWS - 1)
+    views = np.concatenate([views, rows.store.read(chosen)[:, None]], axis=1)
+    others, seen = maker.of_cards(others, _HELD_OUT_VIEWS)
+    if min(len(chosen), len(others)) < LEAST // 4:
+        return _none("the pictures cannot be read")
+    trial = _Trial(rows, seen.reshape(-1, seen.shape[2]), np.repeat(others, _HELD_OUT_VIEWS))
+    few = trial.among(order[:_CHOSEN_AMONG])
+    candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
+    shrinkage = max(candidates, key=lambda each: few.answers(candidates[each]).quality)
+    whitening = candidates[shrinkage]
+    before, after = trial.answers(None), trial.answers(whitening)
+    used = after.quality > before.quality
+    no_card = maker.of_no_card(_NO_CARDS)
+    about = {
+        "used": used,
+        "why_not": None if used else "it did not help",
+        "seed": SEED,
+        "sample": {
+            "cards": learned_on,
+            "views": VIEWS,
+            "held_out_cards": len(others),
+            "held_out_views": _HELD_OUT_VIEWS,
+            "rows": len(rows.numbers),
+        },
+        "shrinkage": shrinkage,
+        "gain": {"top_1_before": round(before.top_1, 4), "top_1_after": round(after.top_1, 4)},
+        "thresholds": _thresholds(after, *trial.best(no_card, whitening)) if used else None,
+    }
+    return BuildWhitening(about, whitening if used else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Views float32 [n, D] of the rows `numbers`, int64 [n], to be found again among `rows`."""
+
+    rows: _Rows
+    views: NDArray[np.float32]
+    numbers: NDArray[np.int64]
+
+    def among(self, places: NDArray[np.int64]) -> _Trial:
+        """Return the same with only the rows at these places, which must hold those looked for."""
+        return _Trial(self.rows.among(np.sort(places)), self.views, self.numbers)
+
+    def answers(self, whitening: Whitening | None) -> Answers:
+        """Search every view, whitened or not, and judge what is found."""
+        wanted = self.rows.cards[np.searchsorted(self.rows.numbers, self.numbers)]
+        return judge(*self._nearest(self.views, whitening), wanted)
+
+    def best(
+        self, views: NDArray[np.float32], whitening: Whitening
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return score and margin, float32 [m], of the best card for other views."""
+        return best_card(*self._nearest(views, whitening))
+
+    def _nearest(
+        self, views: NDArray[np.float32], whitening: Whitening | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        queries = views if whitening is None else whitening.apply(views)
+        depth = min(DEPTH, len(self.rows.numbers))
+        scores, places = nearest(self.rows.blocks(whitening), queries, depth)
+        return scores, self.rows.cards[places]
+
+
+def _thresholds(
+    answers: Answers, no_card_score: NDArray[np.float32], no_card_margin: NDArray[np.float32]
+) -> dict[str, float | None]:
+    """Return the score and margin from which on 99 of 100 answers are right, and what others reach.
+
+    `noise_score` is the best that a picture of no card reaches, `missing_score` what 99 of 100
+    views of cards that are not in the index do not.
+    """
+    wrong = np.zeros(len(answers.right) + len(no_card_score), dtype=bool)
+    found = choose_thresholds(
+        np.concatenate([answers.score, answers.score_without, no_card_score]),
+        np.concatenate([answers.margin, answers.margin_without, no_card_margin]),
+        np.concatenate([answers.right, wrong]),
+        PRECISION,
+    )
+    score, margin = found or (None, None)
+    missing = np.quantile(answers.score_without, PRECISION)
+    return {
+        "score": score,
+        "margin": margin,
+        "noise_score": round(float(no_card_score.max()), 4),
+        "missing_score": round(float(missing), 4),
+    }
+
+
+def _report(about: dict[str, Any], report: Reporter) -> None:
+    sample, gain = about["sample"], about["gain"]
+    before, after = (safe_percentage(gain[key], 1) for key in ("top_1_before", "top_1_after"))
+    report.info(
+        f"Whitening: learned on {sample['cards']} cards × {sample['views']} views with shrinkage"
+        f" {about['shrinkage']:g}; views of {sample['held_out_cards']} other cards find their card"
+        f" in {after} instead of {before}" + ("" if about["used"] else ": it stays off")
+    )
