@@ -134,26 +134,30 @@ class Reporter:
         with _stdout_errors():
             sys.stdout.flush()
 
+    @property
+    def for_people(self) -> bool:
+        """Whether stdout is a terminal at which somebody reads."""
+        return sys.stdout.isatty()
+
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout: aligned below a header on a terminal, tab-separated into a pipe."""
-        if not sys.stdout.isatty():
-            for row in rows:
-                self.line("\t".join(" ".join(cell.split()) for cell in row))
-            return
+        if self.for_people:
+            self.aligned(header, rows)
+        else:
+            self.tab_separated(rows)
+
+    def tab_separated(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print rows on stdout with tabs between the cells, at once."""
+        for row in rows:
+            self.line("\t".join(" ".join(cell.split()) for cell in row))
+        self.flush()
+
+    def aligned(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows on stdout in columns below a header."""
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for row in (header, *rows):
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.line("  ".join(cells).rstrip())
-
-    def answers(self, query: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print the hits of one query: below its name on a terminal, beside it into a pipe."""
-        if sys.stdout.isatty():
-            self.line(query)
-            self.table(header, rows)
-            self.line("")
-        else:
-            self.table(("query", *header), [(query, *row) for row in rows])
-            self.flush()
 
     @contextmanager
     def progress(self, total: int, label: str, unit: str = "images") -> Iterator[Progress]:

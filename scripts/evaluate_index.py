@@ -26,7 +26,7 @@ def build_parser() -> cli.Parser:
 
 
 def work(args: Namespace, report: Reporter) -> int:
-    """Measure, show, draw, save."""
+    """Measure, show, draw."""
     from helpers.evaluation import plot, run, tables
 
     if args.plot:
@@ -37,8 +37,6 @@ def work(args: Namespace, report: Reporter) -> int:
     if args.plot:
         plot.write_plot(Path(args.plot), document)
         report.info(f"Plot: {args.plot}")
-    if args.save_thresholds:
-        run.keep_thresholds(args.index, document, report)
     run.check_photos(document)
     return 0
 

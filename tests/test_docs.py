@@ -28,7 +28,7 @@ FILE = re.compile(r"`((?:scripts|helpers|devtools|tests)/[a-z_/]+\.(?:py|mjs))`"
 #: Flags of pip and of systemctl.
 FOREIGN = {"--index-url", "--now"}
 #: Flags that the documents already name and no script has yet; a test keeps this list honest.
-PLANNED = {"--whole", "--no-whiten"}
+PLANNED: frozenset[str] = frozenset()
 
 
 def read(document: str) -> str:

@@ -7,26 +7,25 @@ on top is measured by `helpers.evaluation.graph_recall`.
 from __future__ import annotations
 
 import itertools
-from argparse import Namespace
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from helpers.errors import DataError
-from helpers.evaluation.choose_thresholds import Sample
 from helpers.images.distort import KINDS, LEVELS, distort
 from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
 from helpers.query import inputs
 from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture
-from helpers.query.searcher import Answer, Searcher
+from helpers.query.open_index import OpenIndex
+from helpers.query.options import QueryOptions
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from PIL import Image
 
@@ -90,58 +89,47 @@ class Outcomes:
         """Return the outcomes of the named levels, which resemble photos."""
         return [outcome for level in LEVELS for outcome in self.cards[level]]
 
-    def samples(self) -> list[Sample]:
-        """Return what thresholds are chosen on.
-
-        Cards of all levels; pictures of no card; and cards that are not in the index, which is
-        what a photo of a card would get if that card were left out of the answers.
-        """
-        cards = [Sample(o.score, o.margin, o.right, o.place) for o in self.levels()]
-        none = [Sample(o.score, o.margin, right=False, picture=o.place) for o in self.no_card]
-        unknown = [Sample(*o.without, right=False, picture=o.place) for o in self.unknown()]
-        return [*cards, *none, *unknown]
-
     def unknown(self) -> list[Outcome]:
         """Return the outcomes of which `without` stands for cards that are not in the index."""
         return self.cards[UNKNOWN_LEVEL]
 
 
-def open_searcher(index: str, report: Reporter) -> Searcher:
-    """Return what `query_index.py --exact` would ask.
+def open_for_scans(directory: str, report: Reporter) -> OpenIndex:
+    """Return an index that takes each picture as one card, compares exactly, and verifies nothing.
 
     Raises:
         DataError: the index or the model cannot be used.
     """
-    flags = {"index": index, "exact": True, "k": _CARDS, "ef_search": 1, "group": "card"}
-    return Searcher(Namespace(**flags, rotations=False, min_score=None), report)
+    options = QueryOptions(Path(directory), k=_CARDS, exact=True, whole=True, verify=False)
+    return OpenIndex(options, report)
 
 
-def sample_sources(searcher: Searcher, cache: Path, count: int, seed: int) -> list[Source]:
+def sample_sources(index: OpenIndex, cache: Path, count: int, seed: int) -> list[Source]:
     """Return up to `count` random rows of the index whose pictures are in the cache.
 
     Raises:
         DataError: there is none.
     """
-    order = np.random.default_rng(seed).permutation(searcher.index.vectors)
-    found = (_source(searcher, int(row), cache) for row in order)
+    order = np.random.default_rng(seed).permutation(index.searcher.index.vectors)
+    found = (_source(index, int(row), cache) for row in order)
     sources = list(itertools.islice((each for each in found if each is not None), count))
     if not sources:
         raise DataError(
             f"no picture of the index is in {cache}",
-            details=f"{searcher.index.vectors:,} rows looked for",
+            details=f"{index.searcher.index.vectors:,} rows looked for",
             suggestion="name the cache that the index was built from: --cache DIR",
         )
     return sources
 
 
-def _source(searcher: Searcher, row: int, cache: Path) -> Source | None:
-    record = searcher.index.card(row)
+def _source(index: OpenIndex, row: int, cache: Path) -> Source | None:
+    record = index.searcher.index.card(row)
     path = cache / record["image_file"]
     return Source(row, record, path) if path.is_file() else None
 
 
 def identify_cards(
-    searcher: Searcher, sources: Sequence[Source], seed: int, progress: Progress
+    index: OpenIndex, sources: Sequence[Source], seed: int, progress: Progress
 ) -> dict[str, list[Outcome]]:
     """Ask about every source in every condition.
 
@@ -161,9 +149,8 @@ def identify_cards(
                 details=str(error),
                 suggestion=f"python scripts/validate_cache.py --cache {source.path.parent} --fix",
             ) from error
-        views = (_view(clean, name, _SEEDS * seed + source.row) for name in CONDITIONS)
-        found = searcher.ask_pictures([Picture(source.path.name, view) for view in views])
-        for name, answer in zip(CONDITIONS, found, strict=True):
+        for name in CONDITIONS:
+            answer = index.ask(_view(clean, name, _SEEDS * seed + source.row))
             result[name].append(_judge(answer.hits, source, place))
             progress.advance()
     return result
@@ -200,14 +187,14 @@ def _score(hits: list[dict[str, Any]], place: int) -> float:
 
 
 def identify_non_cards(
-    searcher: Searcher, found: Iterable[Picture], progress: Progress
+    index: OpenIndex, found: Iterable[Picture], progress: Progress
 ) -> list[Outcome]:
     """Ask about pictures that show no card; unreadable ones are left out."""
     result: list[Outcome] = []
-    for batch in _batches(found):
-        answers = (answer for answer in searcher.ask_pictures(batch) if answer.error is None)
-        result += [_outcome(answer.hits, len(result) + n) for n, answer in enumerate(answers)]
-        progress.advance(len(batch))
+    for picture in found:
+        if picture.image is not None:
+            result.append(_outcome(index.ask(picture.image).hits, len(result)))
+        progress.advance()
     return result
 
 
@@ -229,14 +216,3 @@ def load_file(name: str) -> Picture:
         return Picture(name, load_image_rgb(name))
     except InvalidImageError as error:
         return Picture(name, error=str(error))
-
-
-def _batches(found: Iterable[Picture]) -> Iterator[list[Picture]]:
-    remaining = iter(found)
-    while batch := list(itertools.islice(remaining, inputs.BATCH)):
-        yield batch
-
-
-def ask_one(searcher: Searcher, picture: Picture) -> Answer:
-    """Return the answer to one picture."""
-    return next(iter(searcher.ask_pictures([picture])))

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.errors import DataError
-from helpers.evaluation.identify import ask_one, load_file
+from helpers.evaluation.identify import load_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from helpers.query.searcher import Searcher
-    from helpers.query.thresholds import Thresholds
+    from helpers.query.open_index import OpenIndex
     from helpers.report import Progress
 
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"
@@ -71,7 +70,7 @@ def _label(line: dict[str, str | None], folder: Path) -> Label:
 
 
 def identify_photos(
-    searcher: Searcher, labels: list[Label], thresholds: Thresholds | None, progress: Progress
+    index: OpenIndex, labels: list[Label], progress: Progress
 ) -> list[dict[str, Any]]:
     """Ask about every photo.
 
@@ -79,18 +78,19 @@ def identify_photos(
         For each `{"file", "shows", "result", "verdict", "error", "score", "answer"}`; `result` is
         `right` or `wrong`, `not in the index` where no answer could be right, or `unreadable`.
     """
-    cards = [searcher.index.card(row) for row in range(searcher.index.vectors)]
+    rows = index.searcher.index
+    cards = [rows.card(row) for row in range(rows.vectors)]
     entries = []
     for label in labels:
-        entries.append(_entry(searcher, label, thresholds))
+        entries.append(_entry(index, label))
         if entries[-1]["result"] == WRONG and not any(map(label.fits, cards)):
             entries[-1]["result"] = ABSENT
         progress.advance()
     return entries
 
 
-def _entry(searcher: Searcher, label: Label, thresholds: Thresholds | None) -> dict[str, Any]:
-    answer = ask_one(searcher, load_file(str(label.path)))
+def _entry(index: OpenIndex, label: Label) -> dict[str, Any]:
+    answer = index.answer(load_file(str(label.path)))
     entry = {"file": label.file, "shows": label.shows, "error": answer.error}
     if answer.error is not None:
         return {**entry, "result": UNREADABLE, "verdict": None, "score": None, "answer": None}
@@ -99,7 +99,7 @@ def _entry(searcher: Searcher, label: Label, thresholds: Thresholds | None) -> d
     return {
         **entry,
         "result": RIGHT if right else WRONG,
-        "verdict": thresholds.verdict(answer.hits) if thresholds else None,
+        "verdict": answer.verdict,
         "score": best["score"],
         "answer": {key: best[key] for key in ("name", "set", "collector_number", "scryfall_id")},
     }

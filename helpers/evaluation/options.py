@@ -39,8 +39,6 @@ def _contradictions(args: Namespace) -> Iterator[str]:
     parts = getattr(args, "parts", None) or ()
     if "photos" in parts and args.photos is None:
         yield "--parts photos needs --photos"
-    if args.save_thresholds and "identify" not in parts:
-        yield "--save-thresholds needs --parts identify, which measures them"
 
 
 FLAGS = FlagGroup(
@@ -95,9 +93,6 @@ IDENTIFY_FLAGS = FlagGroup(
             None,
             "DIR",
             "further pictures that show no card",
-        ),
-        Flag(
-            "--save-thresholds", help="let queries tell when they are not sure", action="store_true"
         ),
     ),
 )

@@ -135,10 +135,6 @@ def _draw_scores(axes: Axes, document: dict[str, Any]) -> None:
         edges = [place / len(counts) for place in range(len(counts) + 1)]
         shares = [count / (sum(counts) or 1) for count in counts]
         axes.stairs(shares, edges, color=colour, label=f"{label} ({sum(counts):,})", linewidth=2)
-    if found["thresholds"]:
-        score, margin = found["thresholds"]["min_score"], found["thresholds"]["min_margin"]
-        label = f"a match: score {score:.3f}, margin {margin:.3f} or more"
-        axes.axvline(score, color="black", label=label)
     axes.set_xlim(0, 1)
     axes.legend(loc="upper left", fontsize="small")
 

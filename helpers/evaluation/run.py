@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +12,9 @@ import numpy as np
 from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
 from helpers.evaluation import graph_recall, identify, labelled_photos
-from helpers.evaluation.choose_thresholds import PRECISION, choose, held_out, keeps
 from helpers.index.manifest import read_manifest
-from helpers.query.thresholds import Thresholds, save_thresholds
+from helpers.query.open_index import OpenIndex
+from helpers.query.options import QueryOptions
 from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from helpers.evaluation.identify import Outcome, Outcomes
-    from helpers.query.searcher import Searcher
     from helpers.report import Reporter
 
 BINS = 50  # of a histogram of cosines from 0 to 1
@@ -32,14 +29,13 @@ _PERCENTILES = (5, 25, 50, 75, 95)
 
 
 def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
-    """Measure the parts that were asked for, and save thresholds if wanted.
+    """Measure the parts that were asked for.
 
     Returns:
         The `--json` document; a part that was not asked for is missing.
 
     Raises:
         DataError: the index, its model, its pictures or the list of photos cannot be used.
-        WriteError: the thresholds cannot be saved.
     """
     manifest = read_manifest(Path(args.index))
     document: dict[str, Any] = {
@@ -52,15 +48,13 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
         document |= _measure_graph(args, report)
     if "identify" in args.parts or args.photos:
         labels = labelled_photos.read_labels(Path(args.photos)) if args.photos else []
-        searcher = identify.open_searcher(args.index, report)
-        thresholds = searcher.thresholds
         if "identify" in args.parts:
-            outcomes = _ask(searcher, args, report)
-            thresholds = choose(outcomes.samples())
-            document["identify"] = _describe(outcomes, thresholds)
+            scans = identify.open_for_scans(args.index, report)
+            document["identify"] = _describe(_ask(scans, args, report))
         if labels:
+            index = OpenIndex(QueryOptions(Path(args.index)), report)
             with report.progress(len(labels), "Asking about photos", "photos") as progress:
-                found = labelled_photos.identify_photos(searcher, labels, thresholds, progress)
+                found = labelled_photos.identify_photos(index, labels, progress)
             document["photos"] = found
     return document
 
@@ -94,9 +88,9 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
 # --- pictures --------------------------------------------------------------------------------
 
 
-def _ask(searcher: Searcher, args: Namespace, report: Reporter) -> Outcomes:
-    cache = Path(args.cache or searcher.index.manifest["parameters"]["cache"])
-    sources = identify.sample_sources(searcher, cache, args.sample, args.seed)
+def _ask(index: OpenIndex, args: Namespace, report: Reporter) -> Outcomes:
+    cache = Path(args.cache) if args.cache else index.cache
+    sources = identify.sample_sources(index, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
     negatives = list(identify.non_cards(len(sources), args.seed))
@@ -105,12 +99,12 @@ def _ask(searcher: Searcher, args: Namespace, report: Reporter) -> Outcomes:
     total = len(sources) * len(identify.CONDITIONS) + len(negatives)
     with report.progress(total, "Asking about pictures", "pictures") as progress:
         return identify.Outcomes(
-            identify.identify_cards(searcher, sources, args.seed, progress),
-            identify.identify_non_cards(searcher, negatives, progress),
+            identify.identify_cards(index, sources, args.seed, progress),
+            identify.identify_non_cards(index, negatives, progress),
         )
 
 
-def _describe(outcomes: Outcomes, thresholds: Thresholds | None) -> dict[str, Any]:
+def _describe(outcomes: Outcomes) -> dict[str, Any]:
     levels = outcomes.levels()
     groups = {
         "right": [(o.score, o.margin) for o in levels if o.right],
@@ -122,7 +116,6 @@ def _describe(outcomes: Outcomes, thresholds: Thresholds | None) -> dict[str, An
         "sample": len(outcomes.cards[identify.CLEAN]),
         "conditions": [_condition(name, found) for name, found in outcomes.cards.items()],
         "answers": {name: _distribution(pairs) for name, pairs in groups.items()},
-        "thresholds": _judged(outcomes, thresholds),
     }
 
 
@@ -160,51 +153,7 @@ def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
     return {f"p{name}": value for name, value in zip(_PERCENTILES, found, strict=True)}
 
 
-def _judged(outcomes: Outcomes, thresholds: Thresholds | None) -> dict[str, Any] | None:
-    """Return the thresholds with what they do to each kind of picture; None if there are none."""
-    if thresholds is None:
-        return None
-    samples = outcomes.samples()
-    kept = [keeps(thresholds, sample) for sample in samples]
-    ends = np.cumsum([0, len(outcomes.levels()), len(outcomes.no_card), len(outcomes.unknown())])
-    cards, no_card, unknown = (
-        {"answers": int(high - low), "kept": sum(kept[low:high])}
-        for low, high in itertools.pairwise(ends)
-    )
-    right = sum(keep and sample.right for keep, sample in zip(kept, samples, strict=True))
-    return {
-        **asdict(thresholds),
-        "wanted_precision": PRECISION,
-        "precision": right / sum(kept),
-        "cards": {**cards, "right": right},
-        "no_card": no_card,
-        "unknown_card": unknown,
-        "held_out": held_out(samples),
-    }
-
-
 # --- what follows from it --------------------------------------------------------------------
-
-
-def keep_thresholds(index: str, document: dict[str, Any], report: Reporter) -> None:
-    """Leave the thresholds beside the index, so that queries show verdicts.
-
-    Raises:
-        IncompleteError: no thresholds reach the precision.
-        WriteError: the disk refuses.
-    """
-    found = document["identify"]["thresholds"]
-    if found is None:
-        raise IncompleteError(
-            "no thresholds are precise enough, so none are saved",
-            details=f"{PRECISION:.0%} of the answers kept have to be right",
-            suggestion="a better model, or more pictures: --sample 500",
-        )
-    measured = {key: document[key] for key in ("seed", "index")}
-    measured |= {key: value for key, value in found.items() if not key.startswith("min_")}
-    thresholds = Thresholds(found["min_score"], found["min_margin"])
-    save_thresholds(Path(index), document["model"], thresholds, measured)
-    report.info(f"Thresholds saved beside the index: {index}")
 
 
 def check_photos(document: dict[str, Any]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from helpers.report import safe_percentage
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,7 +59,6 @@ def _show_identify(found: dict[str, Any], report: Reporter) -> None:
     _show(report, _CONDITIONS, rows)
     answers = [("scores", name, *_answers(each)) for name, each in found["answers"].items()]
     _show(report, _ANSWERS, answers)
-    _show_thresholds(found["thresholds"], report)
 
 
 def _answers(each: dict[str, Any]) -> tuple[str, ...]:
@@ -71,25 +68,6 @@ def _answers(each: dict[str, Any]) -> tuple[str, ...]:
         for name in ("p5", "p50", "p95")
     ]
     return (str(each["pictures"]), *cells)
-
-
-def _show_thresholds(found: dict[str, Any] | None, report: Reporter) -> None:
-    if found is None:
-        report.warning("no thresholds are precise enough: wrong answers score like right ones")
-        return
-    header = ("part", "min score", "min margin", "precision", "cards", "no card", "unknown card")
-    kept = (
-        safe_percentage(found[kind]["kept"], found[kind]["answers"])
-        for kind in ("cards", "no_card", "unknown_card")
-    )
-    limits = (f"{found['min_score']:.4f}", f"{found['min_margin']:.4f}")
-    report.table(header, [("thresholds", *limits, f"{found['precision']:.3f}", *kept)])
-    judged = found["held_out"]
-    report.info(
-        f"Thresholds: kept are the shares above; chosen on one half of the pictures, they were"
-        f" right in {safe_percentage(judged['right'], judged['kept'])} of what they kept of the"
-        f" other ({judged['kept']:,} of {judged['answers']:,} answers)"
-    )
 
 
 def _photo(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from helpers.errors import DataError
@@ -68,8 +66,3 @@ def _flat(fingerprint: dict[str, Any], ignoring: frozenset[str]) -> dict[str, An
         else:
             flat[key] = value
     return flat
-
-
-def fingerprint_digest(fingerprint: dict[str, Any]) -> str:
-    """Return the SHA-256 of a model's fingerprint: thresholds of another model mean nothing."""
-    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ STDIN = "-"
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
-BATCH = 16  # pictures decoded and embedded together
 MAX_BYTES = 64 * 1024 * 1024  # of a picture from the network: a phone's largest are about 20 MB
 
 
@@ -41,19 +39,14 @@ def is_url(word: str) -> bool:
     return word.startswith(("http://", "https://"))
 
 
-def batches(words: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the names of pictures in batches, in the order in which they are asked for.
-
-    A line of stdin is a batch of its own, so that it is answered before the next one is typed.
-    """
-    for is_stdin, group in itertools.groupby(words, key=lambda word: word == STDIN):
-        if is_stdin:
+def names(words: Iterable[str]) -> Iterator[str]:
+    """Yield the names of pictures in the order in which they are asked for."""
+    for word in words:
+        if word == STDIN:
             lines = (line.rstrip("\r\n") for line in sys.stdin)
-            yield from ([name] for line in lines if line for name in expand(line))
+            yield from (name for line in lines if line for name in expand(line))
         else:
-            names = itertools.chain.from_iterable(map(expand, group))
-            while batch := list(itertools.islice(names, BATCH)):
-                yield batch
+            yield from expand(word)
 
 
 def expand(word: str) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf
@@ -10,6 +12,54 @@ from helpers.query.grouping import GROUPINGS
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+
+
+#: Candidates kept while searching: lost nothing against exact search on real photos.
+EF_SEARCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """How an index answers.
+
+    Args:
+        index: directory of a build.
+        k: hits per card.
+        ef_search: candidates that the graph search keeps, raised to 2 k.
+        exact: compare with every vector instead of walking the graph.
+        whole: take each picture as one upright card; do not look for cards in it.
+        group: what counts as one hit, one of `GROUPINGS`.
+        min_score: hits below this score are left out; None for none.
+        cache: pictures of the cards; None for the cache that the index was built from.
+        verify: compare local features with the scans of the nearest cards.
+        sentences: whether sentences will be asked, which needs the unwhitened vectors.
+    """
+
+    index: Path
+    k: int = 5
+    ef_search: int = EF_SEARCH
+    exact: bool = False
+    whole: bool = False
+    group: str = "card"
+    min_score: float | None = None
+    cache: Path | None = None
+    verify: bool = True
+    sentences: bool = False
+
+    @classmethod
+    def from_args(cls, args: Namespace) -> QueryOptions:
+        """Read the flags, already validated."""
+        return cls(
+            index=Path(args.index),
+            k=args.k,
+            ef_search=args.ef_search,
+            exact=args.exact,
+            whole=args.whole,
+            group=args.group,
+            min_score=args.min_score,
+            cache=Path(args.cache) if args.cache else None,
+            sentences=bool(args.text),
+        )
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -39,7 +89,7 @@ FLAGS = FlagGroup(
         Flag(
             "--ef-search",
             Number(int, 1, 1_000_000),
-            64,
+            EF_SEARCH,
             "EF",
             "candidates while searching, raised to 2 K (%(default)s)",
         ),
@@ -59,7 +109,9 @@ FLAGS = FlagGroup(
             f"{', '.join(GROUPINGS)}: what counts as one hit (%(default)s)",
         ),
         Flag(
-            "--rotations", help="also try the pictures turned by 90, 180, 270°", action="store_true"
+            "--whole",
+            help="each picture is one upright card: do not look for cards in it",
+            action="store_true",
         ),
         Flag(
             "--sheet",

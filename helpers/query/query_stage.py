@@ -1,15 +1,17 @@
-"""Pictures or sentences → the nearest cards of an index."""
+"""Pictures or sentences → the cards they show, printed as they are answered."""
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from helpers.errors import DataError, IncompleteError
 from helpers.packages import is_here
 from helpers.query import inputs
-from helpers.query.searcher import Answer, Searcher
+from helpers.query.lines import show
+from helpers.query.open_index import OpenIndex
+from helpers.query.options import QueryOptions
 from helpers.report import DOCUMENT_VERSION
 from helpers.validation import InvalidImageError
 
@@ -17,53 +19,49 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
+    from helpers.query.answer import Answer
     from helpers.report import Reporter
     from helpers.session import DownloadSession
 
-_COLUMNS = ("rank", "score", "name", "set", "number", "lang", "link", "also", "verdict")
-_ALSO_SHOWN = 3  # further printings: what fits a line
-
 
 def query_stage(args: Namespace, report: Reporter) -> None:
-    """Answer every query and print the hits.
+    """Answer every query and print the cards found.
 
     Raises:
         DataError: the index or the model cannot be used, or not one picture could be read.
         IncompleteError: some pictures could not be read; the others are answered.
     """
-    searcher = Searcher(args, report)
+    index = OpenIndex(QueryOptions.from_args(args), report)
     kept: list[Answer] = []
     failed = total = 0
-    for answer in _answers(searcher, args):
+    for answer in _answers(index, args):
         total += 1
         failed += answer.error is not None
-        _show(answer, report)
-        if not args.sheet:
-            answer.image = None
+        show(answer, report)
         if report.as_json or args.sheet:
             kept.append(answer)
     report.document(
         {
             "version": DOCUMENT_VERSION,
-            "index": searcher.to_json(),
+            "index": index.to_json(),
             "queries": [answer.to_json() for answer in kept],
         }
     )
     if args.sheet:
         from helpers.query.sheet import write_sheet
 
-        write_sheet(Path(args.sheet), kept, _cache_directory(searcher, args))
+        write_sheet(Path(args.sheet), kept, index.cache)
         report.info(f"Sheet: {args.sheet}")
     report.flush()
     _check_failures(failed, total)
 
 
-def _answers(searcher: Searcher, args: Namespace) -> Iterator[Answer]:
+def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
     for text in args.text or ():
-        yield searcher.ask_text(text)
+        yield index.ask_text(text)
     session = functools.cache(_session)
-    for batch in inputs.batches(args.images):
-        yield from searcher.ask_pictures([inputs.load(name, session) for name in batch])
+    for name in inputs.names(args.images):
+        yield index.answer(inputs.load(name, session), keep_image=bool(args.sheet))
 
 
 def _session() -> DownloadSession:
@@ -74,40 +72,6 @@ def _session() -> DownloadSession:
     from helpers.session import DownloadSession
 
     return DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
-
-
-def _cache_directory(searcher: Searcher, args: Namespace) -> Path:
-    return Path(args.cache or searcher.index.manifest["parameters"]["cache"])
-
-
-def _show(answer: Answer, report: Reporter) -> None:
-    if answer.error is not None:
-        report.item_error(f"{answer.query}: {answer.error}")
-        return
-    rows = [_row(hit, answer.verdict or "") for hit in answer.hits]
-    report.answers(answer.query, _COLUMNS, rows)
-
-
-def _row(hit: dict[str, Any], verdict: str) -> tuple[str, ...]:
-    others = dict.fromkeys(map(_printing, hit["also"]))  # two faces of one printing are one
-    others.pop(_printing(hit), None)
-    names = ", ".join(list(others)[:_ALSO_SHOWN])
-    more = f" +{len(others) - _ALSO_SHOWN}" if len(others) > _ALSO_SHOWN else ""
-    return (
-        str(hit["rank"]) + ("=" if hit["tie"] else ""),
-        f"{hit['score']:.4f}",
-        hit["name"],
-        (hit["set"] or "").upper(),
-        hit["collector_number"] or "",
-        hit["lang"] or "",
-        (hit["scryfall_uri"] or "").split("?", 1)[0],
-        names + more,
-        verdict if hit["rank"] == 1 else "",
-    )
-
-
-def _printing(record: dict[str, Any]) -> str:
-    return f"{(record['set'] or '').upper()} {record['collector_number'] or ''}".strip()
 
 
 def _check_failures(failed: int, total: int) -> None:

@@ -1,9 +1,8 @@
-"""An opened index that answers pictures and sentences."""
+"""An opened index and its encoder: from pictures to vectors, from vectors to the nearest cards."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,80 +10,53 @@ import numpy as np
 
 from helpers.errors import DataError
 from helpers.images.preprocess import prepare
-from helpers.index.card_index import CardIndex, Hit
+from helpers.index.card_index import CardIndex
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.packages import is_here
+from helpers.query.answer import UNSURE, Answer, Evidence, Found
 from helpers.query.grouping import group_hits
-from helpers.query.thresholds import Thresholds, load_thresholds
+from helpers.query.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from PIL import Image
 
+    from helpers.index.card_index import Hit
     from helpers.model.embedder import Embedder
     from helpers.model.torch_embedder import OpenClipEmbedder
-    from helpers.query import inputs
+    from helpers.query.options import QueryOptions
     from helpers.report import Reporter
 
-    #: Returns hits for each turn of a query, as many as are wanted.
-    Search = Callable[[int], list[list[Hit]]]
-
-_TURNS = (0, 90, 180, 270)  # degrees, counter-clockwise
-_CANDIDATES = 4  # rows looked at per group asked for, at first
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came of one query: hits, or the reason why there are none.
-
-    `verdict` is None where no thresholds were measured for the index.
-    """
-
-    query: str
-    error: str | None = None
-    verdict: str | None = None
-    hits: list[dict[str, Any]] = field(default_factory=list)
-    image: Image.Image | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry of the `--json` document."""
-        return {
-            "query": self.query,
-            "error": self.error,
-            "verdict": self.verdict,
-            "hits": self.hits,
-        }
+_ROWS_PER_GROUP = 4  # rows looked at per group asked for, at first
 
 
 class Searcher:
-    """An index, its model and its thresholds, ready to answer.
+    """An index and its encoder, ready to search.
 
     Args:
-        args: the flags of a query, already validated.
+        options: how to search.
         report: hears what the index is, and a warning where its weights are untrained.
 
     Raises:
         DataError: the index or the model cannot be used, or do not fit each other.
     """
 
-    def __init__(self, args: Namespace, report: Reporter) -> None:
-        self.args = args
+    def __init__(self, options: QueryOptions, report: Reporter) -> None:
+        self.options = options
         self.report = report
         self.index = CardIndex(
-            Path(args.index),
-            exact=args.exact,
+            options.index,
+            exact=options.exact,
             with_encoder=is_here("onnxruntime"),
-            with_vectors=bool(args.text),
+            with_vectors=options.sentences,
         )
-        self.ef_search = self.index.effective_ef_search(args.k, args.ef_search)
-        self._describe(report)
-        model = self.index.manifest["model"]
-        self.thresholds: Thresholds | None = load_thresholds(Path(args.index), model)
-        if not model["trained"]:
+        self.thresholds = Thresholds.of(self.index.manifest)
+        self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
+        self._describe()
+        if not self.index.manifest["model"]["trained"]:
             report.warning("the index was built on random weights: its answers mean nothing")
 
     @functools.cached_property
@@ -96,97 +68,104 @@ class Searcher:
     def _torch_embedder(self) -> OpenClipEmbedder:
         return load_model(self.index.manifest, self.report)
 
-    def ask_pictures(self, found: list[inputs.Picture]) -> Iterator[Answer]:
-        """Answer a batch of pictures, in one pass of the model."""
-        answers = [Answer(each.name, each.error, image=each.image) for each in found]
-        readable = [answer for answer in answers if answer.image is not None]
-        turns = _TURNS if self.args.rotations else (0,)
-        if readable:
-            how = self._embedder.preprocessing
-            views = [
-                prepare(answer.image.rotate(turn, expand=True) if turn else answer.image, how)
-                for answer in readable
-                if answer.image is not None
-                for turn in turns
-            ]
-            vectors = self._embedder.embed(np.stack(views))
-            for place, answer in enumerate(readable):
-                mine = vectors[place * len(turns) : (place + 1) * len(turns)]
-                self._fill(answer, turns, functools.partial(self._search, mine))
-        yield from answers
+    def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
+        """Return float32 [n, D], rows of unit length, in one pass of the model."""
+        how = self._embedder.preprocessing
+        return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
+
+    def rows(self, vectors: NDArray[np.float32]) -> list[Hit]:
+        """Return the rows of the nearest `k` cards, best first.
+
+        Args:
+            vectors: float32 [n, D], views of the same picture; each row counts with its best one.
+        """
+        options = self.options
+        wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
+        rows = self._nearest(vectors, wanted)
+        while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
+            wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
+            rows = self._nearest(vectors, wanted)
+        return rows
+
+    def _nearest(self, vectors: NDArray[np.float32], rows: int) -> list[Hit]:
+        found = self.index.search(vectors, rows, self.options.ef_search)
+        return found[0][:rows] if len(found) == 1 else _best_of(found)[:rows]
+
+    def grouped(self, found: Iterable[Hit]) -> list[dict[str, Any]]:
+        """Return the records of rows, best first, one for each card (or art, or row)."""
+        records = [
+            {"rank": 0, "score": round(hit.score, 6), "row": hit.row, **self.index.card(hit.row)}
+            for hit in found
+        ]
+        return group_hits(records, self.options.group, self.options.k)
 
     def ask_text(self, text: str) -> Answer:
-        """Answer a sentence with the pictures that it describes.
+        """Answer a sentence with the pictures that it describes, by plain cosine.
 
         Raises:
             DataError: the model has no trained text tower.
         """
-        answer = Answer(text)
-        vectors = self._torch_embedder.embed_text([text])
-        self._fill(answer, (0,), lambda wanted: self.index.search_unwhitened(vectors, wanted))
-        answer.verdict = None  # the thresholds were measured on pictures
-        return answer
+        vector = self._torch_embedder.embed_text([text])
+        rows = _ROWS_PER_GROUP * self.options.k
+        hits = self.grouped(self.index.search_unwhitened(vector, rows)[0])
+        return Answer(text, cards=(Found(UNSURE, self.worth_showing(hits), evidence_of(hits)),))
+
+    def worth_showing(self, hits: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the hits that reach `--min-score`."""
+        least = self.options.min_score
+        return [hit for hit in hits if least is None or hit["score"] >= least]
 
     def to_json(self) -> dict[str, Any]:
         """Return what the `--json` document says of the index."""
         about = self.index.manifest["index"]
         return {
-            "type": "exact" if self.args.exact else about["type"],
+            "type": "exact" if self.options.exact else about["type"],
             "metric": about["metric"],
-            "scores": about.get("scores", "cosine"),
+            "scores": self.scores,
             "vectors": self.index.vectors,
             "dimension": self.index.dimension,
-            "ef_search": None if self.args.exact else self.ef_search,
+            "ef_search": None if self.options.exact else self.ef_search,
             "build_id": self.index.manifest["build_id"],
             "trained": self.index.manifest["model"]["trained"],
-            "calibrated": self.thresholds is not None,
         }
 
-    def _search(self, vectors: NDArray[np.float32], wanted: int) -> list[list[Hit]]:
-        return self.index.search(vectors, wanted, self.args.ef_search)
+    @property
+    def scores(self) -> str:
+        """What a score is a cosine of."""
+        return "cosine" if self.index.whitening is None else "whitened cosine"
 
-    def _fill(self, answer: Answer, turns: tuple[int, ...], search: Search) -> None:
-        k, group = self.args.k, self.args.group
-        wanted = k if group == "none" else _CANDIDATES * k
-        hits = self._grouped(turns, search, wanted)
-        while len(hits) < k and wanted < self.index.vectors:
-            wanted *= _CANDIDATES  # one card filled the list with its printings
-            hits = self._grouped(turns, search, wanted)
-        if self.thresholds is not None:
-            answer.verdict = self.thresholds.verdict(hits)
-        least = self.args.min_score
-        answer.hits = [hit for hit in hits if least is None or hit["score"] >= least]
-
-    def _grouped(self, turns: tuple[int, ...], search: Search, wanted: int) -> list[dict[str, Any]]:
-        best: dict[int, tuple[Hit, int]] = {}
-        for turn, hits in zip(turns, search(wanted), strict=True):
-            for hit in hits:
-                if hit.row not in best or hit.score > best[hit.row][0].score:
-                    best[hit.row] = (hit, turn)
-        ordered = sorted(best.values(), key=lambda pair: (-pair[0].score, pair[0].row))[:wanted]
-        records = [self._record(hit, turn) for hit, turn in ordered]
-        return group_hits(records, self.args.group, self.args.k)
-
-    def _record(self, hit: Hit, turn: int) -> dict[str, Any]:
-        record = {"rank": 0, "score": round(hit.score, 6), "row": hit.row}
-        if self.args.rotations:
-            record["rotation"] = turn
-        return {**record, **self.index.card(hit.row)}
-
-    def _describe(self, report: Reporter) -> None:
+    def _describe(self) -> None:
         about = self.index.manifest["index"]
-        search = "exact search" if self.args.exact else f"efSearch={self.ef_search}"
-        report.info(
-            f"Index: {about['type']}, {about['metric']} ({about.get('scores', 'cosine')}),"
+        search = "exact search" if self.options.exact else f"efSearch={self.ef_search}"
+        self.report.info(
+            f"Index: {about['type']}, {about['metric']} ({self.scores}),"
             f" {self.index.vectors:,} vectors of dimension {self.index.dimension}, {search},"
             f" built {self.index.manifest['timestamp']}"
         )
         if "whitening" not in self.index.manifest:
-            report.info(
+            self.report.info(
                 "This index is of an older version, without whitening, which recognises photos far"
                 " better; to get it, with no card embedded again, type: python build_embeddings.py"
-                f" --out {self.args.index}, with the flags that it was built with"
+                f" --out {self.options.index}, with the flags that it was built with"
             )
+
+
+def _best_of(found: Iterable[list[Hit]]) -> list[Hit]:
+    """Return each row once, with its best score, best first."""
+    best: dict[int, Hit] = {}
+    for hits in found:
+        for hit in hits:
+            if hit.row not in best or hit.score > best[hit.row].score:
+                best[hit.row] = hit
+    return sorted(best.values(), key=lambda hit: (-hit.score, hit.row))
+
+
+def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> Evidence:
+    """Return what grouped hits, best first, say for the first of them."""
+    if not hits:
+        return Evidence(inliers, None, None)
+    rest = hits[1]["score"] if len(hits) > 1 else -1.0
+    return Evidence(inliers, hits[0]["score"], round(hits[0]["score"] - rest, 6))
 
 
 def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:

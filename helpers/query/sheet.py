@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from helpers.query.searcher import Answer
+    from helpers.query.answer import Answer
 
 TITLE = "Which card is this picture?"
 

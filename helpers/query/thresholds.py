@@ -1,74 +1,40 @@
-"""When an answer may be believed: thresholds that were measured on this very index.
+"""When an answer may be believed without a scan to compare it with.
 
-A cosine means something else for every model, so no figure is built in. `scripts/evaluate_index.py
---save-thresholds` measures right and wrong answers and pictures that are no card, and leaves
-`thresholds.json` beside the index; without it an answer has no verdict.
+A cosine means something else for every model and every whitening, so no figure is built in: each
+build measures its own, on distorted views of its own cards, and leaves them in its manifest.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from helpers.atomic_io import atomic_write_json
-from helpers.model.fingerprint import fingerprint_digest
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
-NAME = "thresholds.json"
-MATCH, TIE, UNSURE = "match", "tie", "no confident match"
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The least cosine of a believable answer, and its least distance from the next card."""
+    """Scores (cosines) that a build measured.
 
-    min_score: float
-    min_margin: float
-
-    def verdict(self, hits: list[dict[str, Any]]) -> str:
-        """Judge grouped hits, best first (see `helpers.query.grouping`).
-
-        Returns:
-            `match`; `tie` if cards that look the same share the first place; or
-            `no confident match`.
-        """
-        if not hits or hits[0]["score"] < self.min_score:
-            return UNSURE
-        if hits[0]["tie"]:
-            return TIE
-        rest = hits[1]["score"] if len(hits) > 1 else -1.0
-        return MATCH if hits[0]["score"] - rest >= self.min_margin else UNSURE
-
-
-def load_thresholds(index: Path, fingerprint: dict[str, Any]) -> Thresholds | None:
-    """Return the thresholds measured for this index's model, None if there are none."""
-    try:
-        document = json.loads((index / NAME).read_bytes())
-        if document["model_sha256"] != fingerprint_digest(fingerprint):
-            return None
-        return Thresholds(float(document["min_score"]), float(document["min_margin"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def save_thresholds(
-    index: Path, fingerprint: dict[str, Any], thresholds: Thresholds, measured: dict[str, Any]
-) -> None:
-    """Leave thresholds beside the index, and with them what they were measured on.
-
-    Raises:
-        WriteError: the disk refuses.
+    Args:
+        score: together with `margin`, right in 99 of 100 views.
+        margin: least distance from the next card.
+        noise: what pictures of no card reach.
     """
-    atomic_write_json(
-        index / NAME,
-        {
-            "version": "1.0",
-            "model_sha256": fingerprint_digest(fingerprint),
-            "min_score": thresholds.min_score,
-            "min_margin": thresholds.min_margin,
-            "measured": measured,
-        },
-    )
+
+    score: float
+    margin: float
+    noise: float
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Thresholds | None:
+        """Return what the build measured; None where it learned no whitening."""
+        measured = (manifest.get("whitening") or {}).get("thresholds")
+        if not measured:
+            return None
+        return cls(measured["score"], measured["margin"], measured["noise_score"])
+
+    def are_met(self, score: float | None, margin: float | None) -> bool:
+        """Tell whether a best hit may be believed without a scan to compare it with."""
+        return (score or -1.0) >= self.score and (margin or 0.0) >= self.margin

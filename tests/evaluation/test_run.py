@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +11,9 @@ import pytest
 from PIL import Image
 from support import run
 
-from helpers.evaluation.choose_thresholds import Sample, choose, held_out, keeps
 from helpers.evaluation.labelled_photos import Label
 from helpers.images.non_cards import NON_CARDS, non_card
 from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
-from helpers.query.thresholds import Thresholds, save_thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,49 +63,6 @@ def test_recall_counts_what_is_missing() -> None:
     truth = np.array([[1, 2], [3, 4]])
     assert recall(np.array([[2, 1], [3, -1]]), truth, 2) == 0.75
     assert recall(np.array([[2, 1], [3, -1]]), truth, 1) == 0.5
-
-
-# --- thresholds ------------------------------------------------------------------------------
-
-
-def answer(score: float, margin: float, right: object, picture: int) -> Sample:
-    """Return a sample; `right` is anything true or false."""
-    return Sample(score, margin, bool(right), picture)
-
-
-def samples(count: int) -> list[Sample]:
-    """Return right answers that score high, and wrong ones, of which two thirds have a margin."""
-    rng = np.random.default_rng(0)
-    right = [answer(rng.uniform(0.7, 1), rng.uniform(0.05, 0.2), 1, n) for n in range(count)]
-    wrong = [answer(rng.uniform(0.3, 0.8), 0.01, 0, n) for n in range(count)]
-    return right + [replace(each, margin=0.1 if each.picture % 3 else 0.01) for each in wrong]
-
-
-def test_thresholds_keep_the_precision() -> None:
-    """At least 95 % of what is kept is right, and no higher score would keep as much."""
-    found = choose(samples(200))
-    assert found is not None
-    kept = [each for each in samples(200) if keeps(found, each)]
-    assert sum(each.right for each in kept) >= 0.95 * len(kept)
-    assert len(kept) > 120
-    judged = held_out(samples(200))
-    assert judged["answers"] == 400
-    assert judged["right"] / judged["kept"] > 0.85
-
-
-def test_a_margin_alone_can_part() -> None:
-    """Where the scores say nothing, the margin does; a tie is never kept."""
-    mixed = [answer(0.9, 0.1, 1, 0), answer(0.9, 0.02, 0, 1), answer(0.9, -1, 1, 2)]
-    found = choose(mixed)
-    assert found == Thresholds(0.9, 0.1)
-    assert [keeps(found, each) for each in mixed] == [True, False, False]
-
-
-def test_no_thresholds_without_right_answers() -> None:
-    """Nothing is chosen where no answer is right, or right and wrong are alike."""
-    assert choose([]) is None
-    assert choose([answer(0.9, 0.1, 0, 0)]) is None
-    assert choose([answer(0.9, 0.1, 1, 0), answer(0.9, 0.1, 0, 1)]) is None
 
 
 # --- pictures of no card, labels -------------------------------------------------------------
@@ -190,29 +144,12 @@ def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
         assert plot.size == (1100, 5 * 380 + 50)
 
 
-def test_thresholds_reach_the_queries(index: Path, filled_cache: Path, tmp_path: Path) -> None:
-    """What is saved decides the verdict of the next query; a table goes to stdout."""
-    result = run(
-        SCRIPT, "--index", index, "--parts", "identify", "--sample", 3, "--save-thresholds"
-    )
-    saved = index / "thresholds.json"
-    assert result.code == (0 if saved.exists() else 3), result.err
-    assert {line.split("\t")[0] for line in result.out.splitlines()} >= {"identify", "scores"}
-    model = json.loads((index / "build_manifest.json").read_text())["model"]
-    save_thresholds(index, model, Thresholds(0.99, 0.0), {})
-    picture = next(iter(sorted(filled_cache.glob("*.jpg"))))
-    asked = run("query_index.py", picture, "--index", index, "--json").json()
-    assert asked["index"]["calibrated"]
-    assert asked["queries"][0]["verdict"] == "match"
-
-
 @pytest.mark.parametrize(
     ("flags", "complaints"),
     [
         (("--parts", "recall,all"), ["--parts"]),
         (("--grid", "32/16", "--ladder", "0"), ["--grid", "--ladder"]),
         (("--parts", "photos"), ["--parts photos needs --photos"]),
-        (("--parts", "grid", "--save-thresholds"), ["--save-thresholds needs"]),
         (("--plot", "a.pdf", "--negatives", "missing", "--photos", "missing"), ["plot", "neg"]),
         (("--sample", "0", "--seed", "-1"), ["--sample", "--seed"]),
     ],

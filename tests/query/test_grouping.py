@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import Any
 
 from helpers.query.grouping import group_hits
-from helpers.query.thresholds import (
-    MATCH,
-    TIE,
-    UNSURE,
-    Thresholds,
-    load_thresholds,
-    save_thresholds,
-)
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def hit(row: int, score: float, name: str, oracle: str | None, art: str = "x") -> dict[str, Any]:
@@ -67,32 +54,3 @@ def test_ranks_and_ties() -> None:
     alone = group_hits(HITS[3:], "card", 1)
     assert [(group["rank"], group["tie"]) for group in alone] == [(1, False)]
     assert group_hits([], "card", 5) == []
-
-
-@pytest.mark.parametrize(
-    ("scores", "verdict"),
-    [
-        ([0.9, 0.8], MATCH),
-        ([0.9, 0.86], UNSURE),  # too close to the next card
-        ([0.5, 0.1], UNSURE),  # too far from everything
-        ([0.9, 0.89999], TIE),
-        ([0.9], MATCH),
-        ([], UNSURE),
-    ],
-)
-def test_verdicts(scores: list[float], verdict: str) -> None:
-    """Both the score and its distance from the next card must be good enough."""
-    hits = [hit(row, score, f"card {row}", None) for row, score in enumerate(scores)]
-    grouped = group_hits(hits, "card", 5) if hits else []
-    assert Thresholds(min_score=0.6, min_margin=0.05).verdict(grouped) == verdict
-
-
-def test_thresholds_belong_to_a_model(tmp_path: Path) -> None:
-    """Thresholds of another model, damaged ones and none at all mean: no verdict."""
-    model = {"weights_sha256": "abc"}
-    assert load_thresholds(tmp_path, model) is None
-    save_thresholds(tmp_path, model, Thresholds(0.7, 0.02), {"sample": 100})
-    assert load_thresholds(tmp_path, model) == Thresholds(0.7, 0.02)
-    assert load_thresholds(tmp_path, {"weights_sha256": "other"}) is None
-    (tmp_path / "thresholds.json").write_text("{")
-    assert load_thresholds(tmp_path, model) is None

@@ -69,17 +69,6 @@ def test_every_way_to_name_a_picture(built_index: Path, photos: Path, web: str) 
     assert queries[0]["hits"][0]["score"] >= 0.99
 
 
-def test_turned_pictures_are_found(built_index: Path, photos: Path) -> None:
-    """`--rotations` finds an upside-down card and says how it was turned."""
-    result = run(
-        "query_index.py",
-        *("--index", built_index, "--json", "--k", 1, "--rotations", photos / "photo-2.png"),
-    )
-    (hit,) = result.json()["queries"][0]["hits"]
-    assert hit["rotation"] == 180
-    assert hit["score"] >= 0.99
-
-
 def test_lines_are_answered_as_they_come(built_index: Path, photos: Path) -> None:
     """With `-` an answer is there before the next line is sent."""
     with subprocess.Popen(

@@ -1,0 +1,1 @@
+"""Pixels only: cards found in a picture, cut out, and compared with scans."""

@@ -1,0 +1,104 @@
+"""Tell printings of one art apart, where their scans differ: set symbol, border, collector line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+#: Width and height in pixels that everything is compared at.
+SIZE = (244, 340)
+_WINDOW = 11  # pixels: about a set symbol
+_SHARE = 0.06  # of the card, where the two scans differ most
+_LEAST_GAP = 0.12  # in mean local correlation, for `sure`
+_LEAST_DIFFERENCE = 0.25  # in 1 - local correlation of the scans, below which they look the same
+_LEAST_WEIGHT = 50  # pixels; below, the two scans look the same
+_REACH = 3  # pixels that a window may lie off
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """Which of several scans an aligned photo shows.
+
+    Args:
+        best: index of the likeliest scan.
+        sure: whether it is clearly ahead of every other one.
+        gaps: per scan, how far the best one is ahead of it where the two differ; 0 for itself.
+    """
+
+    best: int
+    sure: bool
+    gaps: tuple[float, ...]
+
+
+def tell_printings(aligned: NDArray[np.uint8], scans: Sequence[NDArray[np.uint8]]) -> Printing:
+    """Compare an aligned photo with scans of the same art.
+
+    Args:
+        aligned: uint8 [height, width, 3], RGB; the photo, warped onto the card by the homography
+            that verification found.
+        scans: the scans, each uint8 [height, width, 3] of any size.
+
+    Returns:
+        The likeliest printing; sure only where it beats each other one clearly.
+    """
+    photo, views = _grey(aligned), [_grey(scan) for scan in scans]
+    agreement = [_best_correlation(photo, view) for view in views]
+    count = len(views)
+    gaps = np.zeros((count, count))
+    for i in range(count):
+        for j in range(i):
+            gap = _gap(agreement[i], agreement[j], 1 - _best_correlation(views[i], views[j]))
+            gaps[i, j], gaps[j, i] = gap, -gap
+    best = int(gaps.min(axis=1).argmax())
+    others = np.delete(gaps[best], best)
+    sure = bool((others >= _LEAST_GAP).all())
+    return Printing(best, sure, tuple(map(float, gaps[best])))
+
+
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    how = cv2.INTER_AREA if picture.shape[1] > SIZE[0] else cv2.INTER_CUBIC
+    grey = cv2.cvtColor(cv2.resize(picture, SIZE, interpolation=how), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), dtype=np.float32)
+
+
+def _best_correlation(
+    first: NDArray[np.float32], second: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the local correlation at each pixel, at the best of a few shifts."""
+    best = np.full(first.shape, -1, dtype=np.float32)
+    for dx in range(-_REACH, _REACH + 1):
+        for dy in range(-_REACH, _REACH + 1):
+            move = np.asarray([[1, 0, dx], [0, 1, dy]], dtype=np.float32)
+            moved = cv2.warpAffine(second, move, SIZE, borderMode=cv2.BORDER_REPLICATE)
+            np.maximum(best, _correlation(first, moved), out=best)
+    return best
+
+
+def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the correlation of grey levels in a window round each pixel, -1 to 1."""
+    size = (_WINDOW, _WINDOW)
+    mean1, mean2 = cv2.blur(first, size), cv2.blur(second, size)
+    noise = 25.0  # squared grey levels: what is flat in both does not count as different
+    var1 = cv2.blur(first * first, size) - mean1 * mean1 + noise
+    var2 = cv2.blur(second * second, size) - mean2 * mean2 + noise
+    both = cv2.blur(first * second, size) - mean1 * mean2 + noise
+    return np.asarray(both / np.sqrt(np.maximum(var1 * var2, 1e-6)), dtype=np.float32)
+
+
+def _gap(
+    one: NDArray[np.float32], other: NDArray[np.float32], difference: NDArray[np.float32]
+) -> float:
+    """Return how much better one scan agrees than the other, where the two differ most."""
+    limit = max(float(np.quantile(difference, 1 - _SHARE)), _LEAST_DIFFERENCE)
+    weights = np.where(difference >= limit, difference, 0)
+    if weights.sum() < _LEAST_WEIGHT:
+        return 0.0
+    return float(((one - other) * weights).sum() / weights.sum())

@@ -1,0 +1,109 @@
+"""An answer as lines: aligned for a person at a terminal, tab-separated into a pipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from helpers.query.answer import MATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from helpers.query.answer import Answer, Found, Hit
+    from helpers.report import Reporter
+
+#: Columns only ever gain successors: scripts read them by number.
+COLUMNS = (
+    *("query", "rank", "score", "name", "set", "number", "lang", "link", "also", "verdict"),
+    *("card", "corners"),
+)
+_FOR_PEOPLE = ("", "verdict", "name", "set", "number", "lang", "score", "also", "link")
+_ALSO_SHOWN = 3  # further printings: what fits a line
+
+
+def show(answer: Answer, report: Reporter) -> None:
+    """Print the cards of an answer, or why there are none."""
+    if answer.error is not None:
+        report.item_error(f"{answer.query}: {answer.error}")
+    elif report.for_people:
+        report.line(f"{answer.query}: {_summary(answer)}")
+        report.aligned(_FOR_PEOPLE, list(_aligned(answer)))
+        report.line("")
+    else:
+        report.tab_separated(list(_separated(answer)))
+
+
+def _summary(answer: Answer) -> str:
+    matches = sum(card.verdict == MATCH for card in answer.cards)
+    if matches:
+        return "1 card" if matches == 1 else f"{matches} cards"
+    return str(answer.verdict)
+
+
+def _aligned(answer: Answer) -> Iterator[tuple[str, ...]]:
+    """Yield the best hit of every match, and all hits of every other card."""
+    for number, card in enumerate(answer.cards, 1):
+        hits = card.hits[:1] if card.verdict == MATCH else card.hits
+        for hit in hits or ({},):
+            first = hit.get("rank", 1) == 1
+            yield (
+                str(number) if first else "",
+                _in_words(card) if first else "",
+                hit.get("name", ""),
+                *_where(hit),
+                f"{hit['score']:.3f}" if hit else "",
+                also(hit) if hit else "",
+                _link(hit),
+            )
+
+
+def _in_words(card: Found) -> str:
+    """Return the verdict with what it rests on."""
+    if card.verdict != MATCH:
+        return card.verdict
+    printing = ", printing not sure" if card.printing == "tied" else ""
+    if card.verified_by == "geometry":
+        return f"match ({card.evidence.inliers} points{printing})"
+    return f"match (by {card.verified_by}{printing})"
+
+
+def _separated(answer: Answer) -> Iterator[tuple[str, ...]]:
+    for number, card in enumerate(answer.cards, 1):
+        corners = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.corners or ())
+        for hit in card.hits:
+            yield (
+                answer.query,
+                str(hit["rank"]) + ("=" if hit["tie"] else ""),
+                f"{hit['score']:.4f}",
+                hit["name"],
+                *_where(hit),
+                _link(hit),
+                also(hit),
+                card.verdict if hit["rank"] == 1 else "",
+                str(number),
+                corners,
+            )
+
+
+def also(hit: Hit) -> str:
+    """Return the further printings of a hit in a few words."""
+    others = dict.fromkeys(map(_printing, hit["also"]))  # two faces of one printing are one
+    others.pop(_printing(hit), None)
+    more = f" +{len(others) - _ALSO_SHOWN}" if len(others) > _ALSO_SHOWN else ""
+    return ", ".join(list(others)[:_ALSO_SHOWN]) + more
+
+
+def _printing(record: dict[str, Any]) -> str:
+    return f"{(record['set'] or '').upper()} {record['collector_number'] or ''}".strip()
+
+
+def _where(hit: Hit) -> tuple[str, str, str]:
+    return (
+        (hit.get("set") or "").upper(),
+        hit.get("collector_number") or "",
+        hit.get("lang") or "",
+    )
+
+
+def _link(hit: Hit) -> str:
+    return (hit.get("scryfall_uri") or "").split("?", 1)[0]
