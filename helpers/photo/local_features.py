@@ -73,29 +73,6 @@ def of_scan(scan: NDArray[np.uint8]) -> Features:
     return extract(np.asarray(cv2.resize(scan, SIZE, interpolation=how), dtype=np.uint8))
 
 
-def pack(features: Features, most: int = 250) -> bytes:
-    """Return features as bytes for an index: 68 a feature, 17 kB a card by default.
-
-    Descriptors keep 4 of their 8 bits.
-    """
-    points = np.rint(features.points[:most] * 64).astype("<u2")
-    halves = (features.descriptors[:most] + 8) // 17  # 0 to 15
-    packed = (halves[:, ::2] << 4 | halves[:, 1::2]).astype(np.uint8)
-    head = np.asarray([len(points), *features.size], dtype="<u2")
-    return head.tobytes() + points.tobytes() + packed.tobytes()
-
-
-def unpack(data: bytes) -> Features:
-    """Return what `pack` was called on, but for what it leaves out."""
-    count, width, height = map(int, np.frombuffer(data, "<u2", 3))
-    points = np.frombuffer(data, "<u2", 2 * count, 6).reshape(count, 2)
-    packed = np.frombuffer(data, np.uint8, 64 * count, 6 + 4 * count).reshape(count, 64)
-    descriptors = np.empty((count, 128), np.uint8)
-    descriptors[:, ::2], descriptors[:, 1::2] = packed >> 4, packed & 15
-    points = points.astype(np.float32) / 64
-    return Features(points, descriptors * np.uint8(17), (width, height))
-
-
 @functools.lru_cache(maxsize=4)
 def _sift(most: int) -> cv2.SIFT:
     return cv2.SIFT_create(nfeatures=most, contrastThreshold=_CONTRAST)
