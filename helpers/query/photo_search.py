@@ -48,10 +48,12 @@ class Candidate:
     Args:
         corners: float32 [4, 2], pixels of the searched picture, clockwise from a short side.
         turns: quarter turns to try; an outline leaves two.
+        as_it_is: the whole picture, which is also asked unchanged, so that a scan scores 1.
     """
 
     corners: NDArray[np.float32]
     turns: tuple[int, ...] = (0, 2)
+    as_it_is: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,12 @@ class PhotoSearch:
         size = (self.pixels.shape[1], self.pixels.shape[0])
         everything = outlines.frame(size)
         if whole:
-            self._try([Candidate(everything, ())])
+            self._try([Candidate(everything, (), as_it_is=True)])
             return
         card_like = _CARD_LIKE[0] < outlines.side_ratio(everything) < _CARD_LIKE[1]
-        first = Candidate(outlines.upright(everything), (0, 2) if card_like else (0, 1, 2, 3))
+        first = Candidate(
+            outlines.upright(everything), (0, 2) if card_like else (0, 1, 2, 3), as_it_is=True
+        )
         todo = [Candidate(outlines.upright(q.corners)) for q in detect.find_quads(self.pixels)]
         todo.insert(0 if card_like else _ROUNDS[0], first)
         for count in _ROUNDS:
@@ -159,11 +163,8 @@ class PhotoSearch:
             self._verify(find)
 
     def _views(self, candidate: Candidate) -> Iterable[Image.Image]:
-        """Yield what is embedded: the crop in each turn, its colours equalised.
-
-        The picture itself is also asked as it is, so that a scan scores 1.
-        """
-        if len(candidate.turns) != 2:  # noqa: PLR2004 - the whole picture, not an outline
+        """Yield what is embedded: the crop in each turn, its colours equalised."""
+        if candidate.as_it_is:
             yield self._picture
         if candidate.turns:
             crop = colours.equalise(rectify.rectify(self.pixels, candidate.corners))
