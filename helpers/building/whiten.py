@@ -43,6 +43,7 @@ LEAST = 24  # distinct pictures: half of fewer say nothing
 CARDS, VIEWS = 40, 10  # learned on, the clean scan one of them; 89 cards gain no more than .01
 _HELD_OUT, _HELD_OUT_VIEWS, _NO_CARDS = 30, 5, 24
 SHRINKAGES = (0.1, 0.3, 1.0, 3.0, 10.0)
+_CHANCE = 0.01  # of the views
 _CHOSEN_AMONG = 4096  # rows that the shrinkages are compared on; the gain is measured on all
 PRECISION = 0.99  # of the answers above the thresholds, over all that is no right answer
 
@@ -169,7 +170,7 @@ def _learn(
     trial = _Trial(rows, seen.reshape(-1, seen.shape[2]), np.repeat(others, _HELD_OUT_VIEWS))
     few = trial.among(order[:_CHOSEN_AMONG])
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
-    shrinkage = max(candidates, key=lambda each: few.answers(candidates[each]).quality)
+    shrinkage = strongest({each: few.answers(candidates[each]).top_1 for each in SHRINKAGES})
     whitening = candidates[shrinkage]
     before, after = trial.answers(None), trial.answers(whitening)
     used = after.quality > before.quality
@@ -190,6 +191,16 @@ def _learn(
         "thresholds": _thresholds(after, *trial.best(no_card, whitening)) if used else None,
     }
     return BuildWhitening(about, whitening if used else None)
+
+
+def strongest(top_1: dict[float, float]) -> float:
+    """Return the largest shrinkage that is as good as the best, but for chance.
+
+    What was not among the distortions is met better with more of it (Breiman et al.,
+    "Classification and Regression Trees", 1984, choose so among trees).
+    """
+    best = max(top_1.values())
+    return max(each for each, share in top_1.items() if share >= best - _CHANCE)
 
 
 @dataclass(frozen=True, slots=True)

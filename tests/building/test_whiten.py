@@ -212,6 +212,11 @@ def test_the_sample_is_one_of_contents() -> None:
     assert (chosen == shuffled).all()
 
 
+def test_the_strongest_of_equally_good_shrinkages() -> None:
+    """One view of 150 decides nothing."""
+    assert whiten.strongest({0.1: 0.907, 1.0: 0.9, 3.0: 0.893, 10.0: 0.7}) == 1.0
+
+
 def test_how_many_are_learned_on() -> None:
     """Two thirds, up to the full sample; none of too few."""
     assert [sample_size(count) for count in (0, 23, 24, 26, 27, 9999)] == [0, 0, 16, 17, 18, 18]
