@@ -164,7 +164,7 @@ def test_a_damaged_index_is_refused(
 ) -> None:
     """Missing, cut or changed: exit 5, the file is named, and so is the command that helps."""
     harm(out, name)
-    flags = ["--exact"] if name == VECTORS else []
+    flags = ["--text", "a goblin"] if name == VECTORS else []
 
     result = ask(out, capsys, *flags, built.image(1))
 
