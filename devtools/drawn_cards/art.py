@@ -52,7 +52,7 @@ def paint(seed: str, size: Size) -> Image.Image:
 def palette(rng: random.Random) -> list[Color]:
     """Choose five colours around one, two or three hues, from dark to light."""
     hues = [rng.random() for _ in range(rng.choice((1, 2, 3)))]
-    rich = rng.choice((0.15, 0.5, 0.75, 1))
+    rich = rng.choice((0.1, 0.4, 0.7, 1))
     values = [rng.uniform(low, low + 0.25) for low in (0.05, 0.25, 0.45, 0.65, 0.75)]
     return [_color(rng.choice(hues) + rng.uniform(-0.05, 0.05), rich, value) for value in values]
 
@@ -154,7 +154,7 @@ def _grain() -> Image.Image:
     side = _GRAIN // 3
     layer = Image.frombytes("L", (side, side), random.Random("grain").randbytes(side * side))
     flat = Image.new("L", (_GRAIN, _GRAIN), 128)
-    return Image.blend(flat, layer.resize(flat.size), 0.15).convert("RGB")
+    return Image.blend(flat, layer.resize(flat.size), 0.08).convert("RGB")
 
 
 def _marks(rng: random.Random, picture: Image.Image, color: Color) -> None:

@@ -139,7 +139,7 @@ class Dress:
         plain = tints.resize(size, Image.Resampling.BILINEAR)
         first, last = self.tints[0], self.tints[-1]
         pattern = field(self.rng, size, [shaded(first, -0.7), shaded(last, 0.5)])
-        return Image.blend(plain, pattern, self.rng.uniform(0.4, 1))
+        return Image.blend(plain, pattern, self.rng.uniform(0.6, 1))
 
     def sheet(self, size: tuple[int, int]) -> Image.Image:
         """Paint the paper of a text box."""
