@@ -14,7 +14,7 @@ import textwrap
 import unicodedata
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from devtools.drawn_cards.art import CHALK, INK, Color, Font, font, outline, paint, placed
 from devtools.drawn_cards.cards import EXTENSIONS
@@ -64,7 +64,7 @@ def draw(card: dict[str, Any], face: int, version: str) -> Image.Image:
     size = _SIZES[version]
     image = _split(card, size) if card.get("layout") == "split" else _whole(card, face, size)
     if version == "border_crop":
-        image = image.crop((_TRIM, _TRIM, size[0] - _TRIM, size[1] - _TRIM))
+        image = ImageOps.crop(image, _TRIM)
     if version == "png":
         image.putalpha(_rounded_corners(size))
     return image
@@ -217,8 +217,7 @@ class _Sheet:
             if ("\n".join(lines).count("\n") + 1) * size * 1.25 <= height:
                 break
         at, ink = self._at((box.left + 16, box.top + 12)), CHALK if self.dress.dark else INK
-        spacing = size * self.scale * 0.3
-        self.pen.text(at, "\n".join(lines), ink, self._font(size), spacing=spacing)
+        self.pen.text(at, "\n".join(lines), ink, self._font(size), spacing=size * self.scale * 0.3)
 
 
 @functools.cache
