@@ -8,37 +8,27 @@ which cards they are, and writes the answers as one picture.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import _project  # noqa: F401
+import _project  # noqa: F401 - puts the project's root on the path
 
-from devtools.demo.photos import (
-    CACHE,
-    ENCODERS_KEPT,
-    INDEX,
-    MODEL,
-    PHOTOS,
-    SHEET,
-    ask,
-    draw_sheet,
-    show_answers,
-    summary,
-    take_photos,
-)
-from devtools.demo.steps import relative, run_step, say, scryfall, stop_on_signals
+from devtools.demo import photos
+from devtools.demo.steps import Steps, relative, stop_on_signals
 from devtools.scryfall.process import StepFailedError
-from helpers.errors import AppError, Stopped, write_error
+from helpers import cli
+from helpers.atomic_io import disk_errors, make_directory
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
 from helpers.report import duration
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
 
+    from helpers.report import Reporter
 
 ENCODERS = {
     "demo": "EfficientNet-lite0 (ImageNet), NOT CLIP",
@@ -49,109 +39,85 @@ These answers come from a stand-in encoder, EfficientNet-lite0 trained on ImageN
 projection. It is NOT CLIP; it is here because it needs no model hub.
 With the real encoder (a download of 605 MB, once): make demo MODEL=clip"""
 
-
-# --- the command line ------------------------------------------------------------------------
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of this script's command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("--model", choices=ENCODERS, default="demo", help="image encoder (%(default)s)")
-    add("--work", type=Path, default=Path("demo_out"), metavar="DIR", help="(%(default)s)")
-    add("--cards", type=count, default=300, metavar="N", help="cards to draw (%(default)s)")
-    add("--queries", type=count, default=24, metavar="N", help="photos to ask (%(default)s)")
-    add("--port", type=port, default=8765, metavar="N", help="of the loopback server (%(default)s)")
-    add("--fresh", action="store_true", help="forget what earlier runs of the demo made")
-    return parser
+_MANY, _PORT = Number(int, 1, 1_000_000), Number(int, 0, 65_535)
+FLAGS = FlagGroup(
+    "demo",
+    (
+        Flag("--model", OneOf(tuple(ENCODERS)), "demo", "NAME", "demo or clip (%(default)s)"),
+        Flag("--work", Directory(), "demo_out", "DIR", "for all that it makes (%(default)s)"),
+        Flag("--cards", _MANY, 300, "N", "cards to draw (%(default)s)"),
+        Flag("--queries", _MANY, 24, "N", "photos to ask (%(default)s)"),
+        Flag("--port", _PORT, 8765, "N", "of the loopback server, 0 for any (%(default)s)"),
+        Flag("--fresh", help="forget what earlier runs of the demo made", action="store_true"),
+    ),
+)
 
 
-def count(text: str) -> int:
-    """Read a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    return cli.parser(__doc__, FLAGS)
 
 
-def port(text: str) -> int:
-    """Read a TCP port; 0 stands for any free one."""
-    number = int(text)
-    if not 0 <= number < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{number} is not between 0 and 65535")
-    return number
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; return its exit code, which is that of a failing step."""
-    args = build_parser().parse_args(argv)
+def work(args: Namespace, report: Reporter) -> int:
+    """Run the demo; the exit code is that of a failing step."""
     stop_on_signals()
+    make_directory(Path(args.work))
     try:
-        run_demo(args)
+        run_demo(args, report)
     except StepFailedError as failure:
-        return _fail(f"\nThe demo ends here: {failure}", failure.exit_code)
-    except Stopped as stop:
-        return _fail(f"\nStopped by {stop}; the same command goes on from here", stop.exit_code)
-    except AppError as error:
-        return _fail(str(error), error.exit_code)
-    except OSError as error:
-        failed = write_error(error, args.work)
-        return _fail(str(failed), failed.exit_code)
+        report.item_error(f"the demo ends here: {failure}")
+        return failure.exit_code
     return 0
 
 
-def _fail(message: str, exit_code: int) -> int:
-    sys.stderr.write(f"{message}\n")
-    return exit_code
-
-
-def run_demo(args: argparse.Namespace) -> None:
+def run_demo(args: Namespace, report: Reporter) -> None:
     """Build an index of drawn cards, ask it about photos of some, and show how well it did."""
-    start = time.monotonic()
-    work: Path = args.work
+    start, folder, steps = time.monotonic(), Path(args.work), Steps(report)
     if args.fresh:
-        forget(work)
-    say(f"Image encoder: {ENCODERS[args.model]}")
-    os.environ["MTG_ENCODER_CACHE"] = str((work / ENCODERS_KEPT).absolute())
-    build_index(args)
-    answers = ask(work, take_photos(work, args.queries))
-    show_answers(answers)
-    draw_sheet(answers, work, f"{summary(answers)}. Encoder: {ENCODERS[args.model]}")
-    say(f"\nAll of them as one picture: {relative(work / SHEET)}")
+        forget(folder)
+    steps.say(f"Image encoder: {ENCODERS[args.model]}")
+    os.environ["MTG_ENCODER_CACHE"] = str((folder / photos.ENCODERS_KEPT).absolute())
+    build_index(steps, args)
+    answers = photos.ask(steps, folder, photos.take_photos(folder, args.queries))
+    photos.show_answers(steps, answers)
+    title = f"{photos.summary(answers)}. Encoder: {ENCODERS[args.model]}"
+    photos.draw_sheet(answers, folder, title)
+    steps.say(f"\nAll of them as one picture: {relative(folder / photos.SHEET)}")
     if args.model == "demo":
-        say(NOT_CLIP)
-    say(f"\nThe demo took {duration(time.monotonic() - start)}.")
+        steps.say(NOT_CLIP)
+    steps.say(f"\nThe demo took {duration(time.monotonic() - start)}.")
+    kept = {"encoder": ENCODERS[args.model], "sheet": str(folder / photos.SHEET)}
+    report.document(kept | photos.document(answers))
 
 
-def forget(work: Path) -> None:
+def forget(folder: Path) -> None:
     """Remove what the demo made, and nothing else that may lie in the same directory."""
-    for name in (MODEL, CACHE, INDEX, PHOTOS, ENCODERS_KEPT):
-        if (work / name).is_dir():
-            shutil.rmtree(work / name)
-    (work / SHEET).unlink(missing_ok=True)
+    made = (photos.MODEL, photos.CACHE, photos.INDEX, photos.PHOTOS, photos.ENCODERS_KEPT)
+    with disk_errors(folder):
+        for name in made:
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
+        (folder / photos.SHEET).unlink(missing_ok=True)
 
 
-def build_index(args: argparse.Namespace) -> None:
+def build_index(steps: Steps, args: Namespace) -> None:
     """Run the real scripts, from a list of cards to an index of their pictures."""
-    work: Path = args.work
+    folder = Path(args.work)
     model: tuple[str, ...] = ()
+    cache = ("--cache", folder / photos.CACHE)
     if args.model == "demo":
-        run_step("scripts/make_demo_model.py", "--out", work / MODEL)
-        model = ("--model", f"local-dir:{relative(work / MODEL)}")
-    with scryfall(args.cards, args.port) as url:
+        steps.run("scripts/make_demo_model.py", "--out", folder / photos.MODEL)
+        model = ("--model", f"local-dir:{relative(folder / photos.MODEL)}")
+    with steps.scryfall(args.cards, args.port) as url:
         # Always a fresh list: an earlier run may have had other cards or another port.
-        source = ("--scryfall-api", url, "--refresh-bulk")
-        run_step("download_images.py", *source, "--cache", work / CACHE)
-    run_step("scripts/validate_cache.py", "--cache", work / CACHE)
-    run_step("build_embeddings.py", "--cache", work / CACHE, "--out", work / INDEX, *model)
+        steps.run("download_images.py", "--scryfall-api", url, "--refresh-bulk", *cache)
+    steps.run("scripts/validate_cache.py", *cache)
+    steps.run("build_embeddings.py", *cache, "--out", folder / photos.INDEX, *model)
 
 
-# --- photos and answers ----------------------------------------------------------------------
-
-
-# --- the picture -----------------------------------------------------------------------------
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
 
 
 if __name__ == "__main__":

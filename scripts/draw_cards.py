@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Draw invented cards into a folder: `cards.jsonl` and one image file per face.
 
     draw_cards.py --out drawn --count 300
@@ -8,45 +9,67 @@ The same seed draws the same cards.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.drawn_cards.cards import EXTENSIONS, deck, image_faces
+from helpers import cli
+from helpers.atomic_io import atomic_write, make_directory
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
+
+    from helpers.report import Reporter
+
+FLAGS = FlagGroup(
+    "drawing",
+    (
+        Flag("--out", Directory(), None, "DIR", "folder to write to", required=True),
+        Flag("--count", Number(int, 1, 1_000_000), 300, "N", "faces to draw (%(default)s)"),
+        Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),
+        Flag(
+            "--image-version",
+            OneOf(tuple(EXTENSIONS)),
+            "normal",
+            "KEY",
+            f"{', '.join(EXTENSIONS)} (%(default)s)",
+        ),
+    ),
+)
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    return cli.parser(__doc__, FLAGS)
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Draw and write."""
+    from devtools.drawn_cards import drawing
+
+    cards, out, version = deck(args.count, args.seed), Path(args.out), args.image_version
+    make_directory(out / "images")
+    lines = (json.dumps(card, ensure_ascii=False) + "\n" for card in cards)
+    atomic_write(out / "cards.jsonl", "".join(lines))
+    faces = list(image_faces(cards))
+    with report.progress(len(faces), "Drawing") as progress:
+        for card, face in faces:
+            name = card["id"] + (f"-{face}" if face else "") + f".{EXTENSIONS[version]}"
+            atomic_write(out / "images" / name, drawing.render(card, face, version))
+            progress.advance()
+    report.line(args.out)
+    report.document({"out": args.out, "cards": len(cards), "images": len(faces)})
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--count", type=int, default=300, help="faces (default: 300)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--version", choices=EXTENSIONS, default="normal", help="default: normal")
-    args = parser.parse_args(argv)
-    from devtools.drawn_cards import drawing
-
-    cards = deck(args.count, args.seed)
-    images = args.out / "images"
-    try:
-        images.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(card, ensure_ascii=False) + "\n" for card in cards)
-        (args.out / "cards.jsonl").write_text(lines, encoding="utf-8")
-        for card, face in image_faces(cards):
-            name = card["id"] + (f"-{face}" if face else "") + f".{EXTENSIONS[args.version]}"
-            (images / name).write_bytes(drawing.render(card, face, args.version))
-    except OSError as error:
-        parser.error(str(error))
-    sys.stdout.write(f"{args.out}\n")
-    return 0
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
 
 
 if __name__ == "__main__":

@@ -8,45 +8,51 @@ result is an open_clip model directory, which every script takes as `--model loc
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import _project  # noqa: F401
+import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.demo.model import is_complete, make_model
-from helpers import signals
-from helpers.errors import AppError, Stopped
+from helpers import cli
+from helpers.cli_validation import Directory, Flag, FlagGroup
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
 
+    from helpers.report import Reporter
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of this script's command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model directory")
-    parser.add_argument("--force", action="store_true", help="make it again if it is there")
-    return parser
+FLAGS = FlagGroup(
+    "model",
+    (
+        Flag("--out", Directory(), None, "DIR", "model directory", required=True),
+        Flag("--force", help="make it again if it is there", action="store_true"),
+    ),
+)
+
+
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    return cli.parser(__doc__, FLAGS)
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Make the model unless it is there."""
+    out = Path(args.out)
+    there = is_complete(out) and not args.force
+    if there:
+        report.info(f"{out} is there already (make it again with --force)")
+    else:
+        make_model(out)
+        report.info(f"{out}: EfficientNet-lite0 (ImageNet) as an open_clip model, not CLIP")
+    report.document({"out": args.out, "made": not there})
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script; return its exit code."""
-    args = build_parser().parse_args(argv)
-    if is_complete(args.out) and not args.force:
-        sys.stderr.write(f"{args.out} is there already (make it again with --force)\n")
-        return 0
-    signals.install()
-    try:
-        make_model(args.out)
-    except Stopped as stop:
-        return stop.exit_code
-    except AppError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stderr.write(f"{args.out}: EfficientNet-lite0 (ImageNet) as an open_clip model, not CLIP\n")
-    return 0
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Serve a Scryfall of our own on 127.0.0.1, for demos, tests and work without a network.
 
 It answers as Scryfall does since 20 July 2026 (`--legacy`: as before): `/bulk-data` and
@@ -13,101 +14,84 @@ SIGINT or SIGTERM ends it.
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 import json
 import re
 import signal
-import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.drawn_cards.cards import deck
-from devtools.scryfall.content import (
-    Bulk,
-    Card,
-    DrawnImages,
-    FolderImages,
-    image_urls,
-    read_cards,
-)
-from devtools.scryfall.faults import (
-    FaultPlan,
-)
-from devtools.scryfall.server import UPDATED_AT, RequestLog, Scryfall, Server
+from devtools.scryfall.content import Bulk, DrawnImages, FolderImages, image_urls, read_cards
+from devtools.scryfall.faults import FaultPlan
+from devtools.scryfall.options import FLAGS
+from devtools.scryfall.server import RequestLog, Scryfall, Server
+from helpers import cli
+from helpers.atomic_io import disk_errors
+from helpers.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Sequence
 
-
-def _utc(text: str) -> dt.datetime:
-    """Read a time, which is UTC where it names no zone."""
-    moment = dt.datetime.fromisoformat(text)
-    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    from helpers.report import Reporter
 
 
-def parse_args(argv: Sequence[str] | None) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    cards = parser.add_mutually_exclusive_group()
-    cards.add_argument("--cards", type=Path, help="card objects, one a line (.jsonl, .jsonl.gz)")
-    cards.add_argument("--draw", type=int, default=300, metavar="N", help="faces (default: 300)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of drawn cards (default: 0)")
-    parser.add_argument(
-        "--images",
-        type=Path,
-        help="folder of <scryfall_id>[-<face>].<ext>, or a CSV with file,scryfall_id[,face] "
-        "(default: draw them)",
-    )
-    parser.add_argument("--port", type=int, default=0, help="default: any free port")
-    parser.add_argument("--legacy", action="store_true", help="the bulk shape before 2026-07-20")
-    parser.add_argument(
-        "--latency", type=float, default=0, metavar="SECONDS", help="before each answer"
-    )
-    parser.add_argument(
-        "--updated-at",
-        type=_utc,
-        default=UPDATED_AT,
-        help=f"time of the bulk data (default: {UPDATED_AT})",
-    )
-    parser.add_argument("--faults", type=Path, metavar="FILE", help="a fault document (JSON)")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="write one JSON line per request")
-    return parser, parser.parse_args(argv)
+def build_parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    return cli.parser(__doc__, FLAGS)
 
 
-def build_server(args: argparse.Namespace) -> Server:
-    """Read the input files and bind the port."""
-    faults = FaultPlan(json.loads(args.faults.read_text("utf-8")) if args.faults else {})
-    cards: list[Card] = read_cards(args.cards) if args.cards else deck(args.draw, args.seed)
-    source = FolderImages.load(args.images) if args.images else DrawnImages()
-    log = RequestLog(args.log.open("a", encoding="utf-8") if args.log else None)
-    server = Server(args.port, faults, args.latency, log)
+def build_server(args: Namespace) -> Server:
+    """Read the input files and bind the port.
+
+    Raises:
+        DataError: an input file cannot be read.
+        UsageError: the port is taken.
+        WriteError: the log cannot be written.
+    """
+    try:
+        faults = FaultPlan(json.loads(Path(args.faults).read_text("utf-8")) if args.faults else {})
+        cards = read_cards(Path(args.cards)) if args.cards else deck(args.draw or 300, args.seed)
+        source = FolderImages.load(Path(args.images)) if args.images else DrawnImages()
+        urls = image_urls(cards)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, re.error) as error:
+        raise DataError(f"an input file is unusable: {error}", details=repr(error)) from error
+    log = RequestLog(_opened(Path(args.log)) if args.log else None)
+    try:
+        server = Server(args.port, faults, args.latency, log)
+    except OSError as error:
+        raise UsageError(f"cannot listen on port {args.port}: {error.strerror}") from error
     bulk = Bulk.of(cards, server.base, args.updated_at, legacy=args.legacy)
-    server.scryfall = Scryfall(bulk, image_urls(cards), source)
+    server.scryfall = Scryfall(bulk, urls, source)
     return server
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until a signal comes."""
-    parser, args = parse_args(argv)
-    try:
-        server = build_server(args)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, re.error) as error:
-        parser.error(f"{type(error).__name__}: {error}")
+def _opened(path: Path) -> TextIO:
+    with disk_errors(path):
+        return path.open("a", encoding="utf-8")
+
+
+def work(args: Namespace, report: Reporter) -> int:
+    """Serve until a signal comes, which is how a server ends well."""
+    server = build_server(args)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.base}\n")
-    sys.stdout.flush()
+    report.line(server.base)
+    report.document({"url": server.base})
+    report.flush()
     server.stop.wait()
     server.shutdown()
     server.server_close()
     return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script and return its exit code."""
+    return cli.run(build_parser(), work, argv)
 
 
 if __name__ == "__main__":

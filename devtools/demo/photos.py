@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.demo.steps import read_step, run_step, say
-from helpers.atomic_io import atomic_write
+from helpers.atomic_io import atomic_write, make_directory
 from helpers.errors import DataError
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from devtools.demo.steps import Steps
     from helpers.query.sheet_png import SheetHit, SheetRow
 
 
@@ -81,14 +81,16 @@ def take_photos(work: Path, wanted: int) -> list[Photo]:
     cards = read_cards(work / INDEX / "mtg_meta.jsonl")
     chosen = random.Random(SEED).sample(cards, min(wanted, len(cards)))
     folder = work / PHOTOS
-    folder.mkdir(parents=True, exist_ok=True)
+    make_directory(folder)
     for old in folder.glob("photo-*.jpg"):
         old.unlink()
     photos = []
     for number, card in enumerate(chosen, start=1):
         path = folder / f"photo-{number:02}-{slug(card['name'])}.jpg"
         with Image.open(work / CACHE / card["image_file"]) as scan:
-            distort(scan.convert("RGB"), LEVEL, SEED + number).save(path, quality=95)
+            photo, file = distort(scan.convert("RGB"), LEVEL, SEED + number), io.BytesIO()
+        photo.save(file, "JPEG", quality=95)
+        atomic_write(path, file.getvalue())
         photos.append(Photo(path, card))
     return photos
 
@@ -107,27 +109,47 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def ask(work: Path, photos: Sequence[Photo]) -> list[PhotoHits]:
+def ask(steps: Steps, work: Path, photos: Sequence[Photo]) -> list[PhotoHits]:
     """Ask about one photo the way a user sees it, and then about all of them as JSON."""
     query = ("query_index.py", "--index", work / INDEX, "--k", K)
-    run_step(*query, photos[0].path)
-    document = json.loads(read_step(*query, "--json", work / PHOTOS))
+    steps.run(*query, photos[0].path)
+    document = json.loads(steps.read(*query, "--json", work / PHOTOS))
     hits = {Path(found["query"]).name: found["hits"] for found in document["queries"]}
     return [PhotoHits(photo, hits[photo.path.name]) for photo in photos]
 
 
-def show_answers(answers: Sequence[PhotoHits]) -> None:
+def show_answers(steps: Steps, answers: Sequence[PhotoHits]) -> None:
     """Print one line a photo, and how many answers were right."""
     header = ("photo of", "best answer", "score", "")
     rows = [header, *(_table_row(answer) for answer in answers)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    say("")
+    steps.show("")
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        say("  ".join(cells).rstrip())
-    say("")
+        steps.show("  ".join(cells).rstrip())
+    steps.show("")
     for what, ranks in _ranks(answers).items():
-        say(f"{what}: {_score(ranks)}")
+        steps.show(f"{what}: {_score(ranks)}")
+
+
+def document(answers: Sequence[PhotoHits]) -> dict[str, Any]:
+    """Return for `--json` each photo with what was found, and how many answers were right."""
+    ranks = [answer.card_rank() for answer in answers]
+    return {
+        "photos": [
+            {
+                "photo": answer.photo.path.name,
+                "card": _title(answer.photo.card),
+                "best": _title(answer.hits[0]),
+                "score": answer.hits[0]["score"],
+                "rank": answer.card_rank(),
+                "rank_of_printing": answer.printing_rank(),
+            }
+            for answer in answers
+        ],
+        "right_first": sum(rank == 1 for rank in ranks),
+        f"right_in_first_{K}": sum(rank is not None for rank in ranks),
+    }
 
 
 def _table_row(answer: PhotoHits) -> tuple[str, ...]:

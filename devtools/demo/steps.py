@@ -21,6 +21,8 @@ from helpers.errors import Stopped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from helpers.report import Reporter
+
 
 def stop_on_signals() -> None:
     """Let the first SIGINT or SIGTERM raise `Stopped`; ignore further ones.
@@ -37,72 +39,90 @@ def stop_on_signals() -> None:
         signal.signal(signum, stop)
 
 
-def say(text: str) -> None:
-    """Print a line at once, so that it stands before what the next process prints."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
 def relative(path: Path) -> str:
     """Return a path as a user in the current directory would type it."""
     return os.path.relpath(path)
 
 
-def run_step(script: str, *arguments: object) -> None:
-    """Run a script of the project; its output goes where this process's goes.
+class Steps:
+    """Runs one script after the other, in the amount of output that the demo itself was asked for.
 
-    Args:
-        script: the script's path below the project's root.
-        arguments: its arguments; paths are shown relative to the current directory.
-
-    Raises:
-        StepFailedError: the script's exit code is not 0.
+    Under `--quiet` the scripts say only what goes wrong; under `--json` too, since stdout then
+    belongs to the demo's document.
     """
-    _finish(_start(script, *arguments))
+
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
+        self._silent = report.quiet or report.as_json
+
+    def say(self, text: str) -> None:
+        """Print a line at once, so that it stands before what the next process prints."""
+        if not self._silent:
+            self._report.line(text)
+            self._report.flush()
+
+    def show(self, text: str) -> None:
+        """Print a line of the result, which `--quiet` leaves."""
+        self._report.line(text)
+
+    def run(self, script: str, *arguments: object) -> None:
+        """Run a script of the project; its output goes where this process's goes.
+
+        Args:
+            script: the script's path below the project's root.
+            arguments: its arguments; paths are shown relative to the current directory.
+
+        Raises:
+            StepFailedError: the script's exit code is not 0.
+        """
+        quietly = {"stdout": subprocess.DEVNULL} if self._silent else {}
+        _finish(self._start(script, *arguments, **quietly))
+
+    def read(self, script: str, *arguments: object) -> str:
+        """Run a script of the project and return what it writes to stdout.
+
+        Raises:
+            StepFailedError: the script's exit code is not 0.
+        """
+        return _finish(self._start(script, *arguments, stdout=subprocess.PIPE))
+
+    @contextlib.contextmanager
+    def scryfall(self, cards: int, port: int) -> Iterator[str]:
+        """Serve drawn cards the way Scryfall does, for the length of the block.
+
+        Yields:
+            The server's base URL.
+
+        Raises:
+            StepFailedError: the server did not start.
+        """
+        free = _is_free(port)
+        if not free:
+            self.say(f"\nPort {port} is taken: using another, whose image URLs the cache lacks.")
+        arguments = ("--draw", cards, "--port", port if free else 0)
+        with serving(self._start(SERVER, *arguments, stdout=subprocess.PIPE)) as url:
+            self.say(url)
+            yield url
+
+    def _start(
+        self, script: str, *arguments: object, stdout: int | None = None
+    ) -> subprocess.Popen[str]:
+        words = [relative(ROOT / script)]
+        words += [relative(word) if isinstance(word, Path) else str(word) for word in arguments]
+        words += ["--quiet"] if self._silent else []
+        self.say(f"\n$ {shlex.join(['python', *words])}")
+        return launch([sys.executable, *words], stdout=stdout)
 
 
-def read_step(script: str, *arguments: object) -> str:
-    """Run a script of the project and return what it writes to stdout.
-
-    Raises:
-        StepFailedError: the script's exit code is not 0.
-    """
-    return _finish(_start(script, *arguments, stdout=subprocess.PIPE))
-
-
-@contextlib.contextmanager
-def scryfall(cards: int, port: int) -> Iterator[str]:
-    """Serve drawn cards the way Scryfall does, for the length of the block.
-
-    Yields:
-        The server's base URL.
-
-    Raises:
-        StepFailedError: the server did not start.
-    """
-    arguments = ("--draw", cards, "--port", _free_port(port))
-    with serving(_start(SERVER, *arguments, stdout=subprocess.PIPE)) as url:
-        say(url)
-        yield url
-
-
-def _free_port(wanted: int) -> int:
-    """Return the wanted port, or 0 (any) if another program has it."""
+def _is_free(port: int) -> bool:
+    """Tell whether no other program has that port; 0 stands for any free one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, wanted))
+            probe.bind((LOOPBACK, port))
         except OSError:
-            say(f"\nPort {wanted} is taken: using another, whose image URLs are new to the cache.")
-            return 0
-    return wanted
-
-
-def _start(script: str, *arguments: object, stdout: int | None = None) -> subprocess.Popen[str]:
-    words = [relative(ROOT / script)]
-    words += [relative(word) if isinstance(word, Path) else str(word) for word in arguments]
-    say(f"\n$ {shlex.join(['python', *words])}")
-    return launch([sys.executable, *words], stdout=stdout)
+            return False
+    return True
 
 
 def _finish(process: subprocess.Popen[str]) -> str:

@@ -11,25 +11,16 @@ import datetime as dt
 import random
 import re
 import uuid
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTENSIONS = {
-    "small": "jpg",
-    "normal": "jpg",
-    "large": "jpg",
-    "png": "png",
-    "art_crop": "jpg",
-    "border_crop": "jpg",
-    "thumb": "webp",
-    "grid": "webp",
-    "display": "webp",
-    "art": "webp",
+    "small": "jpg", "normal": "jpg", "large": "jpg", "png": "png", "art_crop": "jpg",
+    "border_crop": "jpg", "thumb": "webp", "grid": "webp", "display": "webp", "art": "webp",
     "crop": "webp",
-}
+}  # fmt: skip
 """Scryfall's image versions and the file type of each."""
 
 SOON_URL = "https://errors.scryfall.com/soon.jpg"
@@ -120,25 +111,20 @@ def image_faces(cards: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], i
                 yield card, face
 
 
-@dataclass
 class _Press:
     """Prints one card after the other, and never a name twice."""
 
-    seed: int
-    rng: random.Random = field(init=False)
-    names: set[str] = field(default_factory=set)
-    originals: list[dict[str, Any]] = field(default_factory=list)
-    printed: int = 0
-    unusable: int = 0
-
-    def __post_init__(self) -> None:
-        self.rng = random.Random(f"deck {self.seed}")
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.rng = random.Random(f"deck {seed}")
+        self.names: set[str] = set()
+        self.originals: list[dict[str, Any]] = []
+        self.printed = self.unusable = 0
 
     def usable_card(self, room: int) -> dict[str, Any]:
         """Print a card of at most `room` (1 or more) faces with an image."""
-        kind = self.rng.choices(
-            ("single", "reprint", "double", "shared", "token"), (74, 10, 8, 4, 4)
-        )[0]
+        kinds = ("single", "reprint", "double", "shared", "token")
+        kind = self.rng.choices(kinds, (74, 10, 8, 4, 4))[0]
         if kind == "reprint" and self.originals:
             return self._reprint(self.rng.choice(self.originals))
         if kind == "double" and room > 1:
@@ -184,12 +170,9 @@ class _Press:
 
     def _shared(self) -> dict[str, Any]:
         """Two faces on one image: a split card or a creature with an adventure."""
-        layout, *types = self.rng.choice(
-            (
-                ("split", "Sorcery", "Instant"),
-                ("adventure", f"Creature — {self.rng.choice(_CREATURES)}", "Sorcery — Adventure"),
-            )
-        )
+        creature = f"Creature — {self.rng.choice(_CREATURES)}"
+        shared = (("split", "Sorcery", "Instant"), ("adventure", creature, "Sorcery — Adventure"))
+        layout, *types = self.rng.choice(shared)
         faces = [self._face(type_line) for type_line in types]
         card = self._card(_joined(*faces), layout=layout)
         card.pop("oracle_text")
@@ -223,40 +206,27 @@ class _Press:
             seconds=self.rng.randrange(2 * 365 * 86400)
         )
         return {
-            "id": card_id,
-            "lang": "en",
-            "released_at": released_at,
+            "id": card_id, "lang": "en", "released_at": released_at,
             "uri": f"https://api.scryfall.com/cards/{card_id}",
             "scryfall_uri": f"https://scryfall.com/card/{code}/{number}",
-            "highres_image": True,
-            "image_status": "highres_scan",
+            "highres_image": True, "image_status": "highres_scan",
             "image_updated_at": scanned.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "set": code,
-            "set_name": set_name,
-            "set_type": "expansion",
-            "collector_number": number,
-            "rarity": self.rng.choice(_RARITIES),
-            "frame": frame,
+            "set": code, "set_name": set_name, "set_type": "expansion",
+            "collector_number": number, "rarity": self.rng.choice(_RARITIES), "frame": frame,
             "full_art": self.rng.random() < _FULL_ART_SHARE,
             "border_color": self.rng.choices(_BORDERS, _BORDER_WEIGHTS)[0],
-            "digital": False,
-            "reprint": False,
-        }
+            "digital": False, "reprint": False,
+        }  # fmt: skip
 
     def _face(self, type_line: str) -> dict[str, Any]:
         """What is printed on one face."""
         rng, name = self.rng, self._name()
         cost, colors = self._mana_cost(type_line)
         face: dict[str, Any] = {
-            "object": "card_face",
-            "name": name,
-            "mana_cost": cost,
-            "type_line": type_line,
-            "oracle_text": self._rules(name, type_line),
-            "colors": colors,
-            "artist": rng.choice(_ARTISTS),
-            "illustration_id": _uuid("art", self.seed, name),
-        }
+            "object": "card_face", "name": name, "mana_cost": cost, "type_line": type_line,
+            "oracle_text": self._rules(name, type_line), "colors": colors,
+            "artist": rng.choice(_ARTISTS), "illustration_id": _uuid("art", self.seed, name),
+        }  # fmt: skip
         if "Creature" in type_line:
             face |= {"power": str(rng.randint(0, 7)), "toughness": str(rng.randint(1, 8))}
         return face
@@ -279,14 +249,13 @@ class _Press:
         while True:
             rng = self.rng
             person = "".join(rng.choices(_SYLLABLES, k=rng.randint(2, 3))).capitalize()
-            name = rng.choice(
-                (
-                    f"{rng.choice(_ADJECTIVES)} {rng.choice(_NOUNS)}",
-                    f"{rng.choice(_NOUNS)} of {person}",
-                    f"{person}, {rng.choice(_EPITHETS)}",
-                    f"{person}'s {rng.choice(_NOUNS)}",
-                )
+            names = (
+                f"{rng.choice(_ADJECTIVES)} {rng.choice(_NOUNS)}",
+                f"{rng.choice(_NOUNS)} of {person}",
+                f"{person}, {rng.choice(_EPITHETS)}",
+                f"{person}'s {rng.choice(_NOUNS)}",
             )
+            name = rng.choice(names)
             if name not in self.names:
                 self.names.add(name)
                 return name

@@ -25,7 +25,7 @@ DEFAULT_STRENGTH = 0.5
 
 _SLEEVES: Sequence[Colour] = ((20, 20, 22), (30, 44, 92), (104, 24, 30), (225, 225, 222))
 #: The dark and the light tone of each table, from the quietest to the most distracting.
-_TABLES: Sequence[tuple[Colour, Colour]] = (
+TABLES: Sequence[tuple[Colour, Colour]] = (
     ((18, 18, 20), (48, 48, 54)),  # black mat
     ((24, 28, 40), (66, 72, 90)),  # play mat
     ((22, 58, 40), (52, 104, 76)),  # felt
@@ -33,7 +33,7 @@ _TABLES: Sequence[tuple[Colour, Colour]] = (
     ((74, 46, 26), (168, 118, 74)),  # oak
     ((176, 172, 164), (232, 228, 220)),  # white desk
 )
-_SKINS: Sequence[Colour] = ((233, 190, 163), (205, 152, 118), (141, 92, 66), (92, 60, 44))
+SKINS: Sequence[Colour] = ((233, 190, 163), (205, 152, 118), (141, 92, 66), (92, 60, 44))
 
 
 def distort(
@@ -58,7 +58,7 @@ def distort(
         ValueError: a level or a kind that does not exist, or a strength outside 0 to 1.
     """
     strengths = _strengths(kinds)
-    picture = _die_cut(image)
+    picture = die_cut(image)
     for name, apply in KINDS.items():
         if name in strengths:
             picture = apply(picture, Random(f"{seed}/{name}"), strengths[name])
@@ -124,7 +124,7 @@ def perspective(card: Image.Image, rng: Random, strength: float) -> Image.Image:
         )
         for x, y in corners
     ]
-    coefficients = _projection(seen, corners)
+    coefficients = projection(seen, corners)
     method, filtering = Image.Transform.PERSPECTIVE, Image.Resampling.BICUBIC
     return card.transform(card.size, method, coefficients, filtering)
 
@@ -144,8 +144,9 @@ def background(card: Image.Image, rng: Random, strength: float) -> Image.Image:
     drop = card.width // 80
     shadow.paste((0, 0, 0, 150), (corner[0] + drop, corner[1] + drop), card.getchannel("A"))
     shadow = shadow.filter(ImageFilter.GaussianBlur(drop + 1))
-    table = _table(size, rng.choice(_TABLES[: math.ceil(strength * len(_TABLES)) or 1]), rng)
-    return Image.alpha_composite(Image.alpha_composite(table, shadow), placed)
+    tones = rng.choice(TABLES[: math.ceil(strength * len(TABLES)) or 1])
+    shaded = Image.alpha_composite(table(size, tones, rng), shadow)
+    return Image.alpha_composite(shaded, placed)
 
 
 def cover(picture: Image.Image, rng: Random, strength: float) -> Image.Image:
@@ -155,7 +156,7 @@ def cover(picture: Image.Image, rng: Random, strength: float) -> Image.Image:
     x, tip = rng.uniform(0.1, 0.9) * width, height * (1 - 0.5 * strength)
     finger = Image.new("RGBA", picture.size)
     draw = ImageDraw.Draw(finger)
-    skin = rng.choice(_SKINS)
+    skin = rng.choice(SKINS)
     nail = tuple(min(255, channel + 22) for channel in skin)
     draw.rounded_rectangle((x - radius, tip, x + radius, height * 1.5), radius, fill=skin)
     draw.ellipse((x - 0.6 * radius, tip + 0.2 * radius, x + 0.6 * radius, tip + 1.6 * radius), nail)
@@ -255,7 +256,7 @@ LEVELS: Mapping[str, Mapping[str, float]] = {
 # --- tools -----------------------------------------------------------------------------------
 
 
-def _die_cut(image: Image.Image) -> Image.Image:
+def die_cut(image: Image.Image) -> Image.Image:
     """Round the corners off: a card is 63 mm wide, with corners of 3 mm radius."""
     outline = Image.new("L", image.size)
     edge = (0, 0, image.width - 1, image.height - 1)
@@ -319,7 +320,8 @@ def _grained(band: Image.Image, rng: Random, amplitude: float) -> Image.Image:
     return ImageChops.add(band, grain, offset=-round(amplitude / 2))
 
 
-def _table(size: tuple[int, int], tones: tuple[Colour, Colour], rng: Random) -> Image.Image:
+def table(size: tuple[int, int], tones: tuple[Colour, Colour], rng: Random) -> Image.Image:
+    """Return a table top in two tones: patches, fibres and weave, RGBA."""
     patches = _noise(size, (4, 5), rng)
     fibres = _noise(size, (max(2, size[0] // 4), 6), rng)
     weave = _noise(size, (size[0] // 2, size[1] // 2), rng)
@@ -327,7 +329,7 @@ def _table(size: tuple[int, int], tones: tuple[Colour, Colour], rng: Random) -> 
     return ImageOps.colorize(surface, *tones).convert("RGBA")
 
 
-def _projection(seen: Sequence[Point], corners: Sequence[Point]) -> tuple[float, ...]:
+def projection(seen: Sequence[Point], corners: Sequence[Point]) -> tuple[float, ...]:
     """Return the 8 coefficients with which Pillow maps each seen point back to its corner."""
     import numpy as np
 

@@ -1,0 +1,81 @@
+"""Scenes of several cards: what is said about them is what the photo shows."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from devtools.drawn_cards.cards import deck, image_faces
+from devtools.drawn_cards.drawing import draw
+from helpers.evaluation.scenes import Placed, Scene, compose
+from helpers.images.distort import projection
+
+SIZE = (800, 600)
+SEEDS = range(4)
+
+
+@functools.cache
+def cards(count: int) -> tuple[Image.Image, ...]:
+    """Return pictures of so many cards."""
+    faces = list(image_faces(deck(count)))[:count]
+    return tuple(draw(card, face, "normal").convert("RGB") for card, face in faces)
+
+
+@functools.cache
+def scene(seed: int) -> Scene:
+    """Return a scene with one card more for each seed."""
+    return compose(cards(9)[: 1 + 2 * seed], seed, SIZE)
+
+
+def likeness(photo: Image.Image, placed: Placed, turn: int) -> float:
+    """Return how well a card of the photo, turned `turn` times by 180°, fits its picture."""
+    own = [(0, 0), (61, 0), (61, 85), (0, 85)]
+    seen = np.roll(placed.corners, 2 * turn, axis=0).tolist()
+    method, filtering = Image.Transform.PERSPECTIVE, Image.Resampling.BICUBIC
+    flat = photo.transform((61, 85), method, projection(own, seen), filtering).convert("L")
+    picture = cards(9)[placed.card].resize(flat.size).convert("L")
+    return float(np.corrcoef(np.asarray(flat).ravel(), np.asarray(picture).ravel())[0, 1])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_corners_are_those_of_the_cards(seed: int) -> None:
+    """The photo between the corners shows the card, upright and not upside down."""
+    found = scene(seed)
+    assert [each.card for each in found.placed] == list(range(1 + 2 * seed))
+    for each in found.placed:
+        if not each.covered:
+            upright = likeness(found.photo, each, 0)
+            assert upright > 0.6
+            assert upright > likeness(found.photo, each, 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cards_lie_open_and_inside(seed: int) -> None:
+    """No card lies on another or leaves the photo; one is upside down, one is held."""
+    found = scene(seed)
+    taken = np.zeros(SIZE[::-1], dtype=int)
+    for each in found.placed:
+        assert (each.corners >= 0).all()
+        assert (each.corners <= SIZE).all()
+        mask = Image.new("1", SIZE)
+        ImageDraw.Draw(mask).polygon([(x, y) for x, y in each.corners.tolist()], 1)
+        taken += np.asarray(mask)
+    assert taken.max() == 1
+    assert sum(each.corners[0, 1] > each.corners[3, 1] for each in found.placed) == 1
+    assert sum(each.covered for each in found.placed) == 1
+
+
+def test_a_scene_follows_from_its_seed() -> None:
+    """The same seed takes the same photo, another one another."""
+    again = compose(cards(9)[:3], 1, SIZE)
+    assert again.photo.tobytes() == scene(1).photo.tobytes()
+    assert compose(cards(9)[:3], 2, SIZE).photo.tobytes() != again.photo.tobytes()
+
+
+def test_there_is_no_scene_without_a_card() -> None:
+    """A scene of nothing is refused."""
+    with pytest.raises(ValueError, match="at least one card"):
+        compose([], 0)
