@@ -21,6 +21,7 @@ from helpers.images.preprocess import load_image_rgb
 from helpers.query import inputs
 from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture
+from helpers.query.photo_file import load_photo
 from helpers.query.searcher import Answer, Searcher
 from helpers.validation import InvalidImageError
 
@@ -226,7 +227,7 @@ def pictures_in(directory: str) -> Iterator[Picture]:
 def load_file(name: str) -> Picture:
     """Return a picture of this machine; a failure is a value."""
     try:
-        return Picture(name, load_image_rgb(name))
+        return Picture(name, load_photo(name))
     except InvalidImageError as error:
         return Picture(name, error=str(error))
 
