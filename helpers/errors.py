@@ -97,6 +97,8 @@ _WRITE_ADVICE = {
     errno.EROFS: "choose a directory on a writable file system",
     errno.EACCES: "choose a directory you may write to, or change its permissions",
     errno.EPERM: "choose a directory you may write to, or change its permissions",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EBADF: "do not close it; to see nothing, send it to /dev/null",
     errno.ENOTDIR: "choose a path whose parent is a directory",
 }
 
