@@ -121,9 +121,8 @@ class Reporter:
             self._say(text)
 
     def warning(self, text: str) -> None:
-        """Warn on stderr, unless `--quiet` ("errors only")."""
-        if not self.quiet:
-            self._say(text, _coloured("WARNING: ", "33"))
+        """Warn on stderr, under `--quiet`, too: cron sends a mail of whatever is printed."""
+        self._say(text, _coloured("WARNING: ", "33"))
 
     def at_once(self, text: str) -> None:
         """Say something on stderr from a signal handler, unless `--quiet`.

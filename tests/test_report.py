@@ -40,8 +40,8 @@ def test_rates_and_sizes() -> None:
     assert [byte_size(n) for n in (999, 111_000, 6_100_000_000)] == ["999 B", "111.0 kB", "6.1 GB"]
 
 
-def test_quiet_shows_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--quiet` drops information, warnings and progress, and keeps errors and the result."""
+def test_quiet_is_silent_only_when_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--quiet` drops information and progress, and keeps warnings, errors and the result."""
     quiet = Reporter(quiet=True)
     quiet.info("information")
     quiet.warning("warning")
@@ -51,7 +51,10 @@ def test_quiet_shows_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
     quiet.error(DataError("broken", details="seen", suggestion="do this"))
     out, err = capsys.readouterr()
     assert out == "result\n"
-    assert err == "ERROR: data unusable: broken\n  Details: seen\n  Suggestion: do this\n"
+    assert err == (
+        "WARNING: warning\n"
+        "ERROR: data unusable: broken\n  Details: seen\n  Suggestion: do this\n"
+    )
 
 
 def test_json_replaces_the_other_result(capsys: pytest.CaptureFixture[str]) -> None:
