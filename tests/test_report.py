@@ -52,8 +52,7 @@ def test_quiet_is_silent_only_when_all_is_well(capsys: pytest.CaptureFixture[str
     out, err = capsys.readouterr()
     assert out == "result\n"
     assert err == (
-        "WARNING: warning\n"
-        "ERROR: data unusable: broken\n  Details: seen\n  Suggestion: do this\n"
+        "WARNING: warning\nERROR: data unusable: broken\n  Details: seen\n  Suggestion: do this\n"
     )
 
 

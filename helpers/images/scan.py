@@ -180,4 +180,7 @@ def remove_failures(check: CacheCheck) -> None:
     for failure in check.failures:
         path = check.directory / failure.filename
         with disk_errors(path):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
