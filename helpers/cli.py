@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from helpers import __version__, signals
 from helpers.cli_validation import did_you_mean, validate_args
-from helpers.errors import AppError, Stopped, UsageError
+from helpers.errors import AppError, Stopped, UsageError, os_error
+from helpers.packages import missing_package
 from helpers.report import Reporter, close_stdout, open_streams
 
 if TYPE_CHECKING:
@@ -129,11 +130,23 @@ def run(
     except BrokenPipeError:
         code = 0  # the reader (`| head`) has seen enough
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
-        report.bug(error)
-        code = 1
+        foreseen = _foreseen(error)
+        if foreseen is None:
+            report.bug(error)
+            code = 1
+        else:
+            report.error(foreseen)
+            code = foreseen.exit_code
     finally:
         close_stdout()
     return code
+
+
+def _foreseen(error: Exception) -> AppError | None:
+    """Return what a failure means that any line of code may meet; None for a bug."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os_error(error)
+    return missing_package(error) if isinstance(error, ImportError) else None
 
 
 def _leave_stopped(report: Reporter, stop: Stopped) -> None:

@@ -103,6 +103,32 @@ _WRITE_ADVICE = {
 }
 
 
+#: What only writing meets; everything written goes through `helpers.atomic_io`, so that any other
+#: error of the system was met while reading.
+_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+
+def os_error(error: OSError) -> AppError:
+    """Return what an error of the system means that no nearer code has explained."""
+    path = "" if error.filename is None else f": {error.filename!s}"
+    if error.errno in _WRITING:
+        return write_error(error, error.filename or "the disk")
+    return DataError(
+        f"cannot read{path}" if path else "the system refuses",
+        details=f"{type(error).__name__}: {error}",
+        suggestion=_READ_ADVICE.get(error.errno or 0, "look at what the details name"),
+    )
+
+
+_READ_ADVICE = {
+    errno.EACCES: "let yourself read it (chmod), or name another path",
+    errno.EPERM: "let yourself read it (chmod), or name another path",
+    errno.ENAMETOOLONG: "name a shorter path",
+    errno.ENOENT: "check the path; something may have removed it during the run",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --workers",
+}
+
+
 def write_error(error: OSError, path: object) -> WriteError:
     """Return the `WriteError` that tells the user what `error`, met while writing `path`, means."""
     reason = error.strerror or str(error)

@@ -159,5 +159,8 @@ def default_folder() -> Path:
     chosen = os.environ.get("MTG_ENCODER_CACHE")
     if chosen:
         return Path(chosen).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    home = os.path.expanduser("~")  # noqa: PTH111 - `Path.expanduser` raises where there is none
+    if home == "~":  # a container's user without HOME and without an entry in /etc/passwd
+        home = os.devnull  # nothing can be kept there
+    base = os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
     return Path(base).absolute() / "mtg-image-db"
