@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from helpers.atomic_io import atomic_write_json, remove_parts
+from helpers.atomic_io import remove_parts
 from helpers.building.inputs import _Inputs, _Material, input_state
 from helpers.building.options import BuildOptions
 from helpers.building.summary import _manifest, _report_summary, _statistics
@@ -124,7 +124,7 @@ def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -
                 write_encoder(staging, material.engine.encoder)
                 document["encoder"] = material.engine.encoder.about
             document["outputs"] = manifest.describe_outputs(staging)
-            atomic_write_json(staging / publish.MANIFEST, document)
+            manifest.write_manifest(staging, document)
             publish.publish(options.out, staging, leftovers(options.out))
     _report_summary(document, options, report)
     return document
