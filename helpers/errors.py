@@ -67,6 +67,10 @@ class DataError(AppError):
     category = "data unusable"
 
 
+class BrokenImagesError(DataError):
+    """Too many images of the cache are broken; they can be fetched again."""
+
+
 class WriteError(AppError):
     """Nothing can be written: disk full, permission, read-only."""
 

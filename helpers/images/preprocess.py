@@ -24,7 +24,6 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
 }
-INTERPOLATIONS = tuple(_RESAMPLING)
 _REACH = 2  # pixels to either side that go into one of bicubic's, in the coarser image
 
 

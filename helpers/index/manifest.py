@@ -91,13 +91,15 @@ def check_version(document: Any) -> None:
         raise SchemaError(f"it was built by another version: {document['version']!s:.40}")
 
 
-def write_manifest(directory: Path, document: dict[str, Any]) -> None:
-    """Write a manifest with its own digest, whole or not at all.
+def write_manifest(directory: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Write a manifest with its own digest, whole or not at all, and return it.
 
     Raises:
         WriteError: the disk refuses.
     """
-    atomic_write_json(directory / MANIFEST, {**document, SEAL: seal(document)})
+    sealed = {**document, SEAL: seal(document)}
+    atomic_write_json(directory / MANIFEST, sealed)
+    return sealed
 
 
 def no_index(out: Path, details: str) -> DataError:

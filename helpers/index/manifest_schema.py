@@ -12,13 +12,13 @@ import re
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
-from helpers.images.preprocess import INTERPOLATIONS
 from helpers.model.options import FITS
 
 SEAL = "sha256"  # of the manifest without this field
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: The name of a file in the index's own directory: no path, nothing hidden.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+INTERPOLATIONS = ("bicubic", "bilinear")  # what `helpers.images.preprocess` knows
 _LARGEST = 65_536  # dimension of a vector, side of a picture
 _CHANNELS = 3
 

@@ -174,3 +174,11 @@ def test_a_changed_manifest_gives_no_answers(index: Path, filled_cache: Path) ->
         result = run(script, "--index", index, *arguments)
         assert result.code == 5
         assert "it has been changed" in result.err
+
+
+def test_the_interpolations_are_those_of_the_preprocessing() -> None:
+    """Two lists, since a reader of manifests loads no image library."""
+    from helpers.images import preprocess
+    from helpers.index.manifest_schema import INTERPOLATIONS
+
+    assert set(INTERPOLATIONS) == preprocess._RESAMPLING.keys()  # noqa: SLF001
