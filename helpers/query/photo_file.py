@@ -6,7 +6,6 @@ Pillow's decoders cannot be interrupted, so what a file may cost is read from it
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -45,8 +44,7 @@ def load_photo(source: Path | str | bytes) -> Image.Image:
     """
     data = picture_bytes(source, MAX_BYTES)
     formats = (*FORMATS, "HEIF") if is_heic(data) and _heif_is_here() else FORMATS
-    # Pillow warns on stderr of what a decoder tolerates.
-    with warnings.catch_warnings(action="ignore"), decoding(data, formats) as image:
+    with decoding(data, formats) as image:
         check_header(image, _most_pixels(data))
         longer = max(image.size)
         if longer >= 2 * LEAST_SIDE:  # only a JPEG heeds this, and halves at most three times
