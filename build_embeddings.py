@@ -25,8 +25,11 @@ def build_parser() -> cli.Parser:
 def work(args: Namespace, report: Reporter) -> int:
     """Build the index, and say what it holds."""
     from helpers.building.build_stage import embed_stage
+    from helpers.building.losses import check_losses
 
-    report.document(embed_stage(args, report))
+    manifest = embed_stage(args, report)
+    report.document(manifest)
+    check_losses(manifest, args, report)
     return 0
 
 

@@ -25,14 +25,16 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Download what is missing, build from what is there, and say how both went."""
-    from helpers.building.build_stage import embed_stage
+    from helpers.building.build_stage import build_repaired
+    from helpers.building.losses import check_losses
     from helpers.images.download_stage import check_failures, download_stage
 
     summary = download_stage(args, report)
     args.refresh_bulk, args.max_bulk_age = False, None  # step 1 has just asked
-    manifest = embed_stage(args, report)
+    manifest, summary = build_repaired(args, summary, report)
     report.document({**manifest, "download": summary.to_json()})
     check_failures(summary, args)
+    check_losses(manifest, args, report)
     return 0
 
 

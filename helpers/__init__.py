@@ -7,8 +7,17 @@ one of its names is first asked for, so that nothing heavy is loaded on the way.
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
+
+if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Python lacks
+    _found = ".".join(map(str, sys.version_info[:3]))
+    sys.stderr.write(
+        f"ERROR: usage: this needs Python 3.11 or newer, not {_found} ({sys.executable})\n"
+        "  Suggestion: python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt\n"
+    )
+    raise SystemExit(2)
 
 __version__ = "1.1.0"
 

@@ -10,11 +10,13 @@ supplies the bytes passes through untouched.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
+import stat
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -23,6 +25,7 @@ from helpers.errors import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import BufferedReader
     from types import TracebackType
 
 _PART_OWNER = re.compile(r"\.(\d+)-[0-9a-f]{8}\.part$")
@@ -229,11 +232,43 @@ def _is_another_living_process(pid: int) -> bool:
     return True
 
 
+def open_regular(path: Path | str) -> BufferedReader:
+    """Open a file for reading, if it is one: a pipe or a device could be read for ever.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - `Path.open` has no opener
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_bounded(path: Path | str, most: int) -> bytes:
+    """Return the content of a regular file of at most `most` bytes.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or larger.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            reason = f"{size:,} bytes, more than {most:,}"
+            raise OSError(errno.EFBIG, reason, str(path))
+        return file.read(size + 1) or b""
+
+
 def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits.
 
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from helpers import __version__, signals
 from helpers.cli_validation import did_you_mean, validate_args
-from helpers.errors import AppError, Stopped, UsageError
-from helpers.report import Reporter
+from helpers.errors import AppError, Stopped, UsageError, os_error
+from helpers.packages import missing_package
+from helpers.report import Reporter, close_stdout, open_streams
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -111,6 +112,7 @@ def run(
         work: the script's work; returns its exit code or raises.
         argv: the arguments, those of the process if None.
     """
+    open_streams()
     report = Reporter()
     try:
         args = the_parser.read(argv)
@@ -126,13 +128,25 @@ def run(
         _leave_stopped(report, stop)
         code = stop.exit_code
     except BrokenPipeError:
-        # The reader (`| head`) has seen enough: keep the interpreter's last flush quiet, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 0  # the reader (`| head`) has seen enough
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
-        report.bug(error)
-        code = 1
+        foreseen = _foreseen(error)
+        if foreseen is None:
+            report.bug(error)
+            code = 1
+        else:
+            report.error(foreseen)
+            code = foreseen.exit_code
+    finally:
+        close_stdout()
     return code
+
+
+def _foreseen(error: Exception) -> AppError | None:
+    """Return what a failure means that any line of code may meet; None for a bug."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os_error(error)
+    return missing_package(error) if isinstance(error, ImportError) else None
 
 
 def _leave_stopped(report: Reporter, stop: Stopped) -> None:

@@ -175,6 +175,9 @@ class Flag:
         except ValueError as error:
             setattr(args, self.field, None)
             return f"{self.name} {error}"
+        except OSError as error:  # a path too long, or below a directory that may not be read
+            setattr(args, self.field, None)
+            return f"{self.name} cannot be used: {error.strerror}: {value!s:.200}"
         return None
 
 

@@ -67,6 +67,10 @@ class DataError(AppError):
     category = "data unusable"
 
 
+class BrokenImagesError(DataError):
+    """Too many images of the cache are broken; they can be fetched again."""
+
+
 class WriteError(AppError):
     """Nothing can be written: disk full, permission, read-only."""
 
@@ -97,7 +101,35 @@ _WRITE_ADVICE = {
     errno.EROFS: "choose a directory on a writable file system",
     errno.EACCES: "choose a directory you may write to, or change its permissions",
     errno.EPERM: "choose a directory you may write to, or change its permissions",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EBADF: "do not close it; to see nothing, send it to /dev/null",
     errno.ENOTDIR: "choose a path whose parent is a directory",
+}
+
+
+#: What only writing meets; everything written goes through `helpers.atomic_io`, so that any other
+#: error of the system was met while reading.
+_WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+
+
+def os_error(error: OSError) -> AppError:
+    """Return what an error of the system means that no nearer code has explained."""
+    path = "" if error.filename is None else f": {error.filename!s}"
+    if error.errno in _WRITING:
+        return write_error(error, error.filename or "the disk")
+    return DataError(
+        f"cannot read{path}" if path else "the system refuses",
+        details=f"{type(error).__name__}: {error}",
+        suggestion=_READ_ADVICE.get(error.errno or 0, "look at what the details name"),
+    )
+
+
+_READ_ADVICE = {
+    errno.EACCES: "let yourself read it (chmod), or name another path",
+    errno.EPERM: "let yourself read it (chmod), or name another path",
+    errno.ENAMETOOLONG: "name a shorter path",
+    errno.ENOENT: "check the path; something may have removed it during the run",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --workers",
 }
 
 

@@ -8,16 +8,58 @@ on two inodes (tox-dev/filelock's rule).
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.atomic_io import make_directory
+from helpers.atomic_io import disk_errors, make_directory
 from helpers.errors import BusyError, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LOCK_NAME = ".lock"
+_NEW_SECONDS = 60
+
+
+@contextlib.contextmanager
+def scratch_directory(prefix: str) -> Iterator[Path]:
+    """Yield a temporary directory; those of the same prefix that killed runs left are removed.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    from filelock import FileLock
+
+    with disk_errors(Path(tempfile.gettempdir())):
+        _remove_abandoned(Path(tempfile.gettempdir()), prefix)
+        directory = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        with FileLock(directory / LOCK_NAME, timeout=0):
+            yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    from filelock import FileLock, Timeout
+
+    for directory in parent.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError, Timeout):
+            status = directory.lstat()
+            # A strange one is none of our business; a new one may not be locked yet.
+            if _is_ours(status) and time.time() - status.st_mtime > _NEW_SECONDS:
+                with FileLock(directory / LOCK_NAME, timeout=0):
+                    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return mine and stat.S_ISDIR(status.st_mode)
 
 
 @contextlib.contextmanager

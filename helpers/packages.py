@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from pathlib import Path
+
+from helpers.errors import UsageError
+
+_ROOT = Path(__file__).resolve().parent.parent
+_OURS = frozenset({"helpers", "devtools", "_project"})
 
 
 def is_here(package: str) -> bool:
@@ -14,3 +21,26 @@ def not_installed(*packages: str) -> str:
     """Return `not installed: …` for those of the packages that are not, "" if all are."""
     absent = [package for package in packages if not is_here(package)]
     return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+def missing_package(error: ImportError) -> UsageError | None:
+    """Return what to type where an import fails for want of a package; None if it is one of ours.
+
+    Mostly the virtual environment was forgotten, or only part of the requirements is installed.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or package in _OURS or package in sys.stdlib_module_names:
+        return None
+    absent = isinstance(error, ModuleNotFoundError)
+    return UsageError(
+        f"the package {package} is " + ("not installed" if absent else "of another version"),
+        details=f"{sys.executable}: {error}",
+        suggestion=_how_to_install(),
+    )
+
+
+def _how_to_install() -> str:
+    activate = _ROOT / ".venv" / "bin" / "activate"
+    if activate.exists() and Path(sys.prefix).resolve() != activate.parent.parent.resolve():
+        return f". {activate}, then type the same command again"
+    return f"{sys.executable} -m pip install -r {_ROOT / 'requirements.txt'}"

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -57,6 +57,42 @@ def byte_size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+#: What a terminal obeys instead of showing it: control characters except tab and newline, and
+#: those that turn the direction of writing (Unicode's UAX 9). Names of cards, of files and messages
+#: of servers may hold any.
+_OBEYED: dict[int, str | None] = {
+    **dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord("\t"), ord("\n")}),
+    **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
+    **dict.fromkeys([0x2028, 0x2029], "\n"),
+}
+_WRITTEN_OUT = str.maketrans({"\t": "\\t", "\n": "\\n"})
+
+
+def plain(text: str) -> str:
+    """Return `text` without characters that a terminal obeys; tabs and newlines stay."""
+    return text.translate(_OBEYED)
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` as one cell of one line: as `plain`, with tab and newline as `\t` and `\n`."""
+    return plain(text).translate(_WRITTEN_OUT)
+
+
+def json_text(document: Any, indent: int | None = None) -> str:
+    """Return JSON that says the same wherever it is shown: in ASCII where `plain` would change it.
+
+    A name that is not UTF-8 or that the terminal's encoding lacks survives as an escape, too.
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        same = False
+    else:
+        same = plain(text) == text
+    return text if same else json.dumps(document, indent=indent)
+
+
 class Progress(Protocol):
     """How far a long loop has come."""
 
@@ -85,9 +121,8 @@ class Reporter:
             self._say(text)
 
     def warning(self, text: str) -> None:
-        """Warn on stderr, unless `--quiet` ("errors only")."""
-        if not self.quiet:
-            self._say(_coloured("WARNING: ", "33") + text)
+        """Warn on stderr, under `--quiet`, too: cron sends a mail of whatever is printed."""
+        self._say(text, _coloured("WARNING: ", "33"))
 
     def at_once(self, text: str) -> None:
         """Say something on stderr from a signal handler, unless `--quiet`.
@@ -100,29 +135,30 @@ class Reporter:
     def error(self, error: AppError) -> None:
         """Show a failure that ends the run, with its traceback under `--verbose`."""
         if self.verbose:
-            traceback.print_exception(error, file=sys.stderr)
-        self._say(str(error).replace("ERROR: ", _coloured("ERROR: ", "31"), 1))
+            self._show_traceback(error)
+        label = "ERROR: "
+        self._put_err(_coloured(label, "31") + plain(str(error).removeprefix(label)))
 
     def item_error(self, text: str) -> None:
         """Name one item that failed; shown under `--quiet`, too."""
-        self._say(_coloured("ERROR: ", "31") + text)
+        self._say(text, _coloured("ERROR: ", "31"))
 
     def bug(self, error: Exception) -> None:
         """Show an error that nobody foresaw, always with its traceback."""
-        traceback.print_exception(error, file=sys.stderr)
-        self._say(_coloured("ERROR: ", "31") + f"unexpected: {type(error).__name__}: {error}")
+        self._show_traceback(error)
+        self.item_error(f"unexpected: {type(error).__name__}: {error}")
         self._say("  Details: this is a bug; nothing that was finished is lost")
         self._say("  Suggestion: report it with the lines above; the same command resumes")
 
     def document(self, document: Any) -> None:
         """Print the run's result on stdout as one JSON document, if `--json`."""
         if self.as_json:
-            self._put(json.dumps(document, indent=2, ensure_ascii=False))
+            self._put(json_text(document, indent=2))
 
     def line(self, text: str) -> None:
         """Print one line of the result on stdout, unless `--json` replaces it by a document."""
         if not self.as_json:
-            self._put(text)
+            self._put(plain(text))
 
     def flush(self) -> None:
         """Hand the result to whoever reads stdout.
@@ -137,7 +173,7 @@ class Reporter:
     @property
     def for_people(self) -> bool:
         """Whether stdout is a terminal at which somebody reads."""
-        return sys.stdout.isatty()
+        return sys.stdout is not None and sys.stdout.isatty()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout: aligned below a header on a terminal, tab-separated into a pipe."""
@@ -149,13 +185,14 @@ class Reporter:
     def tab_separated(self, rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout with tabs between the cells, at once."""
         for row in rows:
-            self.line("\t".join(" ".join(cell.split()) for cell in row))
+            self.line("\t".join(map(one_line, row)))
         self.flush()
 
     def aligned(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout in columns below a header."""
-        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-        for row in (header, *rows):
+        lines = [tuple(map(one_line, row)) for row in (header, *rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for row in lines:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self.line("  ".join(cells).rstrip())
 
@@ -178,9 +215,17 @@ class Reporter:
         with _stdout_errors():
             sys.stdout.write(text + "\n")
 
-    def _say(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+    def _say(self, text: str, label: str = "") -> None:
+        self._put_err(label + one_line(text))
+
+    def _put_err(self, text: str) -> None:
+        # Where nobody reads any more, the work goes on; the exit code tells how it ended.
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def _show_traceback(self, error: Exception) -> None:
+        self._put_err(plain("".join(traceback.format_exception(error)).rstrip()))
 
 
 @contextmanager
@@ -191,6 +236,35 @@ def _stdout_errors() -> Iterator[None]:
         raise
     except OSError as error:
         raise write_error(error, "standard output") from error
+
+
+def open_streams() -> None:
+    """Make stdin, stdout and stderr usable however they were handed over.
+
+    A closed one is opened on the null device, or the first file opened would take its number. What
+    is written to a closed stdout is an error all the same: the result would be lost. Characters
+    that an encoding lacks are written as escapes.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            flags = os.O_WRONLY if name == "stderr" else os.O_RDONLY
+            os.open(os.devnull, flags)  # the lowest free number, which is this one
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
+        stream = getattr(sys, name)
+        if name != "stdin" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def close_stdout() -> None:
+    """Send what stdout refuses to take nowhere, or the interpreter's last flush would complain."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Silent:

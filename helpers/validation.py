@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from helpers.atomic_io import read_bounded
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MAX_PIXELS = 20_000_000  # a 251 KiB PNG below Pillow's own limit took 277 MiB to decode
 MIN_SIDE = 32  # pixels; Scryfall's smallest image is 146 × 204, a tracking pixel is 1 × 1
@@ -29,18 +30,14 @@ _ZERO_TAIL = bytes(32)  # a WebP has no end marker; its coder never ends in that
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc")
 _RIFF_HEADER = 8  # bytes before what the RIFF length counts
 
-#: Everything Pillow raises for a damaged file; `verify()` raises SyntaxError, too.
-DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    EOFError,
-    Image.DecompressionBombError,
-)
+#: What is opened at all, by its content. Pillow reads forty more, among them EPS, which runs in
+#: Ghostscript, and some whose readers fail in ways of their own.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
+#: Of one image of the cache: Scryfall's largest are 2 MB.
+MAX_BYTES = 64 * 1024 * 1024
 
-# `check_header` is stricter and does not depend on who configured Python's warnings.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What Pillow warns of is refused here, or does no harm; stderr is for people.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Verdict(NamedTuple):
@@ -69,11 +66,13 @@ def validate_image(source: Path | str | bytes, suffix: str = "") -> Verdict:
             check_image(source, suffix)
         else:
             path = Path(source)
-            check_image(path.read_bytes(), path.suffix)
+            check_image(read_bounded(path, MAX_BYTES), path.suffix)
     except FileNotFoundError:
         return Verdict(valid=False, reason="no such file")
     except OSError as error:
         return Verdict(valid=False, reason=f"cannot be read: {error.strerror or error}")
+    except UnicodeError as error:
+        return Verdict(valid=False, reason=f"cannot be read: {error}")
     except InvalidImageError as error:
         return Verdict(valid=False, reason=str(error))
     return Verdict(valid=True, reason=None)
@@ -110,36 +109,75 @@ def checking(data: bytes, suffix: str) -> Iterator[Image.Image]:
 
 
 @contextlib.contextmanager
-def decoding(data: bytes, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
-    """Open image bytes with Pillow; whatever it raises in the block is an `InvalidImageError`."""
+def decoding(data: bytes, formats: Iterable[str] = FORMATS) -> Iterator[Image.Image]:
+    """Open image bytes with Pillow; whatever goes wrong in the block is an `InvalidImageError`.
+
+    Decoders fail in every way there is: SyntaxError, RuntimeError, AssertionError, MemoryError …
+
+    Raises:
+        InvalidImageError: this picture cannot be read.
+    """
     # Any library may set this flag, and then half a JPEG passes for a whole one.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
+    if not data:
+        raise InvalidImageError("empty file")
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        with Image.open(_Bounded(data), formats=tuple(formats)) as image:
             yield image
     except InvalidImageError:
         raise
     except UnidentifiedImageError as error:
         raise InvalidImageError(_unknown_format(data)) from error
-    except DECODE_ERRORS as error:
-        raise InvalidImageError(f"does not decode: {error}") from error
+    except Exception as error:
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise InvalidImageError(f"this picture cannot be read: {reason}") from error
+
+
+class _Bounded(io.BytesIO):
+    """A file in memory that is read in a bounded number of pieces.
+
+    A header of millions of empty segments would keep Pillow busy for minutes, which nothing can
+    interrupt.
+    """
+
+    _left = 1_000_000  # a PNG of 100 MP has about 100,000 pieces
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidImageError("this picture cannot be read: too many segments")
+        return super().read(size)
 
 
 def _unknown_format(data: bytes) -> str:
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return "a HEIC picture, which Pillow cannot read: convert it to JPEG first"
-    return "not a picture in a format that Pillow reads" if data else "empty file"
+    if is_heic(data):
+        return "a HEIC picture: pip install pillow-heif, or convert it to JPEG"
+    if data.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
+        return "a PostScript program, which is not run"
+    return f"not a picture in a format that is read ({', '.join(FORMATS)})"
 
 
-def check_header(image: Image.Image) -> None:
-    """Raise `InvalidImageError` for a size or a pixel format that cannot be a card."""
+def is_heic(data: bytes) -> bool:
+    """Tell whether a picture is HEIF with HEVC inside, as iPhones take it."""
+    brands = data[8:64]
+    return data[4:8] == b"ftyp" and brands[:4] in _HEIC_BRANDS and b"avif" not in brands
+
+
+def check_header(image: Image.Image, most: int = MAX_PIXELS) -> None:
+    """Raise `InvalidImageError` for a pixel format or a size that cannot be a card.
+
+    Args:
+        image: opened, not decoded yet.
+        most: pixels that it may have.
+    """
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise InvalidImageError(f"{width} x {height} is more than {MAX_PIXELS:,} pixels")
+    if width * height > most:
+        raise InvalidImageError(f"{width} x {height} is more than {most:,} pixels")
     if min(width, height) < MIN_SIDE:
         raise InvalidImageError(f"{width} x {height} is too small for a card")
     if image.mode not in _MODES:  # converting 16-bit grey to RGB turns it white
-        raise InvalidImageError(f"pixel format {image.mode} is not supported")
+        name = "16-bit grey" if image.mode.startswith("I") else image.mode
+        raise InvalidImageError(f"pixel format {name} is not supported: convert it to 8 bits")
 
 
 def sniff(data: bytes) -> str:

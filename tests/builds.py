@@ -21,6 +21,7 @@ import build_embeddings
 from helpers import worker_process
 from helpers.building.engine import export_in_child
 from helpers.cards.card_face import safe_filename
+from helpers.index.manifest import VERSION, describe_outputs, write_manifest
 from helpers.index.publish import ENCODER
 
 if TYPE_CHECKING:
@@ -137,6 +138,23 @@ def manifest(out: Path) -> dict[str, Any]:
     """Return the manifest in `out`."""
     document: dict[str, Any] = json.loads((out / MANIFEST).read_text())
     return document
+
+
+def made_up_manifest(folder: Path, index: dict[str, Any]) -> None:
+    """Describe files that no build has made."""
+    channels = [0.5, 0.5, 0.5]
+    shape = {"side": 64, "mean": channels, "std": channels, "interpolation": "bicubic"}
+    document = {
+        "version": VERSION,
+        "build_id": "x",
+        "parameters": {"cache": "image_cache"},
+        "model": {"model": "x", "preprocessing": {**shape, "fit": "pad", "size": 384}},
+        "index": {"type": "x", "metric": "METRIC_INNER_PRODUCT", **index},
+        "source": {},
+        "statistics": {},
+        "outputs": describe_outputs(folder),
+    }
+    write_manifest(folder, document)
 
 
 def statistics(out: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -9,13 +10,17 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 import pytest
+from builds import own_signals
 from support import ROOT, run
 
 import helpers
+from helpers import cli
 from helpers.cli_validation import validate_args
 from helpers.errors import UsageError
+from helpers.report import Reporter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SCRIPTS = ("download_images.py", "build_embeddings.py", "build_mtg_faiss.py", "query_index.py")
@@ -117,3 +122,98 @@ def test_a_broken_pipe_ends_quietly(filled_cache: Path, tmp_path: Path) -> None:
     done = subprocess.run(script, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
     assert done.stdout == "{"
     assert "Traceback" not in done.stderr
+
+
+ALL = ("scripts/validate_cache.py", "scripts/verify_index.py", "scripts/demo.py", *SCRIPTS)
+
+
+@pytest.mark.parametrize("script", ALL)
+def test_an_old_python_is_told_so(script: str, tmp_path: Path) -> None:
+    """Two lines instead of an ImportError, exit 2."""
+    code = (
+        "import sys, runpy; sys.version_info = (3, 10, 4, 'final', 0)\n"
+        f"sys.path.insert(0, {str((ROOT / script).parent)!r})\n"
+        f"runpy.run_path({str(ROOT / script)!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("ERROR: usage: this needs Python 3.11 or newer, not 3.10.4")
+    assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("package", "script", "flags"),
+    [
+        ("numpy", "scripts/verify_index.py", ()),
+        ("PIL", "scripts/validate_cache.py", ("--cache", "images")),
+        ("requests", "download_images.py", ()),
+        ("filelock", "download_images.py", ()),
+        ("numpy", "query_index.py", ("a.jpg",)),
+    ],
+)
+def test_a_missing_package_is_no_bug(
+    package: str, script: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The venv forgotten, or part of the requirements: what to type, exit 2."""
+    (tmp_path / "images").mkdir()
+    result = run(script, *flags, cwd=tmp_path, hide=package)
+    assert result.code == 2, result.err
+    assert f"ERROR: usage: the package {package} is not installed" in result.err
+    assert "pip install -r" in result.err or "bin/activate" in result.err
+    assert "bug" not in result.err
+
+
+def work_that(error: Exception) -> Callable[[Namespace, Reporter], int]:
+    """Return the work of a script that fails."""
+
+    def work(_: Namespace, __: Reporter) -> int:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/cache"), 5),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), 5),
+        (OSError(errno.EMFILE, "Too many open files"), 5),
+        (OSError(errno.EIO, "Input/output error", "/cache/a.jpg"), 5),
+        (OSError(errno.ENOSPC, "No space left on device"), 6),
+        (OSError(errno.EROFS, "Read-only file system", "/cache"), 6),
+        (ModuleNotFoundError("No module named 'numpy'", name="numpy"), 2),
+        (ImportError("cannot import name 'x' from 'PIL'", name="PIL"), 2),
+        (ModuleNotFoundError("No module named 'helpers.no'", name="helpers.no"), 1),
+        (KeyError("x"), 1),
+    ],
+)
+def test_whatever_the_system_says_has_a_code(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Permissions, long names, missing packages: codes of the table; only a bug is 1."""
+    with own_signals():
+        assert cli.run(cli.parser("x"), work_that(error), []) == code
+    said = capsys.readouterr().err
+    assert ("Traceback" in said) == (code == 1)
+    assert "Suggestion: " in said
+
+
+@pytest.mark.parametrize("flag", ["--cache", "--out", "--bulk-file"])
+def test_a_path_too_long_is_a_usage_error(flag: str, tmp_path: Path) -> None:
+    """Longer than any file system allows: named among the other problems, exit 2."""
+    result = run("build_embeddings.py", flag, tmp_path / ("x" * 300), "--batch", 0)
+    assert result.code == 2, result.err
+    assert f"{flag} cannot be used: File name too long" in result.err
+    assert "2 arguments are wrong" in result.err
+
+
+def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without HOME and an entry in /etc/passwd, encoders are kept nowhere, and nothing fails."""
+    from helpers.model.encoder_cache import EncoderStore
+
+    for name in ("MTG_ENCODER_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert EncoderStore(Reporter(quiet=True)).folder.is_dir()

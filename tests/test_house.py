@@ -149,6 +149,8 @@ def test_help_loads_nothing_heavy(script: str) -> None:
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_only_report_prints(path: Path) -> None:
     """Stdout and stderr belong to `report`; a child process answers its parent there."""
+    if name_of(path) == "helpers/__init__.py":  # speaks to a Python that can load nothing else
+        return
     if path.stem in {"report", "worker_process"}:
         return
     calls = {

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+import subprocess
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
+from support import command, run
 
 from helpers.errors import DataError
 from helpers.report import Reporter, byte_size, duration, safe_percentage, safe_rate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -32,8 +40,8 @@ def test_rates_and_sizes() -> None:
     assert [byte_size(n) for n in (999, 111_000, 6_100_000_000)] == ["999 B", "111.0 kB", "6.1 GB"]
 
 
-def test_quiet_shows_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--quiet` drops information, warnings and progress, and keeps errors and the result."""
+def test_quiet_is_silent_only_when_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--quiet` drops information and progress, and keeps warnings, errors and the result."""
     quiet = Reporter(quiet=True)
     quiet.info("information")
     quiet.warning("warning")
@@ -43,7 +51,9 @@ def test_quiet_shows_errors_only(capsys: pytest.CaptureFixture[str]) -> None:
     quiet.error(DataError("broken", details="seen", suggestion="do this"))
     out, err = capsys.readouterr()
     assert out == "result\n"
-    assert err == "ERROR: data unusable: broken\n  Details: seen\n  Suggestion: do this\n"
+    assert err == (
+        "WARNING: warning\nERROR: data unusable: broken\n  Details: seen\n  Suggestion: do this\n"
+    )
 
 
 def test_json_replaces_the_other_result(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,9 +65,82 @@ def test_json_replaces_the_other_result(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_tables_are_tab_separated_into_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """One record a line, whatever the cells hold."""
-    Reporter().table(("a", "b"), [("one\ttwo", "three\nfour")])
-    assert capsys.readouterr().out == "one two\tthree four\n"
+    """One record a line, whatever the cells hold; two spaces stay two."""
+    Reporter().table(("a", "b"), [("one\ttwo", "three\nfour  five")])
+    assert capsys.readouterr().out == "one\\ttwo\tthree\\nfour  five\n"
+
+
+HOSTILE = "\x1b[2J\x07\u202eElvish\r\x9b31m\u2066 \x00Æ"
+
+
+def test_nothing_printed_commands_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names and messages lose what a terminal would obey, wherever they are printed."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    report = Reporter(verbose=True)
+    for say in (report.info, report.warning, report.detail, report.item_error, report.line):
+        say(HOSTILE)
+    report.table((HOSTILE,), [(HOSTILE,)])
+    report.answers(HOSTILE, ("a",), [(HOSTILE,)])
+    report.error(DataError(HOSTILE, details=HOSTILE, suggestion=HOSTILE))
+    report.bug(ValueError(HOSTILE))
+    out, err = capsys.readouterr()
+    for said in (out, err):
+        assert "[2JElvish31m Æ" in said
+        assert set("\x1b\x07\u202e\r\x9b\u2066\x00").isdisjoint(said)
+
+
+def test_one_message_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The name of a file cannot pretend to be a message of its own."""
+    Reporter().item_error("a\nERROR: data unusable: b.jpg")
+    assert capsys.readouterr().err == "ERROR: a\\nERROR: data unusable: b.jpg\n"
+
+
+def test_json_keeps_what_it_cannot_show(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters and names that are no text are escapes, and read back the same."""
+    document = {"name": HOSTILE, "file": "\udcff.jpg"}
+    Reporter(as_json=True).document(document)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == document
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "cp1252"])
+def test_what_the_terminal_cannot_show_is_escaped(encoding: str, tmp_path: Path) -> None:
+    """No encoding ends a run: neither a name that it lacks, nor one that is no text."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "\u9f8d\udcff.jpg").write_bytes(b"broken")
+    flags = ("--cache", tmp_path / "cache")
+    result = run("scripts/validate_cache.py", *flags, PYTHONIOENCODING=encoding)
+    assert result.code == 3, result.err
+    assert "\\udcff.jpg" in result.out
+    result = run("scripts/validate_cache.py", *flags, "--json", PYTHONIOENCODING=encoding)
+    assert result.json()["failures"][0]["filename"] == "\u9f8d\udcff.jpg"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"),
+    [("0<&-", 0), ("1>&-", 6), ("2>&-", 0), ("0<&- 2>&-", 0), ("1>/dev/full", 6)],
+)
+def test_closed_streams(closed: str, code: int, tmp_path: Path) -> None:
+    """A result that nobody can get is exit 6; what else is closed does not matter."""
+    words = command("scripts/validate_cache.py", "--cache", tmp_path, "--json")
+    line = f"{shlex.join(words)} {closed}"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
+def test_a_closed_stderr_does_not_stop_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`2>&1 | head` ends the messages, not the run."""
+
+    def write(_: str) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr.write", write)
+    Reporter().info("nobody hears")
 
 
 def test_status_lines_without_a_terminal(

@@ -82,7 +82,7 @@ def test_a_wrong_end_is_found(data: bytes, suffix: str) -> None:
         (PNG, ".jpg", "PNG content under the name of a JPEG"),
         (encoded("JPEG", picture(size=(1, 1))), ".jpg", "too small"),
         (encoded("PNG", Image.new("1", (5000, 4001))), ".png", "more than 20,000,000 pixels"),
-        (encoded("PNG", Image.new("I;16", (64, 64))), ".png", "pixel format I;16"),
+        (encoded("PNG", Image.new("I;16", (64, 64))), ".png", "pixel format 16-bit grey"),
         (encoded("WEBP", save_all=True, append_images=[picture("L")]), ".webp", "animated"),
     ],
 )

@@ -108,9 +108,8 @@ def enlarge(out: str, vectors: str, torch: bool) -> None:  # noqa: FBT001 - from
     """
     import numpy as np
 
-    from helpers.atomic_io import atomic_write_json
-    from helpers.index.manifest import describe_outputs, read_manifest
-    from helpers.index.publish import ENCODER, INDEX, MANIFEST, METADATA, VECTORS
+    from helpers.index.manifest import describe_outputs, read_manifest, write_manifest
+    from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
 
     folder, count = Path(out), len(np.load(vectors, mmap_mode="r"))
     graph = folder.parent / "index.faiss"
@@ -128,4 +127,4 @@ def enlarge(out: str, vectors: str, torch: bool) -> None:  # noqa: FBT001 - from
         (folder / ENCODER).unlink(missing_ok=True)
         manifest.pop("encoder", None)
     manifest["index"] |= {"vectors": count, "distinct": count}
-    atomic_write_json(folder / MANIFEST, {**manifest, "outputs": describe_outputs(folder)})
+    write_manifest(folder, {**manifest, "outputs": describe_outputs(folder)})

@@ -7,12 +7,13 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from helpers.atomic_io import atomic_write_json, remove_parts
+from helpers.atomic_io import remove_parts
 from helpers.building.inputs import _Inputs, _Material, input_state
+from helpers.building.losses import require_rows
 from helpers.building.options import BuildOptions
 from helpers.building.summary import _manifest, _report_summary, _statistics
 from helpers.cards.card_source import bulk_for_build, faces_of
-from helpers.errors import DataError
+from helpers.errors import BrokenImagesError, DataError
 from helpers.images.cache import ImageCache
 from helpers.index import manifest, publish
 from helpers.lock import directory_lock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from helpers.building.checkpoint import VectorStore
     from helpers.building.engine import Engine
     from helpers.building.whiten import BuildWhitening
+    from helpers.images.download_stage import DownloadSummary
     from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
@@ -60,6 +62,46 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
         return _build(inputs, material or _prepare(inputs, report), state, report)
 
 
+def build_repaired(
+    args: Namespace, summary: DownloadSummary, report: Reporter
+) -> tuple[dict[str, Any], DownloadSummary]:
+    """Build from a cache that was just brought up to date; fetch what turns out broken again, once.
+
+    Returns:
+        The manifest, and the summary of both downloads.
+    """
+    from helpers.images.download_stage import download_stage
+
+    try:
+        document = embed_stage(args, report)
+        if not document["statistics"]["validation_failures"] or not _remove_broken(args, report):
+            return document, summary
+    except BrokenImagesError:
+        if not _remove_broken(args, report):
+            raise
+    again = download_stage(args, report)
+    again.downloaded += summary.downloaded
+    again.size += summary.size
+    again.seconds += summary.seconds
+    return embed_stage(args, report), again
+
+
+def _remove_broken(args: Namespace, report: Reporter) -> int:
+    """Remove the broken images of the cache; return how many there were."""
+    from helpers.images.cache import ImageCache
+    from helpers.images.scan import check_cache, remove_failures
+
+    if not args.validate_cache:
+        return 0
+    cache = ImageCache(args.cache)
+    with directory_lock(cache.directory):
+        check = check_cache(cache, None, report)
+        remove_failures(check)
+    if check.failures:
+        report.warning(f"{len(check.failures):,} broken images are fetched again")
+    return len(check.failures)
+
+
 def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str, Any] | None:
     """Return the manifest in `--out` if it was made from exactly these inputs and is whole."""
     if not options.reuse:
@@ -89,12 +131,14 @@ def _prepare(inputs: _Inputs, report: Reporter) -> _Material:
     scan = scan_cache(faces, cache, report, validate=options.validate_cache)
     if engine is None or len(scan.faces) == 0:
         raise _nothing_valid(inputs, scan, 0)
+    require_rows(inputs, scan)
     return _Material(scan, engine)
 
 
 def _nothing_valid(inputs: _Inputs, scan: Scan, failed: int) -> DataError:
     directory = inputs.cache.directory
-    return DataError(
+    kind = BrokenImagesError if scan.invalid + failed else DataError
+    return kind(
         "No valid images to embed",
         details=f"{len(inputs.faces):,} faces: {scan.missing:,} are not in {directory},"
         f" {scan.invalid + failed:,} are invalid",
@@ -112,6 +156,7 @@ def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -
         counts = {"resumed_embeddings": int(store.done.sum())}
         counts["reused_embeddings"] = _reuse(options, embedder, store, report)
         counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
+        require_rows(inputs, scan, counts["failed_embeddings"])
         durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
         whitening = _whitening(inputs, scan, embedder, store, report)
         with publish.staging(options.out) as staging:
@@ -124,7 +169,7 @@ def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -
                 write_encoder(staging, material.engine.encoder)
                 document["encoder"] = material.engine.encoder.about
             document["outputs"] = manifest.describe_outputs(staging)
-            atomic_write_json(staging / publish.MANIFEST, document)
+            document = manifest.write_manifest(staging, document)
             publish.publish(options.out, staging, leftovers(options.out))
     _report_summary(document, options, report)
     return document
@@ -153,7 +198,7 @@ def _open_store(inputs: _Inputs, scan: Scan, embedder: Embedder, report: Reporte
 
 
 def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
-    from helpers.building.reuse import reuse_last_build
+    from helpers.building.row_keys import reuse_last_build
 
     if not options.reuse:
         return 0

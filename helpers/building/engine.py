@@ -7,7 +7,6 @@ works without the other, as far as possible: an index without an encoder is aske
 from __future__ import annotations
 
 import sys
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from helpers.atomic_io import sha256_file
 from helpers.errors import DataError
 from helpers.index.manifest import read_manifest
 from helpers.index.publish import ENCODER, open_published
+from helpers.lock import scratch_directory
 from helpers.model.encoder_cache import Encoder, EncoderStore, source_key
 from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
@@ -203,9 +203,9 @@ class _Encoders:
         source = replace(full, path=full.path.absolute())
         about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
         try:
-            with tempfile.TemporaryDirectory(prefix="mtg-int8-") as folder:
+            with scratch_directory("mtg-int8-") as folder:
                 cases = worker_process.stream(
-                    quantize_in_child, self._options, source, part, Path(folder), pictures
+                    quantize_in_child, self._options, source, part, folder, pictures
                 )
                 checks = {"pictures": len(pictures), **self._follow(cases)}
             added = self._store.add(part, {**about, "precision": "int8", "checks": checks})

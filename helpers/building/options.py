@@ -30,6 +30,7 @@ class BuildOptions:
     resume: bool
     reuse: bool
     whiten: bool
+    allow_shrink: bool
     model: ModelOptions
     source: CardSource
 
@@ -51,6 +52,7 @@ class BuildOptions:
             resume=args.resume,
             reuse=args.reuse,
             whiten=args.whiten,
+            allow_shrink=args.allow_shrink,
             model=ModelOptions.from_args(args),
             source=CardSource.from_args(args),
         )
@@ -123,6 +125,11 @@ FLAGS = FlagGroup(
             default=True,
             help="go on where a stopped build ended",
             action=BooleanOptionalAction,
+        ),
+        Flag(
+            "--allow-shrink",
+            help="replace an index by one of less than 90 %% of its rows",
+            action="store_true",
         ),
         Flag(
             "--reuse",

@@ -10,22 +10,24 @@ import contextlib
 import gzip
 import io
 import json
+import math
 import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from helpers.atomic_io import sha256_file
+from helpers.atomic_io import read_bounded, sha256_file
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _TEXT_CHUNK = 1 << 20
 _UNZIPPED = 1 << 17  # bytes at a time
+_LONGEST_NOTE = 64 * 1024  # bytes
 _LONGEST_ELEMENT = 64 << 20  # characters or bytes; a card object has about 5,000
 
 
@@ -43,8 +45,9 @@ class BulkFile:
 
     @property
     def age_hours(self) -> float:
-        """Hours since Scryfall was last asked."""
-        return (time.time() - self.checked_at) / 3600
+        """Hours since Scryfall was last asked; infinite where that is said to be in the future."""
+        hours = (time.time() - self.checked_at) / 3600
+        return hours if hours >= 0 else math.inf
 
     @property
     def origin(self) -> dict[str, Any]:
@@ -73,7 +76,9 @@ def local_bulk(path: Path) -> BulkFile:
 def cached_bulk(directory: Path, kind: str) -> BulkFile | None:
     """Return the bulk file of that kind in the cache, None if there is none to rely on."""
     try:
-        document = json.loads(note_path(directory, kind).read_bytes())
+        document = json.loads(read_bounded(note_path(directory, kind), _LONGEST_NOTE))
+        if Path(document["path"]).name != document["path"]:
+            return None  # a file of another directory is not ours
         bulk = BulkFile(**{**document, "path": directory / document["path"]})
         return bulk if _is_sound(bulk) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

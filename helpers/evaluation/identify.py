@@ -22,6 +22,7 @@ from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
+from helpers.query.photo_file import load_photo
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
@@ -213,6 +214,6 @@ def pictures_in(directory: str) -> Iterator[Picture]:
 def load_file(name: str) -> Picture:
     """Return a picture of this machine; a failure is a value."""
     try:
-        return Picture(name, load_image_rgb(name))
+        return Picture(name, load_photo(name))
     except InvalidImageError as error:
         return Picture(name, error=str(error))

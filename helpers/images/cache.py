@@ -8,6 +8,7 @@ the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache dir
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,18 +47,22 @@ class ImageCache:
     def has(self, image_file: str) -> bool:
         """Tell whether the image is there. A file under its final name was validated before."""
         try:
-            return os.stat(self.text_path(image_file)).st_size > 0  # noqa: PTH116 - 3 × as fast
+            status = os.stat(self.text_path(image_file))  # noqa: PTH116 - 3 × as fast
         except FileNotFoundError:
             return False
+        return status.st_size > 0 and stat.S_ISREG(status.st_mode)
 
     def images(self) -> Iterator[Path]:
         """Yield every image file, sorted by name, which needs memory for all the names."""
         return (self.directory / name for name in sorted(self.image_names()))
 
     def image_names(self) -> Iterator[str]:
-        """Yield the name of every image file, in no order; parts, bulk files, lists are none."""
+        """Yield the name of every image file, in no order; parts, bulk files, lists are none.
+
+        What has the name of one but is a directory or a pipe is yielded, too: it is a broken image.
+        """
         with os.scandir(self.directory) as entries:
             for entry in entries:
                 ending = entry.name[entry.name.rfind(".") :].lower()
-                if ending in IMAGE_SUFFIXES and entry.is_file():
+                if ending in IMAGE_SUFFIXES:
                     yield entry.name

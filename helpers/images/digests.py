@@ -8,7 +8,7 @@ import os
 from array import array
 from typing import TYPE_CHECKING
 
-from helpers.atomic_io import atomic_write_stream, disk_errors
+from helpers.atomic_io import atomic_write_stream, disk_errors, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -18,24 +18,29 @@ if TYPE_CHECKING:
 
 
 SUMS_NAME = "SHA256SUMS"
+_LONGEST_LINE = 1024  # bytes; one of ours has 119
+_KEY_BYTES = 8
 _FLUSH_EVERY = 256  # lines; a lost line costs one decoding at the next validation, no more
 
 
 class DigestTable:
     """The SHA-256 at download of every image, in 40 bytes each.
 
-    The key is the last 16 digits of the file name, which hash the whole URL. A line that a power
-    cut has torn is left out: its image is decoded instead.
+    The key is the last 16 digits of the file name, which hash the whole URL. A line that is torn or
+    damaged is left out: its image is decoded instead.
     """
 
     def __init__(self, cache: ImageCache) -> None:
         import numpy as np
 
         keys, digests = array("Q"), bytearray()
-        with contextlib.suppress(FileNotFoundError), (cache.directory / SUMS_NAME).open() as file:
-            for line in file:
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open_regular(cache.directory / SUMS_NAME) as file,
+        ):
+            while line := file.readline(_LONGEST_LINE):
                 with contextlib.suppress(ValueError):
-                    digest, name = line.rstrip("\n").split("  ", 1)
+                    digest, name = line.decode("ascii").rstrip("\n").split("  ", 1)
                     key, value = _key(name), bytes.fromhex(digest)
                     if len(value) == hashlib.sha256().digest_size:
                         keys.append(key)
@@ -61,7 +66,11 @@ class DigestTable:
 
 
 def _key(image_file: str) -> int:
-    return int(image_file.split(".", 1)[0][-16:], 16)
+    """Return the last 16 digits of a name of ours; any other name is a ValueError."""
+    digits = bytes.fromhex(image_file.split(".", 1)[0][-2 * _KEY_BYTES :])
+    if len(digits) != _KEY_BYTES:
+        raise ValueError(image_file)
+    return int.from_bytes(digits, "big")
 
 
 class DigestLog:

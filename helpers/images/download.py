@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from helpers.atomic_io import atomic_write
 from helpers.cards.card_face import safe_filename
+from helpers.network.responses import PermanentError
 from helpers.validation import check_image
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def download_image(session: DownloadSession, url: str, cache_dir: Path) -> Downl
         WriteError: the disk refuses.
     """
     target = cache_dir / safe_filename(url)
+    if target.is_dir():  # no file can take its place
+        raise PermanentError(f"a directory has the name of its file: {target}")
     data = session.get_bytes(
         url, limit=MAX_IMAGE_BYTES, check=lambda body: check_image(body, target.suffix)
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from helpers.validation import InvalidImageError, check_header, checking, decoding
+from helpers.atomic_io import read_bounded
+from helpers.validation import MAX_BYTES, InvalidImageError, check_header, checking, decoding
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 #: Under transparent pixels: Scryfall's PNGs have transparent corners, and card borders are mostly
@@ -65,21 +67,30 @@ def load_image_rgb(source: Path | str | bytes) -> Image.Image:
     """Decode a picture, turn it upright (EXIF), and flatten it to RGB.
 
     Args:
-        source: a file in any format that Pillow reads, or its content.
+        source: a file in one of `validation.FORMATS`, or its content.
 
     Raises:
         InvalidImageError: it is no picture, too large, or of an unsupported pixel format.
     """
-    if isinstance(source, bytes):
-        data = source
-    else:
-        try:
-            data = Path(source).read_bytes()
-        except OSError as error:
-            raise InvalidImageError(error.strerror or str(error)) from error
-    with decoding(data) as image:
+    with decoding(picture_bytes(source, MAX_BYTES)) as image:
         check_header(image)
-        return _upright_rgb(image)
+        return upright_rgb(image)
+
+
+def picture_bytes(source: Path | str | bytes, most: int) -> bytes:
+    """Return the content of a picture file of at most `most` bytes.
+
+    Raises:
+        InvalidImageError: it cannot be read; the message says why.
+    """
+    if isinstance(source, bytes):
+        return source
+    try:
+        return read_bounded(source, most)
+    except OSError as error:
+        raise InvalidImageError(error.strerror or str(error)) from error
+    except ValueError as error:  # a name that no file can have, such as one with a zero byte
+        raise InvalidImageError(f"no file can have this name: {error}") from error
 
 
 def load_checked_rgb(data: bytes, suffix: str) -> Image.Image:
@@ -93,10 +104,10 @@ def load_checked_rgb(data: bytes, suffix: str) -> Image.Image:
         InvalidImageError: it is no whole image of the format of `suffix`.
     """
     with checking(data, suffix) as image:
-        return _upright_rgb(image)
+        return upright_rgb(image)
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
+def upright_rgb(image: Image.Image) -> Image.Image:
     """Decode and turn in place: nearly every picture is upright RGB, and needs no copy."""
     ImageOps.exif_transpose(image, in_place=True)
     if image.has_transparency_data:

@@ -121,7 +121,7 @@ def find_leftovers(cache: ImageCache, *, remove: bool) -> Leftovers:
     files, needed = [], 0
     for name in cache.image_names():
         verdict = known.judge(name)
-        if verdict in {"stale", "orphaned"}:
+        if verdict in {"stale", "orphaned"} and cache.path(name).is_file():
             files.append(Leftover(name, verdict, cache.path(name).stat().st_size))
         needed += verdict == "needed"
     files.sort(key=lambda file: file.filename)

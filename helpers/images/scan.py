@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.atomic_io import disk_errors
+from helpers.atomic_io import disk_errors, read_bounded
 from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
 from helpers.report import DOCUMENT_VERSION, timestamp
-from helpers.validation import validate_image
+from helpers.validation import MAX_BYTES, validate_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
         validate: also check that it is a whole image.
     """
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, MAX_BYTES)
     except FileNotFoundError:
         return Look()
     except OSError as error:
@@ -180,4 +180,7 @@ def remove_failures(check: CacheCheck) -> None:
     for failure in check.failures:
         path = check.directory / failure.filename
         with disk_errors(path):
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)

@@ -8,10 +8,11 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from helpers.atomic_io import sha256_file
+from helpers.atomic_io import atomic_write_json, sha256_file
 from helpers.errors import DataError
+from helpers.index.manifest_schema import SEAL, SchemaError, check_manifest, seal
 from helpers.index.publish import MANIFEST, NAMES, open_published
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 VERSION = "1.0"
+_LONGEST = 1 << 24  # bytes; one of ours has about 5,000
 _PACKAGES = ("numpy", "torch", "open_clip_torch", "onnxruntime", "faiss-cpu", "pillow")
 
 
@@ -71,17 +73,33 @@ def read_manifest(out: Path) -> dict[str, Any]:
     """
     try:
         with open_published(out, MANIFEST) as file:
-            document = json.load(file)
+            document = json.loads(file.read(_LONGEST + 1)[:_LONGEST])
+        check_version(document)
+        check_manifest(document)
     except FileNotFoundError as error:
         raise no_index(out, f"there is no {MANIFEST}") from error
-    except (OSError, ValueError) as error:
-        raise no_index(out, f"{MANIFEST} cannot be read: {error}") from error
-    keys = {"version", "build_id", "parameters", "outputs", "model", "index"}
-    if not isinstance(document, dict) or not keys <= document.keys():
-        raise no_index(out, f"{MANIFEST} is not one of this program")
+    except (OSError, ValueError, RecursionError) as error:
+        raise no_index(out, f"{MANIFEST} cannot be used: {error}") from error
+    return cast("dict[str, Any]", document)
+
+
+def check_version(document: Any) -> None:
+    """Raise `SchemaError` unless a manifest is of a version that this program can read."""
+    if not isinstance(document, dict) or "version" not in document:
+        raise SchemaError("it is not one of this program")
     if str(document["version"]).partition(".")[0] != VERSION.partition(".")[0]:
-        raise no_index(out, f"it was built by another version: {document['version']}")
-    return document
+        raise SchemaError(f"it was built by another version: {document['version']!s:.40}")
+
+
+def write_manifest(directory: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """Write a manifest with its own digest, whole or not at all, and return it.
+
+    Raises:
+        WriteError: the disk refuses.
+    """
+    sealed = {**document, SEAL: seal(document)}
+    atomic_write_json(directory / MANIFEST, sealed)
+    return sealed
 
 
 def no_index(out: Path, details: str) -> DataError:

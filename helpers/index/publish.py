@@ -21,6 +21,8 @@ from helpers.atomic_io import (
     disk_errors,
     fsync_directory,
     make_directory,
+    open_regular,
+    read_bounded,
     replace_durably,
 )
 
@@ -38,6 +40,7 @@ NAMES = (VECTORS, INDEX, METADATA, ENCODER, MANIFEST)
 JOURNAL = "publish.json"
 _STAGING_PREFIX = ".build-"
 _OBSOLETE = ("checkpoint", ENCODER)  # nothing else is ever removed on the word of a journal
+_LONGEST_JOURNAL = 1 << 20  # bytes
 _LOOKS = 3  # a file that is being moved is looked for again
 
 
@@ -124,20 +127,20 @@ def open_published(out: Path, name: str) -> BufferedReader:
     """
     for _ in range(_LOOKS):
         with contextlib.suppress(FileNotFoundError):
-            return published_path(out, name).open("rb")
-    return published_path(out, name).open("rb")
+            return open_regular(published_path(out, name))
+    return open_regular(published_path(out, name))
 
 
 def _journal(out: Path) -> dict[str, Any] | None:
     """Return the journal, None if there is none; one that names anything else is no journal."""
     try:
-        document = json.loads((out / JOURNAL).read_bytes())
+        document = json.loads(read_bounded(out / JOURNAL, _LONGEST_JOURNAL))
         staging, obsolete = document["staging"], document["obsolete"]
         ours = staging.startswith(_STAGING_PREFIX) and all(
             name.startswith(_OBSOLETE) for name in obsolete
         )
         ours = ours and not any("/" in name for name in (staging, *obsolete))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return document if ours else None
 

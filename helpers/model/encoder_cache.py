@@ -9,11 +9,10 @@ client keeps there. One encoder is two files, `KEY-PRECISION.onnx` and, written 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +30,7 @@ from helpers.atomic_io import (
 )
 from helpers.errors import DataError, WriteError
 from helpers.images.preprocess import Preprocessing
+from helpers.lock import scratch_directory
 from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ class EncoderStore:
             writable = False
         if not writable:
             report.info(f"{self.folder} cannot be written: no new encoder is kept there")
-            self.folder = Path(tempfile.mkdtemp(prefix="mtg-encoders-"))
-            atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+            stack = contextlib.ExitStack()
+            atexit.register(stack.close)
+            self.folder = stack.enter_context(scratch_directory("mtg-encoders-"))
 
     def find(self, key: str, precision: str) -> Encoder | None:
         """Return the encoder of these weights if it is here and whole."""
@@ -158,5 +159,8 @@ def default_folder() -> Path:
     chosen = os.environ.get("MTG_ENCODER_CACHE")
     if chosen:
         return Path(chosen).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    home = os.path.expanduser("~")  # noqa: PTH111 - `Path.expanduser` raises where there is none
+    if home == "~":  # a container's user without HOME and without an entry in /etc/passwd
+        home = os.devnull  # nothing can be kept there
+    base = os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
     return Path(base).absolute() / "mtg-image-db"

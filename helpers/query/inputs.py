@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.images.preprocess import load_image_rgb
+from helpers.query.photo_file import load_photo
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+    (
+        *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+        *(".avif", ".heic", ".heif", ".jp2", ".j2k"),
+    )
 )
+_LONGEST_LINE = 64 * 1024  # bytes; no system has longer paths
 MAX_BYTES = 64 * 1024 * 1024  # of a picture from the network: a phone's largest are about 20 MB
 
 
@@ -43,10 +48,18 @@ def names(words: Iterable[str]) -> Iterator[str]:
     """Yield the names of pictures in the order in which they are asked for."""
     for word in words:
         if word == STDIN:
-            lines = (line.rstrip("\r\n") for line in sys.stdin)
-            yield from (name for line in lines if line for name in expand(line))
+            yield from (name for line in _stdin_lines() for name in expand(line))
         else:
             yield from expand(word)
+
+
+def _stdin_lines() -> Iterator[str]:
+    """Yield the lines of stdin that are not empty: names of files may hold any bytes."""
+    if sys.stdin is None:  # closed by whoever started us
+        return
+    while line := sys.stdin.buffer.readline(_LONGEST_LINE):
+        if name := line.rstrip(b"\r\n"):
+            yield os.fsdecode(name)
 
 
 def expand(word: str) -> Iterator[str]:
@@ -54,16 +67,20 @@ def expand(word: str) -> Iterator[str]:
 
     A pattern is only read as one if no file has that name: Windows's shell expands none.
     """
+    try:
+        found = _expanded(word)
+    except (OSError, ValueError):  # a name that no file can have; `load` says why
+        found = []
+    yield from found or [word]
+
+
+def _expanded(word: str) -> list[str]:
     path = Path(word)
     if is_url(word) or path.is_file():
-        yield word
-    elif path.is_dir():
-        found = (entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
-        yield from sorted(map(str, found)) or [word]
-    elif glob.has_magic(word):
-        yield from sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207 - any root
-    else:
-        yield word
+        return [word]
+    if path.is_dir():
+        return sorted(str(entry) for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+    return sorted(glob.glob(word, recursive=True)) if glob.has_magic(word) else []  # noqa: PTH207
 
 
 def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
@@ -75,10 +92,10 @@ def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
     """
     try:
         if is_url(name):
-            return Picture(name, load_image_rgb(_fetch(name, session())))
-        if Path(name).is_dir():
+            return Picture(name, load_photo(_fetch(name, session())))
+        if os.path.isdir(name):  # noqa: PTH112 - `Path.is_dir` raises for what no file can be called
             return Picture(name, error="a directory without pictures")
-        return Picture(name, load_image_rgb(name))
+        return Picture(name, load_photo(name))
     except InvalidImageError as error:
         return Picture(name, error=str(error))
 

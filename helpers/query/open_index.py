@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from helpers.images.preprocess import load_image_rgb
 from helpers.query.answer import Answer
 from helpers.query.options import QueryOptions
+from helpers.query.photo_file import load_photo
 from helpers.query.recognise import Recogniser
 from helpers.query.scans import Scans
 from helpers.query.searcher import Searcher
@@ -65,7 +65,7 @@ class OpenIndex:
         elif isinstance(source, Image.Image):
             picture = source.convert("RGB")
         else:
-            picture = load_image_rgb(source)
+            picture = load_photo(source if isinstance(source, bytes) else Path(source))
         name = str(source) if isinstance(source, Path | str) else type(source).__name__
         return self._answer(name, picture)
 

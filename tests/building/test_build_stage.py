@@ -41,7 +41,7 @@ def test_five_broken_of_a_hundred(tmp_path: Path, model: str, capsys: Capture) -
     for place, (data, _) in broken.items():
         deck.image(place).write_bytes(data)
 
-    result = build(deck, tmp_path / "out", model, capsys)
+    result = build(deck, tmp_path / "out", model, capsys, "--max-failure-rate", 0.05)
 
     assert result.code == 0, result.err
     assert np.load(tmp_path / "out" / VECTORS).shape == (95, 32)
@@ -67,7 +67,7 @@ def test_without_validation_the_same_rows_come_out(
     checked = build(deck, tmp_path / "checked", model, capsys)
     trusting = build(deck, tmp_path / "trusting", model, capsys, "--no-validate-cache")
 
-    assert (checked.code, trusting.code) == (0, 0)
+    assert (checked.code, trusting.code) == (3, 3), "one of 20 is more than 1 %"
     assert statistics(tmp_path / "trusting")["failed_embeddings"] == 1
     assert statistics(tmp_path / "trusting")["successful_embeddings"] == 19
     assert same_files(tmp_path / "checked", tmp_path / "trusting")

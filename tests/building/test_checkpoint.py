@@ -40,8 +40,8 @@ class Said(Reporter):
         super().__init__()
         self.lines: list[str] = []
 
-    def _say(self, text: str) -> None:
-        self.lines.append(text)
+    def _say(self, text: str, label: str = "") -> None:
+        self.lines.append(label + text)
 
     @property
     def text(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from builds import MANIFEST, METADATA, VECTORS
+from builds import METADATA, VECTORS, made_up_manifest, manifest
 from support import ROOT, environment
 
 from helpers import worker_process
@@ -28,7 +28,7 @@ from helpers.building.hnsw import (
 from helpers.errors import DataError, WriteError
 from helpers.index import metadata
 from helpers.index.card_index import CardIndex
-from helpers.index.manifest import VERSION, describe_outputs
+from helpers.index.manifest import describe_outputs, write_manifest
 from helpers.index.publish import INDEX
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
@@ -54,15 +54,7 @@ def index_of(folder: Path, vectors: NDArray[np.float32], *, exact: bool = False)
             same = {"same_as": first[row]} if row in first else {}
             file.write(json.dumps({"name": f"Card {row}", **same}) + "\n")
     about = {"vectors": len(vectors), "dimension": vectors.shape[1], "distinct": built.distinct}
-    document = {
-        "version": VERSION,
-        "build_id": "x",
-        "parameters": {},
-        "model": {},
-        "index": about,
-        "outputs": describe_outputs(folder),
-    }
-    (folder / MANIFEST).write_text(json.dumps(document))
+    made_up_manifest(folder, about)
     return CardIndex(folder, exact=exact)
 
 
@@ -129,6 +121,7 @@ def test_verification_names_a_face_that_is_there_twice(tmp_path: Path) -> None:
     keys = ("name", "scryfall_id", "image_file", "image_sha256")
     faces = [{**dict.fromkeys(keys, "x"), "face_id": str(row % 4)} for row in range(6)]
     (tmp_path / METADATA).write_text("".join(json.dumps(face) + "\n" for face in faces))
+    write_manifest(tmp_path, {**manifest(tmp_path), "outputs": describe_outputs(tmp_path)})
 
     found = [problem for problem in check_index(tmp_path).problems if "repeats" in problem]
 

@@ -158,7 +158,7 @@ def test_sixteen_bit_grey_is_refused() -> None:
     """Pillow would turn it into a white page."""
     image = Image.fromarray(np.full((80, 60), 20_000, np.uint16))
 
-    with pytest.raises(InvalidImageError, match="pixel format I;16 is not supported"):
+    with pytest.raises(InvalidImageError, match="16-bit grey is not supported"):
         load_image_rgb(content(image))
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import faiss
 import numpy as np
 import pytest
+from builds import made_up_manifest
 
 from helpers.building.hnsw import IndexOptions, build
 from helpers.errors import DataError
 from helpers.index.card_index import CardIndex
 from helpers.index.graph import read_whitening
-from helpers.index.manifest import VERSION, describe_outputs
-from helpers.index.publish import INDEX, MANIFEST, METADATA, VECTORS
+from helpers.index.publish import INDEX, METADATA, VECTORS
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import learn
@@ -67,15 +67,7 @@ def describe(folder: Path, *, whitened: bool | None) -> None:
     about = {"vectors": COUNT, "dimension": DIM, "distinct": COUNT - 1}
     if whitened is not None:
         about["whitened"] = whitened
-    document = {
-        "version": VERSION,
-        "build_id": "x",
-        "parameters": {},
-        "model": {},
-        "index": about,
-        "outputs": describe_outputs(folder),
-    }
-    (folder / MANIFEST).write_text(json.dumps(document))
+    made_up_manifest(folder, about)
 
 
 def test_faiss_alone_answers_a_raw_vector(built: Path, whitening: Whitening) -> None:

@@ -232,12 +232,11 @@ def test_verify_finds_rows_that_do_not_belong_together(two_builds: tuple[Path, P
     """Vectors in another order than the graph's, with digests that fit: still found."""
     import numpy as np
 
-    from helpers.index.manifest import describe_outputs
+    from helpers.index.manifest import describe_outputs, write_manifest
 
     folder = two_builds[0]
     np.save(folder / publish.VECTORS, np.load(folder / publish.VECTORS)[::-1])
-    document = {**manifest(folder), "outputs": describe_outputs(folder)}
-    (folder / publish.MANIFEST).write_text(json.dumps(document))
+    write_manifest(folder, {**manifest(folder), "outputs": describe_outputs(folder)})
 
     result = run("scripts/verify_index.py", "--index", folder)
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from support import Result, run
 
 import query_index
+from helpers.index.manifest import write_manifest
 from helpers.index.publish import ENCODER
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def test_other_weights_than_the_index_was_built_with(
     document = manifest(out)
     document["model"]["model"] = f"local-dir:{folder}"
     del document["encoder"], document["outputs"][ENCODER]  # as built without onnxruntime
-    (out / MANIFEST).write_text(json.dumps(document))
+    write_manifest(out, document)
     assert ask(out, capsys, built.image(1)).code == 0, "a moved model is the same model"
     weights = load_file(folder / "open_clip_model.safetensors")
     weights["visual.proj"] += torch.tensor(1e-3)

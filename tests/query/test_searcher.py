@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
 import subprocess
 import threading
 from functools import partial
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 from support import command, environment, run
+
+from helpers.index.manifest import read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,10 +128,9 @@ def test_a_question_is_needed(built_index: Path, tmp_path: Path) -> None:
 
 def test_weights_that_are_gone(index: Path, photos: Path, tmp_path: Path) -> None:
     """Without onnxruntime a weights file that was moved is named, with code 5 and a way out."""
-    path = index / "build_manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["model"] |= {"model": "RN50", "pretrained": str(tmp_path / "gone.pt")}
-    path.write_text(json.dumps(manifest))
+    document = read_manifest(index)
+    document["model"] |= {"model": "RN50", "pretrained": str(tmp_path / "gone.pt")}
+    write_manifest(index, document)
 
     result = run("query_index.py", "--index", index, photos, hide="onnxruntime")
     assert result.code == 5

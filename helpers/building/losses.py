@@ -1,0 +1,90 @@
+"""What a build must not do in silence: lose rows of the index that is there, leave out images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from helpers.errors import BrokenImagesError, DataError, IncompleteError, UsageError
+from helpers.index.manifest import read_manifest
+from helpers.report import safe_percentage
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from helpers.building.inputs import _Inputs
+    from helpers.images.scan import Scan
+    from helpers.report import Reporter
+
+LEAST_KEPT = 0.9  # of the rows, by a build that was not told `--allow-shrink`
+
+
+def require_rows(inputs: _Inputs, scan: Scan, failed: int = 0) -> None:
+    """Refuse a build that would leave less than `LEAST_KEPT` of the rows of the last one.
+
+    Args:
+        inputs: the faces asked for, and where the index is.
+        scan: which of them have an image.
+        failed: how many of these could not be embedded.
+
+    Raises:
+        UsageError: the flags ask for so few cards.
+        BrokenImagesError, DataError: so many images are broken, or missing.
+    """
+    options = inputs.options
+    before, now = _rows(options.out), len(scan.faces) - failed
+    if options.allow_shrink or now >= LEAST_KEPT * before:
+        return
+    message = f"the index in {options.out} would shrink from {before:,} rows to {now:,}"
+    anyway = "or, if that is what you want, add --allow-shrink"
+    if len(inputs.faces) < LEAST_KEPT * before:
+        raise UsageError(
+            message,
+            details=f"the flags ask for {len(inputs.faces):,} faces; the old index is kept",
+            suggestion=f"choose another --out for a build of fewer cards,\n{anyway}",
+        )
+    directory, broken = inputs.cache.directory, scan.invalid + failed
+    kind = BrokenImagesError if broken else DataError
+    repair = f"python scripts/validate_cache.py --cache {directory} --fix\n" if broken else ""
+    raise kind(
+        message,
+        details=f"{broken:,} images are broken, {scan.missing:,} are not in {directory};"
+        " the old index is kept",
+        suggestion=f"{repair}python download_images.py --cache {directory}\n{anyway}",
+    )
+
+
+def _rows(out: Path) -> int:
+    try:
+        return int(read_manifest(out)["index"]["vectors"])
+    except DataError:
+        return 0
+
+
+def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) -> None:
+    """Warn of images that a finished build left out, or raise if they are too many.
+
+    Args:
+        document: the manifest.
+        args: the flags of the build.
+        report: hears the warning, under `--quiet`, too.
+
+    Raises:
+        IncompleteError: more than `--max-failure-rate` of the images are broken.
+    """
+    numbers = document["statistics"]
+    broken = numbers["validation_failures"] + numbers["failed_embeddings"]
+    images = broken + numbers["successful_embeddings"]
+    if broken and broken / images > args.max_failure_rate:
+        raise IncompleteError(
+            f"the index in {args.out} lacks {broken:,} cards whose images are broken",
+            details=f"{safe_percentage(broken, images)} of {images:,} images,"
+            f" more than --max-failure-rate {args.max_failure_rate:g}",
+            suggestion=f"python scripts/validate_cache.py --cache {args.cache} --fix\n"
+            f"python download_images.py --cache {args.cache}",
+        )
+    if broken or numbers["missing_from_cache"]:
+        report.warning(
+            f"the index in {args.out} lacks {broken:,} cards whose images are broken and"
+            f" {numbers['missing_from_cache']:,} whose images are not in {args.cache}"
+        )

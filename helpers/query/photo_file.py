@@ -1,0 +1,106 @@
+"""The pictures that a query names: read whole, bounded before they are decoded, and shrunk.
+
+Pillow's decoders cannot be interrupted, so what a file may cost is read from its header first.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from helpers.images.preprocess import picture_bytes, upright_rgb
+from helpers.packages import is_here
+from helpers.validation import FORMATS, InvalidImageError, check_header, decoding, is_heic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 256 * 1024 * 1024  # an uncompressed picture of 80 megapixels
+MAX_PIXELS = 100_000_000
+MAX_JPEG_PIXELS = 220_000_000  # phones take up to 200 megapixels; JPEGs are shrunk while decoded
+MAX_SCANS = 64  # of a JPEG; common encoders make 1 to 12
+LEAST_SIDE, MOST_SIDE = 2000, 3200  # pixels of the longer side after shrinking
+
+#: A marker among a JPEG's entropy-coded data, where 00 and D0 to D7 are none (ITU T.81, B.1.1).
+_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+_SCAN, _END = 0xDA, 0xD9
+_MOST_SEGMENTS = 20_000  # of a header and between scans; colour profiles and depth maps take 300
+_NO_LENGTH = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # markers without a segment
+
+
+def load_photo(source: Path | str | bytes) -> Image.Image:
+    """Decode a picture of any size, turn it upright (EXIF), and flatten it to RGB.
+
+    A picture whose longer side has more than `MOST_SIDE` pixels is shrunk to `LEAST_SIDE` or more.
+    Of an animated picture, the first frame counts.
+
+    Args:
+        source: a regular file, or its content.
+
+    Raises:
+        InvalidImageError: it cannot be read, is no picture, or too much work; the message says why.
+    """
+    data = picture_bytes(source, MAX_BYTES)
+    formats = (*FORMATS, "HEIF") if is_heic(data) and _heif_is_here() else FORMATS
+    with decoding(data, formats) as image:
+        check_header(image, _most_pixels(data))
+        longer = max(image.size)
+        if longer >= 2 * LEAST_SIDE:  # only a JPEG heeds this, and halves at most three times
+            width, height = image.size
+            image.draft(None, (width * LEAST_SIDE // longer, height * LEAST_SIDE // longer))
+        return _shrunk(upright_rgb(_shrunk(image)))
+
+
+def _most_pixels(data: bytes) -> int:
+    """Return how many pixels a picture may have.
+
+    Raises:
+        InvalidImageError: it is a JPEG of too many scans.
+    """
+    scans = jpeg_scans(data)
+    if scans > MAX_SCANS:
+        raise InvalidImageError(f"a JPEG of {scans} scans, more than {MAX_SCANS}")
+    return MAX_JPEG_PIXELS if scans == 1 else MAX_PIXELS
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    """Return `image` no larger than `MOST_SIDE`; a palette has to become colours first."""
+    if max(image.size) > MOST_SIDE and image.mode not in {"1", "P", "PA"}:
+        image.load()  # `thumbnail` would ask for another draft
+        image.thumbnail((MOST_SIDE, MOST_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return image
+
+
+def jpeg_scans(data: bytes) -> int:
+    """Count the scans of a JPEG, each of which costs a pass over all its pixels; 0 if it is none.
+
+    Counting ends at the first image's end (many phones append a second one), and one above
+    `MAX_SCANS`.
+
+    Raises:
+        InvalidImageError: it has too many segments to count.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return 0
+    scans, place = 0, 2
+    for _ in range(_MOST_SEGMENTS):
+        found = _MARKER.search(data, place)
+        if found is None or found[1][0] == _END or scans > MAX_SCANS:
+            return scans
+        scans += found[1][0] == _SCAN
+        place = found.end()
+        if found[1][0] not in _NO_LENGTH:
+            place += int.from_bytes(data[place : place + 2], "big")
+    raise InvalidImageError(f"a JPEG of more than {_MOST_SEGMENTS:,} segments")
+
+
+def _heif_is_here() -> bool:
+    """Let Pillow read HEIC where the user has installed a package for it, whose wheels are GPL."""
+    if not is_here("pillow_heif"):
+        return False
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return True

@@ -1,0 +1,81 @@
+"""What a query may name, and what it gets for names that are none."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from helpers.query import inputs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONG = "x" * 300 + ".jpg"
+
+
+def no_session() -> None:
+    """Stand in for the polite session, which no path needs."""
+    raise AssertionError("a path was taken for an address")
+
+
+@pytest.mark.parametrize(
+    "word", ["a\0b.jpg", "\ud800.jpg", LONG, f"{LONG}/[a]*", "[a\0]*", "\udcff\udcfe.jpg", "~" * 9]
+)
+def test_no_name_ends_the_run(word: str) -> None:
+    """A word that no file can have stands for itself, and has a reason."""
+    assert list(inputs.expand(word)) == [word]
+
+    picture = inputs.load(word, no_session)  # type: ignore[arg-type]
+    assert picture.image is None
+    assert picture.error
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_a_directory_that_may_not_be_read(tmp_path: Path) -> None:
+    """It stands for itself, and has a reason."""
+    (tmp_path / "shut").mkdir(mode=0)
+
+    assert list(inputs.expand(str(tmp_path / "shut"))) == [str(tmp_path / "shut")]
+
+
+def test_a_directory_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the system says while names are looked up, the word stands for itself."""
+
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+
+    assert list(inputs.expand(str(tmp_path))) == [str(tmp_path)]
+
+
+class Stdin:
+    """Standard input that holds these bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.buffer = io.BytesIO(data)
+
+
+def test_names_on_stdin_hold_any_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux's names are bytes: those that are not UTF-8 arrive as they are; no line is too long."""
+    odd = os.fsencode(tmp_path) + b"/\xff\xfe.jpg"
+    with open(odd, "wb"):  # noqa: PTH123 - a name of bytes
+        pass
+    monkeypatch.setattr(sys, "stdin", Stdin(odd + b"\r\n\n\0\n" + b"y" * 200_000))
+
+    names = [name for batch in inputs.batches(["-"]) for name in batch]
+
+    assert names[:2] == [os.fsdecode(odd), "\0"]
+    assert "".join(names[2:]) == "y" * 200_000
+    assert inputs.load(names[0], no_session).error == "empty file"  # type: ignore[arg-type]
+
+
+def test_a_closed_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names nothing."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert list(inputs.batches(["-"])) == []
