@@ -105,8 +105,6 @@ _WRITE_ADVICE = {
     errno.EBADF: "do not close it; to see nothing, send it to /dev/null",
     errno.ENOTDIR: "choose a path whose parent is a directory",
 }
-
-
 #: What only writing meets; everything written goes through `helpers.atomic_io`, so that any other
 #: error of the system was met while reading.
 _WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})

@@ -156,7 +156,7 @@ class Fuzzer:
         data = mutate((str(self.photo).encode() + b"\n") * 3, chance)
         stdin, sys.stdin = sys.stdin, _Stdin(data)
         try:
-            names = list(itertools.chain.from_iterable(inputs.batches(["-"])))
+            names = list(inputs.names(["-"]))
         finally:
             sys.stdin = stdin
         errors = [inputs.load(name, _no_network).error for name in names]  # type: ignore[arg-type]

@@ -82,7 +82,7 @@ def test_nothing_printed_commands_the_terminal(
     for say in (report.info, report.warning, report.detail, report.item_error, report.line):
         say(HOSTILE)
     report.table((HOSTILE,), [(HOSTILE,)])
-    report.answers(HOSTILE, ("a",), [(HOSTILE,)])
+    report.aligned(("a",), [(HOSTILE,)])
     report.error(DataError(HOSTILE, details=HOSTILE, suggestion=HOSTILE))
     report.bug(ValueError(HOSTILE))
     out, err = capsys.readouterr()

@@ -67,7 +67,7 @@ def test_names_on_stdin_hold_any_bytes(tmp_path: Path, monkeypatch: pytest.Monke
         pass
     monkeypatch.setattr(sys, "stdin", Stdin(odd + b"\r\n\n\0\n" + b"y" * 200_000))
 
-    names = [name for batch in inputs.batches(["-"]) for name in batch]
+    names = list(inputs.names(["-"]))
 
     assert names[:2] == [os.fsdecode(odd), "\0"]
     assert "".join(names[2:]) == "y" * 200_000
@@ -78,4 +78,4 @@ def test_a_closed_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     """It names nothing."""
     monkeypatch.setattr(sys, "stdin", None)
 
-    assert list(inputs.batches(["-"])) == []
+    assert list(inputs.names(["-"])) == []
