@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import re
@@ -11,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtools.demo.steps import read_step, run_step, say
-from helpers.atomic_io import atomic_write
+from helpers.atomic_io import atomic_write_stream
 from helpers.errors import DataError
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from helpers.query.sheet_png import SheetHit, SheetRow
+    from helpers.query.output.sheet_rows import SheetHit, SheetRow
 
 
 #: What the demo makes in its directory.
@@ -174,26 +173,23 @@ def summary(answers: Sequence[PhotoHits]) -> str:
 
 def draw_sheet(answers: Iterable[PhotoHits], work: Path, title: str) -> None:
     """Write the picture that shows every photo beside its hits."""
-    from helpers.query.sheet_png import render_sheet
+    from helpers.query.output.sheet_png import png
 
-    rows = [_sheet_row(answer, work) for answer in answers]
-    png = io.BytesIO()
-    render_sheet(rows, title, columns=3).save(png, "PNG", optimize=True)
-    atomic_write(work / SHEET, png.getvalue())
+    atomic_write_stream(work / SHEET, png([_sheet_row(answer, work) for answer in answers], title))
 
 
 def _sheet_row(answer: PhotoHits, work: Path) -> SheetRow:
-    from helpers.query.sheet_png import SheetRow
+    from helpers.query.output.sheet_rows import SheetCard, SheetRow
 
     card = answer.photo.card
     hits = [_sheet_hit(hit, card, work) for hit in answer.hits]
     return SheetRow(
-        answer.photo.path, f"photo of {_title(card)}", hits, correct=answer.card_rank() == 1
+        answer.photo.path, f"photo of {_title(card)}", [SheetCard(verdict(answer), hits)]
     )
 
 
 def _sheet_hit(hit: Card, card: Card, work: Path) -> SheetHit:
-    from helpers.query.sheet_png import SheetHit
+    from helpers.query.output.sheet_rows import SheetHit
 
     caption = (
         f"#{hit['rank']}   {hit['score']:.3f}",

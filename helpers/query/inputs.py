@@ -1,8 +1,11 @@
-"""What a query may name: files, directories, patterns, addresses, and lists of them on stdin."""
+"""What a query may name: files, directories, patterns, addresses; a list or a picture on stdin."""
 
 from __future__ import annotations
 
 import glob
+import hashlib
+import itertools
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from helpers.session import DownloadSession
 
 STDIN = "-"
+#: How files of the usual formats begin.
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
@@ -32,6 +37,7 @@ class Picture:
     name: str
     image: Image.Image | None = None
     error: str | None = None
+    digest: str | None = None
 
 
 def is_url(word: str) -> bool:
@@ -39,14 +45,38 @@ def is_url(word: str) -> bool:
     return word.startswith(("http://", "https://"))
 
 
-def names(words: Iterable[str]) -> Iterator[str]:
-    """Yield the names of pictures in the order in which they are asked for."""
+def pictures(words: Iterable[str], session: Callable[[], DownloadSession]) -> Iterator[Picture]:
+    """Yield pictures in the order in which they are asked for.
+
+    Args:
+        words: what the user named.
+        session: returns the polite session; only called for an address.
+    """
     for word in words:
         if word == STDIN:
-            lines = (line.rstrip("\r\n") for line in sys.stdin)
-            yield from (name for line in lines if line for name in expand(line))
+            yield from _standard_input(session)
         else:
-            yield from expand(word)
+            yield from (load(name, session) for name in expand(word))
+
+
+def _standard_input(session: Callable[[], DownloadSession]) -> Iterator[Picture]:
+    """Yield the picture whose own bytes come, or else those whose names do, a line each."""
+    stdin = sys.stdin.buffer
+    first = stdin.readline()
+    if is_picture(first):
+        yield read(STDIN, lambda: first + stdin.read())
+        return
+    for line in itertools.chain([first], stdin):
+        word = os.fsdecode(line.rstrip(b"\r\n"))
+        if word:
+            yield from (load(name, session) for name in expand(word))
+
+
+def is_picture(start: bytes) -> bool:
+    """Tell whether bytes are the start of a picture rather than of a list of names."""
+    box = start[4:8] == b"ftyp"  # HEIC and AVIF
+    bitmap = start.startswith(b"BM") and b"\0" in start
+    return box or bitmap or start.startswith(_MAGIC)
 
 
 def expand(word: str) -> Iterator[str]:
@@ -73,12 +103,25 @@ def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
         name: a path or an address.
         session: returns the polite session; only called for an address.
     """
+    if is_url(name):
+        return read(name, lambda: _fetch(name, session()))
+    if Path(name).is_dir():
+        return Picture(name, error="a directory without pictures")
+    return read(name, Path(name).read_bytes)
+
+
+def read(name: str, content: Callable[[], bytes]) -> Picture:
+    """Decode one picture.
+
+    Args:
+        name: what it is called.
+        content: returns its bytes.
+    """
     try:
-        if is_url(name):
-            return Picture(name, load_image_rgb(_fetch(name, session())))
-        if Path(name).is_dir():
-            return Picture(name, error="a directory without pictures")
-        return Picture(name, load_image_rgb(name))
+        data = content()
+        return Picture(name, load_image_rgb(data), digest=hashlib.sha256(data).hexdigest())
+    except OSError as error:
+        return Picture(name, error=error.strerror or str(error))
     except InvalidImageError as error:
         return Picture(name, error=str(error))
 
