@@ -83,7 +83,7 @@ def test_lines_into_a_pipe(built: Deck, capsys: Capture) -> None:
     assert rows[0][0] == str(built.image(5))
     assert rows[0][1:6] == ["1", "1.0000", "Card 5", "TST", "5"]
     assert (
-        "METRIC_INNER_PRODUCT (whitened cosine), 30 vectors of dimension 32, efSearch=64"
+        "METRIC_INNER_PRODUCT (cosine), 30 vectors of dimension 32, efSearch=64"
         in result.err
     )
 
