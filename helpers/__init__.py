@@ -31,6 +31,7 @@ _PUBLIC = {
     "atomic_write_stream": "atomic_io",
     "download_image": "images.download",
     "load_image_rgb": "images.preprocess",
+    "open_index": "query.open_index",
     "safe_filename": "cards.card_face",
     "safe_percentage": "report",
     "validate_args": "cli_validation",

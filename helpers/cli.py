@@ -151,13 +151,13 @@ def _foreseen(error: Exception) -> AppError | None:
 
 def _leave_stopped(report: Reporter, stop: Stopped) -> None:
     """Say that the run was stopped, and leave at once if a worker still hangs in a system call."""
-    report.error(
-        _StoppedError(
-            f"stopped by {stop}",
-            details="everything that was finished is saved",
-            suggestion="type the same command again: it goes on where it stopped",
-        )
+    error = _StoppedError(
+        f"stopped by {stop}",
+        details="everything that was finished is saved",
+        suggestion="type the same command again: it goes on where it stopped",
     )
+    error.exit_code = stop.exit_code
+    report.error(error)
     if threading.active_count() > 1:
         sys.stderr.flush()
         os._exit(stop.exit_code)
@@ -165,3 +165,4 @@ def _leave_stopped(report: Reporter, stop: Stopped) -> None:
 
 class _StoppedError(AppError):
     category = "stopped"
+    exit_code: int  # type: ignore[misc] # that of the signal

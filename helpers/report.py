@@ -12,12 +12,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from helpers.errors import write_error
+from helpers.errors import AppError, WriteError, write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from helpers.errors import AppError
 
 #: Without a terminal, one status line in this many seconds: enough for a log, no flood.
 STATUS_SECONDS = 30.0
@@ -109,6 +107,7 @@ class Reporter:
         self.quiet = quiet
         self.verbose = verbose
         self.as_json = as_json
+        self._has_answered = False
 
     def info(self, text: str) -> None:
         """Say something on stderr, unless `--quiet`."""
@@ -138,6 +137,7 @@ class Reporter:
             self._show_traceback(error)
         label = "ERROR: "
         self._put_err(_coloured(label, "31") + plain(str(error).removeprefix(label)))
+        self._error_document(error)
 
     def item_error(self, text: str) -> None:
         """Name one item that failed; shown under `--quiet`, too."""
@@ -149,11 +149,27 @@ class Reporter:
         self.item_error(f"unexpected: {type(error).__name__}: {error}")
         self._say("  Details: this is a bug; nothing that was finished is lost")
         self._say("  Suggestion: report it with the lines above; the same command resumes")
+        self._error_document(AppError(f"{type(error).__name__}: {error}", details="this is a bug"))
+
+    def _error_document(self, error: AppError) -> None:
+        """Print why there is no result as a JSON document, if `--json` and stdout still works."""
+        if self.as_json and not self._has_answered:
+            fields = ("category", "message", "details", "suggestion", "exit_code")
+            told = {name: getattr(error, name) for name in fields}
+            with suppress(OSError, WriteError):
+                self.document({"version": DOCUMENT_VERSION, "error": told})
+                self.flush()
 
     def document(self, document: Any) -> None:
         """Print the run's result on stdout as one JSON document, if `--json`."""
         if self.as_json:
+            self._has_answered = True
             self._put(json_text(document, indent=2))
+
+    def json_line(self, document: Any) -> None:
+        """Print a document on stdout as one line of JSON, at once."""
+        self._put(json_text(document))
+        self.flush()
 
     def line(self, text: str) -> None:
         """Print one line of the result on stdout, unless `--json` replaces it by a document."""

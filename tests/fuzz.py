@@ -156,10 +156,10 @@ class Fuzzer:
         data = mutate((str(self.photo).encode() + b"\n") * 3, chance)
         stdin, sys.stdin = sys.stdin, _Stdin(data)
         try:
-            names = list(inputs.names(["-"]))
+            found = list(inputs.pictures(["-"], _no_network))  # type: ignore[arg-type]
         finally:
             sys.stdin = stdin
-        errors = [inputs.load(name, _no_network).error for name in names]  # type: ignore[arg-type]
+        errors = [picture.error for picture in found]
         if any(errors):
             raise RefusedError(str(errors))
 

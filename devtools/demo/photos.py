@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.atomic_io import atomic_write, make_directory
+from helpers.atomic_io import atomic_write, atomic_write_stream, make_directory
 from helpers.errors import DataError
 from helpers.report import safe_percentage
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from devtools.demo.steps import Steps
-    from helpers.query.sheet_png import SheetHit, SheetRow
+    from helpers.query.output.sheet_rows import SheetHit, SheetRow
 
 
 #: What the demo makes in its directory.
@@ -196,26 +196,23 @@ def summary(answers: Sequence[PhotoHits]) -> str:
 
 def draw_sheet(answers: Iterable[PhotoHits], work: Path, title: str) -> None:
     """Write the picture that shows every photo beside its hits."""
-    from helpers.query.sheet_png import render_sheet
+    from helpers.query.output.sheet_png import png
 
-    rows = [_sheet_row(answer, work) for answer in answers]
-    png = io.BytesIO()
-    render_sheet(rows, title, columns=3).save(png, "PNG", optimize=True)
-    atomic_write(work / SHEET, png.getvalue())
+    atomic_write_stream(work / SHEET, png([_sheet_row(answer, work) for answer in answers], title))
 
 
 def _sheet_row(answer: PhotoHits, work: Path) -> SheetRow:
-    from helpers.query.sheet_png import SheetRow
+    from helpers.query.output.sheet_rows import SheetCard, SheetRow
 
     card = answer.photo.card
     hits = [_sheet_hit(hit, card, work) for hit in answer.hits]
     return SheetRow(
-        answer.photo.path, f"photo of {_title(card)}", hits, correct=answer.card_rank() == 1
+        answer.photo.path, f"photo of {_title(card)}", [SheetCard(verdict(answer), hits)]
     )
 
 
 def _sheet_hit(hit: Card, card: Card, work: Path) -> SheetHit:
-    from helpers.query.sheet_png import SheetHit
+    from helpers.query.output.sheet_rows import SheetHit
 
     caption = (
         f"#{hit['rank']}   {hit['score']:.3f}",

@@ -56,6 +56,7 @@ class CardFace:
     illustration_id: str | None
     artist: str | None
     released_at: str | None
+    set_name: str | None
     image_file: str
 
     def to_json(self, **more: object) -> str:
@@ -162,6 +163,7 @@ def _face(card: Mapping[str, Any], side: Any, face_id: str, version: str) -> Car
         illustration_id=either("illustration_id"),
         artist=either("artist"),
         released_at=card.get("released_at"),
+        set_name=card.get("set_name"),
         image_file=safe_filename(image_url),
     )
     odd = _odd_field(face)

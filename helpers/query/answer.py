@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from PIL import Image
+from typing import Any, Literal
 
 Verdict = Literal["match", "unsure", "no card"]
 #: Surest first.
@@ -82,7 +79,8 @@ class Answer:
         width: of the upright picture in pixels; None for a sentence.
         height: likewise.
         cards: left to right, top to bottom; one at least where the picture could be read.
-        image: a small copy of the picture for a sheet, if one is wanted.
+        image: a small JPEG of the picture for a sheet, if one is wanted.
+        digest: SHA-256 of the picture's file, by which one that is given twice is known.
     """
 
     query: str
@@ -90,7 +88,8 @@ class Answer:
     width: int | None = None
     height: int | None = None
     cards: tuple[Found, ...] = ()
-    image: Image.Image | None = None
+    image: bytes | None = None
+    digest: str | None = None
 
     @property
     def surest(self) -> Found | None:

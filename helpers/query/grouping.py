@@ -55,5 +55,6 @@ def group_hits(hits: list[Record], by: str, k: int) -> list[Record]:
 
 
 def _short(hit: Record) -> Record:
-    keys = ("score", "row", "scryfall_id", "face_id", "set", "collector_number", "lang")
-    return {key: hit.get(key) for key in (*keys, "scryfall_uri", "image_file")}
+    ids = ("score", "row", "scryfall_id", "face_id", "card_name")
+    printing = ("set", "set_name", "collector_number", "lang", "scryfall_uri", "image_file")
+    return {key: hit.get(key) for key in (*ids, *printing)}

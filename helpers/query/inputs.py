@@ -1,15 +1,18 @@
-"""What a query may name: files, directories, patterns, addresses, and lists of them on stdin."""
+"""What a query may name: files, directories, patterns, addresses; a list or a picture on stdin."""
 
 from __future__ import annotations
 
 import glob
+import hashlib
+import itertools
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.query.photo_file import load_photo
+from helpers.images.preprocess import picture_bytes
+from helpers.query import photo_file
 from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from helpers.session import DownloadSession
 
 STDIN = "-"
+#: How files of the usual formats begin.
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
@@ -37,6 +42,7 @@ class Picture:
     name: str
     image: Image.Image | None = None
     error: str | None = None
+    digest: str | None = None
 
 
 def is_url(word: str) -> bool:
@@ -44,22 +50,39 @@ def is_url(word: str) -> bool:
     return word.startswith(("http://", "https://"))
 
 
-def names(words: Iterable[str]) -> Iterator[str]:
-    """Yield the names of pictures in the order in which they are asked for."""
+def pictures(words: Iterable[str], session: Callable[[], DownloadSession]) -> Iterator[Picture]:
+    """Yield pictures in the order in which they are asked for.
+
+    Args:
+        words: what the user named.
+        session: returns the polite session; only called for an address.
+    """
     for word in words:
         if word == STDIN:
-            yield from (name for line in _stdin_lines() for name in expand(line))
+            yield from _standard_input(session)
         else:
-            yield from expand(word)
+            yield from (load(name, session) for name in expand(word))
 
 
-def _stdin_lines() -> Iterator[str]:
-    """Yield the lines of stdin that are not empty: names of files may hold any bytes."""
+def _standard_input(session: Callable[[], DownloadSession]) -> Iterator[Picture]:
+    """Yield the picture whose own bytes come, or else those whose names do, a line each."""
     if sys.stdin is None:  # closed by whoever started us
         return
-    while line := sys.stdin.buffer.readline(_LONGEST_LINE):
-        if name := line.rstrip(b"\r\n"):
-            yield os.fsdecode(name)
+    stdin = sys.stdin.buffer
+    first = stdin.readline(_LONGEST_LINE)
+    if is_picture(first):
+        yield read(STDIN, lambda: first + stdin.read(MAX_BYTES))
+        return
+    for line in itertools.chain([first], iter(lambda: stdin.readline(_LONGEST_LINE), b"")):
+        if word := line.rstrip(b"\r\n"):  # names of files may hold any bytes
+            yield from (load(name, session) for name in expand(os.fsdecode(word)))
+
+
+def is_picture(start: bytes) -> bool:
+    """Tell whether bytes are the start of a picture rather than of a list of names."""
+    box = start[4:8] == b"ftyp"  # HEIC and AVIF
+    bitmap = start.startswith(b"BM") and b"\0" in start
+    return box or bitmap or start.startswith(_MAGIC)
 
 
 def expand(word: str) -> Iterator[str]:
@@ -90,12 +113,23 @@ def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
         name: a path or an address.
         session: returns the polite session; only called for an address.
     """
+    if is_url(name):
+        return read(name, lambda: _fetch(name, session()))
+    if os.path.isdir(name):  # noqa: PTH112 - `Path.is_dir` raises for what no file can be called
+        return Picture(name, error="a directory without pictures")
+    return read(name, lambda: picture_bytes(name, photo_file.MAX_BYTES))
+
+
+def read(name: str, content: Callable[[], bytes]) -> Picture:
+    """Decode one picture.
+
+    Args:
+        name: what it is called.
+        content: returns its bytes.
+    """
     try:
-        if is_url(name):
-            return Picture(name, load_photo(_fetch(name, session())))
-        if os.path.isdir(name):  # noqa: PTH112 - `Path.is_dir` raises for what no file can be called
-            return Picture(name, error="a directory without pictures")
-        return Picture(name, load_photo(name))
+        data = content()
+        return Picture(name, photo_file.load_photo(data), digest=hashlib.sha256(data).hexdigest())
     except InvalidImageError as error:
         return Picture(name, error=str(error))
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from helpers.query.inputs import Picture
 
 Source = Path | str | bytes | Image.Image | np.ndarray
-_KEPT_SIDE = 1400  # pixels: enough for a sheet, and 80 photos stay below half a gigabyte
 
 
 class OpenIndex:
@@ -79,8 +78,11 @@ class OpenIndex:
         if picture.image is None:
             return Answer(picture.name, picture.error)
         answer = self._answer(picture.name, picture.image)
+        answer.digest = picture.digest
         if keep_image:
-            answer.image = _small_copy(picture.image)
+            from helpers.query.output.sheet_photo import small_copy
+
+            answer.image = small_copy(picture.image)
         return answer
 
     def ask_text(self, text: str) -> Answer:
@@ -111,9 +113,3 @@ def open_index(directory: Path | str, **options: Any) -> OpenIndex:
         DataError: the index or its model cannot be used.
     """
     return OpenIndex(QueryOptions(index=Path(directory), **options), Reporter(quiet=True))
-
-
-def _small_copy(picture: Image.Image) -> Image.Image:
-    copy = picture.copy()
-    copy.thumbnail((_KEPT_SIDE, _KEPT_SIDE))
-    return copy

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: Collection sites whose columns a list may have.
+SITES = ("moxfield", "archidekt", "deckbox", "manabox")
 #: Candidates kept while searching: lost nothing against exact search on real photos.
 EF_SEARCH = 64
 
@@ -63,8 +65,13 @@ class QueryOptions:
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
-    if getattr(args, "images", None) == [] and not args.text:
+    given = {name for name, value in vars(args).items() if value}
+    if getattr(args, "images", None) == [] and not given & {"text", "watch"}:
         yield "name at least one picture, or a sentence with --text"
+    if {"json", "ndjson"} <= given:
+        yield "--json and --ndjson cannot be given together"
+    if "watch" in given and given & {"json", "sheet", "images", "text"}:
+        yield "--watch goes with --csv and --ndjson only: no pictures, --text, --json or --sheet"
     if any(not text.strip() for text in getattr(args, "text", None) or ()):
         yield "--text must not be empty"
 
@@ -75,7 +82,8 @@ FLAGS = FlagGroup(
         Flag(
             "images",
             metavar="IMAGE",
-            help="pictures, directories, patterns, http(s) addresses, - for a list on stdin",
+            help="pictures, directories, patterns, http(s) addresses, - for a picture or a list"
+            " on stdin",
             nargs="*",
         ),
         Flag(
@@ -118,7 +126,33 @@ FLAGS = FlagGroup(
             FileName((".png", ".html")),
             None,
             "FILE",
-            "write queries beside their hits to a .png or .html file",
+            "write pictures beside the cards found to a .png or .html file",
+        ),
+        Flag(
+            "--csv",
+            FileName((".csv",)),
+            None,
+            "FILE",
+            "write a list of the cards found, a line each, for a collection site",
+        ),
+        Flag(
+            "--csv-format",
+            OneOf(SITES),
+            SITES[0],
+            "SITE",
+            f"{', '.join(SITES)}: whose columns the list has (%(default)s)",
+        ),
+        Flag(
+            "--ndjson",
+            help="print a line of JSON per picture as soon as it is answered",
+            action="store_true",
+        ),
+        Flag(
+            "--watch",
+            Directory(must_exist=True),
+            None,
+            "DIR",
+            "answer the pictures in DIR, and every one that arrives there, until stopped",
         ),
         Flag(
             "--cache",

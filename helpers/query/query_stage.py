@@ -6,12 +6,14 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helpers.atomic_io import atomic_write
 from helpers.errors import DataError, IncompleteError
 from helpers.packages import is_here
 from helpers.query import inputs
-from helpers.query.lines import show
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
+from helpers.query.output.exports import CardList, Layout
+from helpers.query.output.lines import publish
 from helpers.report import DOCUMENT_VERSION
 from helpers.validation import InvalidImageError
 
@@ -32,12 +34,18 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         IncompleteError: some pictures could not be read; the others are answered.
     """
     index = OpenIndex(QueryOptions.from_args(args), report)
+    if args.watch:
+        from helpers.query.watch import watch
+
+        watch(index, args, report)
     kept: list[Answer] = []
+    cards = CardList(Layout(args.csv_format))
     failed = total = 0
     for answer in _answers(index, args):
         total += 1
         failed += answer.error is not None
-        show(answer, report)
+        publish(answer, report, ndjson=args.ndjson)
+        cards.add(answer)
         if report.as_json or args.sheet:
             kept.append(answer)
     report.document(
@@ -47,21 +55,29 @@ def query_stage(args: Namespace, report: Reporter) -> None:
             "queries": [answer.to_json() for answer in kept],
         }
     )
-    if args.sheet:
-        from helpers.query.sheet import write_sheet
-
-        write_sheet(Path(args.sheet), kept, index.cache)
-        report.info(f"Sheet: {args.sheet}")
     report.flush()
+    _write_files(args, cards, kept, index, report)
     _check_failures(failed, total)
 
 
 def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
     for text in args.text or ():
         yield index.ask_text(text)
-    session = functools.cache(_session)
-    for name in inputs.names(args.images):
-        yield index.answer(inputs.load(name, session), keep_image=bool(args.sheet))
+    for picture in inputs.pictures(args.images, functools.cache(_session)):
+        yield index.answer(picture, keep_image=bool(args.sheet))
+
+
+def _write_files(
+    args: Namespace, cards: CardList, kept: list[Answer], index: OpenIndex, report: Reporter
+) -> None:
+    if args.csv:
+        atomic_write(args.csv, cards.text())
+        report.info(f"List: {args.csv}: {cards.summary()}")
+    if args.sheet:
+        from helpers.query.output.sheet import Sheet
+
+        Sheet(index.cache, cards.layout).write(Path(args.sheet), kept)
+        report.info(f"Sheet: {args.sheet}")
 
 
 def _session() -> DownloadSession:

@@ -67,7 +67,7 @@ def test_names_on_stdin_hold_any_bytes(tmp_path: Path, monkeypatch: pytest.Monke
         pass
     monkeypatch.setattr(sys, "stdin", Stdin(odd + b"\r\n\n\0\n" + b"y" * 200_000))
 
-    names = list(inputs.names(["-"]))
+    names = [picture.name for picture in inputs.pictures(["-"], no_session)]  # type: ignore[arg-type]
 
     assert names[:2] == [os.fsdecode(odd), "\0"]
     assert "".join(names[2:]) == "y" * 200_000
@@ -78,4 +78,4 @@ def test_a_closed_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     """It names nothing."""
     monkeypatch.setattr(sys, "stdin", None)
 
-    assert list(inputs.names(["-"])) == []
+    assert list(inputs.pictures(["-"], no_session)) == []  # type: ignore[arg-type]

@@ -21,6 +21,16 @@ _FOR_PEOPLE = ("", "verdict", "name", "set", "number", "lang", "score", "also", 
 _ALSO_SHOWN = 3  # further printings: what fits a line
 
 
+def publish(answer: Answer, report: Reporter, *, ndjson: bool) -> None:
+    """Print an answer at once, as a line of JSON or for people and scripts."""
+    if not ndjson:
+        show(answer, report)
+        return
+    if answer.error is not None:
+        report.item_error(f"{answer.query}: {answer.error}")
+    report.json_line(answer.to_json())
+
+
 def show(answer: Answer, report: Reporter) -> None:
     """Print the cards of an answer, or why there are none."""
     if answer.error is not None:
@@ -48,16 +58,16 @@ def _aligned(answer: Answer) -> Iterator[tuple[str, ...]]:
             first = hit.get("rank", 1) == 1
             yield (
                 str(number) if first else "",
-                _in_words(card) if first else "",
+                in_words(card) if first else "",
                 hit.get("name", ""),
-                *_where(hit),
+                *where(hit),
                 f"{hit['score']:.3f}" if hit else "",
                 also(hit) if hit else "",
-                _link(hit),
+                link(hit),
             )
 
 
-def _in_words(card: Found) -> str:
+def in_words(card: Found) -> str:
     """Return the verdict with what it rests on."""
     if card.verdict != MATCH:
         return card.verdict
@@ -76,8 +86,8 @@ def _separated(answer: Answer) -> Iterator[tuple[str, ...]]:
                 str(hit["rank"]) + ("=" if hit["tie"] else ""),
                 f"{hit['score']:.4f}",
                 hit["name"],
-                *_where(hit),
-                _link(hit),
+                *where(hit),
+                link(hit),
                 also(hit),
                 card.verdict if hit["rank"] == 1 else "",
                 str(number),
@@ -97,7 +107,8 @@ def _printing(record: dict[str, Any]) -> str:
     return f"{(record['set'] or '').upper()} {record['collector_number'] or ''}".strip()
 
 
-def _where(hit: Hit) -> tuple[str, str, str]:
+def where(hit: Hit) -> tuple[str, str, str]:
+    """Return set, collector number and language, the set in capitals as on the card."""
     return (
         (hit.get("set") or "").upper(),
         hit.get("collector_number") or "",
@@ -105,5 +116,6 @@ def _where(hit: Hit) -> tuple[str, str, str]:
     )
 
 
-def _link(hit: Hit) -> str:
+def link(hit: Hit) -> str:
+    """Return the address of a card's page at Scryfall, empty if it is not known."""
     return (hit.get("scryfall_uri") or "").split("?", 1)[0]

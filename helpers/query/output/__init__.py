@@ -1,0 +1,1 @@
+"""Answers for whoever asked: lines, a list for collection sites, a sheet to look at."""

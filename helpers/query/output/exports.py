@@ -1,0 +1,201 @@
+"""`--csv`: one line per physical card, in the columns that collection sites import.
+
+Where the columns and their values are from: Moxfield's help page "Importing a Collection";
+ManaBox's guide "Import and export"; Archidekt's note on its collection importer (columns are
+assigned there, the Scryfall id decides); Deckbox's "Exports and imports", and MTGGoldfish's help
+page on its format. What a photo does not show (condition, foil) is left empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from helpers.query.answer import MATCH, NO_CARD
+from helpers.query.options import SITES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from helpers.query.answer import Answer, Found, Hit
+
+#: Behind the columns of every site; they ignore what they do not know.
+OWN_COLUMNS = ("Verdict", "Printing", "Picture", "Card")
+
+#: Scryfall's code of a language: its name, its code at ManaBox, its code at Archidekt.
+_LANGUAGES = {
+    "en": ("English", "en", "EN"),
+    "es": ("Spanish", "es", "SP"),
+    "fr": ("French", "fr", "FR"),
+    "de": ("German", "de", "DE"),
+    "it": ("Italian", "it", "IT"),
+    "pt": ("Portuguese", "pt", "PT"),
+    "ja": ("Japanese", "ja", "JP"),
+    "ko": ("Korean", "ko", "KR"),
+    "ru": ("Russian", "ru", "RU"),
+    "zhs": ("Simplified Chinese", "zh_CN", "CS"),
+    "zht": ("Traditional Chinese", "zh_TW", "CT"),
+    "he": ("Hebrew", "he", "HE"),
+    "la": ("Latin", "la", "LA"),
+    "grc": ("Ancient Greek", "grc", "GRC"),
+    "ar": ("Arabic", "ar", "AR"),
+    "sa": ("Sanskrit", "sa", "SA"),
+    "ph": ("Phyrexian", "ph", "PH"),
+}
+_NAME, _MANABOX, _ARCHIDEKT = range(3)
+
+
+def _plain(key: str) -> Callable[[Hit], str]:
+    return lambda hit: str(hit.get(key) or "")
+
+
+def _upper(key: str) -> Callable[[Hit], str]:
+    return lambda hit: str(hit.get(key) or "").upper()
+
+
+def _language(form: int) -> Callable[[Hit], str]:
+    def read(hit: Hit) -> str:
+        code = str(hit.get("lang") or "")
+        return _LANGUAGES[code][form] if code in _LANGUAGES else code
+
+    return read
+
+
+def _always(text: str) -> Callable[[Hit], str]:
+    return lambda _: text
+
+
+def _whole_name(hit: Hit) -> str:
+    """Return the card's name with both faces: `Front // Back`, as all sites write it."""
+    return str(hit.get("card_name") or hit.get("name") or "")
+
+
+def _deckbox_language(hit: Hit) -> str:
+    name = _language(_NAME)(hit)
+    return "Chinese" if name == "Simplified Chinese" else name
+
+
+_SCRYFALL = ("Scryfall ID", _plain("scryfall_id"))
+#: Per site, its columns behind the first one, which counts.
+_SITES: Mapping[str, tuple[tuple[str, Callable[[Hit], str]], ...]] = {
+    "moxfield": (
+        ("Name", _whole_name),
+        ("Edition", _plain("set")),
+        ("Condition", _always("")),
+        ("Language", _language(_NAME)),
+        ("Foil", _always("")),
+        ("Collector Number", _plain("collector_number")),
+        _SCRYFALL,
+    ),
+    "archidekt": (
+        ("Name", _whole_name),
+        ("Language", _language(_ARCHIDEKT)),
+        ("Edition Name", _plain("set_name")),
+        ("Edition Code", _plain("set")),
+        _SCRYFALL,
+        ("Collector Number", _plain("collector_number")),
+    ),
+    "deckbox": (
+        ("Tradelist Count", _always("0")),
+        ("Name", _whole_name),
+        ("Edition", _plain("set_name")),
+        ("Card Number", _plain("collector_number")),
+        ("Condition", _always("")),
+        ("Language", _deckbox_language),
+        ("Foil", _always("")),
+        _SCRYFALL,
+    ),
+    "manabox": (
+        ("Name", _whole_name),
+        ("Set code", _upper("set")),
+        ("Set name", _plain("set_name")),
+        ("Collector number", _plain("collector_number")),
+        ("Foil", _always("normal")),
+        ("Language", _language(_MANABOX)),
+        _SCRYFALL,
+    ),
+}
+#: The counts of a line: only a sure card counts.
+_SURE, _UNSURE = "1", "0"
+_COUNT = {"moxfield": "Count", "archidekt": "Quantity", "deckbox": "Count", "manabox": "Quantity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of one site, and ours behind them."""
+
+    site: str = SITES[0]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header."""
+        return (_COUNT[self.site], *(name for name, _ in _SITES[self.site]), *OWN_COLUMNS)
+
+    def cells(self, hit: Hit) -> list[str]:
+        """Return what the columns between the count and our own say of a printing."""
+        return [read(hit) for _, read in _SITES[self.site]]
+
+    def row(self, card: Found, picture: str, number: int) -> list[str]:
+        """Return the line of a card; only a sure one counts."""
+        count = _SURE if card.verdict == MATCH else _UNSURE
+        ours = (card.verdict, card.printing or "", picture, str(number))
+        return [count, *self.cells(card.hits[0]), *ours]
+
+
+def text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV by RFC 4180."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()
+
+
+class CardList:
+    """The cards of all pictures of a run; a picture that is given twice counts once.
+
+    Args:
+        layout: its columns.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._seen: set[str] = set()
+        self._rows: list[list[str]] = []
+
+    def add(self, answer: Answer) -> list[list[str]]:
+        """Take the cards of an answer in; return their lines."""
+        if answer.digest is not None and answer.digest in self._seen:
+            return []
+        self._seen |= {answer.digest} if answer.digest is not None else set()
+        rows = [self.layout.row(card, answer.query, number) for number, card in listed(answer)]
+        self._rows += rows
+        return rows
+
+    def text(self) -> str:
+        """Return the list with its header: sure cards in the order of the pictures, then others."""
+        sure = [row for row in self._rows if row[0] == _SURE]
+        others = [row for row in self._rows if row[0] != _SURE]
+        return text([self.layout.columns, *sure, *others])
+
+    def summary(self) -> str:
+        """Return how many cards are in the list."""
+        sure = sum(row[0] == _SURE for row in self._rows)
+        return f"{sure} cards, {len(self._rows) - sure} unsure"
+
+
+def listed(answer: Answer) -> Iterator[tuple[int, Found]]:
+    """Yield the cards of a picture that a list can name, with their numbers in it."""
+    if answer.width is None:  # what a sentence describes lies on no table
+        return
+    for number, card in enumerate(answer.cards, 1):
+        if card.verdict != NO_CARD and card.hits:
+            yield number, card
+
+
+def printings(card: Found) -> Iterator[dict[str, Any]]:
+    """Yield every printing that a card may be, best first: the hits, each with its others."""
+    for hit in card.hits:
+        yield hit
+        for other in hit.get("also", ()):
+            yield {**hit, **other}

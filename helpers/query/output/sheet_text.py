@@ -1,0 +1,86 @@
+"""Text on a drawn sheet: what fits a cell, in letters that the built-in font has."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from PIL import ImageFont
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+_TESTED_SIZE = 12
+#: Letters of card names that Unicode does not take apart.
+_PLAIN = str.maketrans(
+    {
+        "Æ": "Ae",
+        "æ": "ae",
+        "Œ": "Oe",
+        "œ": "oe",
+        "ß": "ss",
+        "Ø": "O",
+        "ø": "o",
+        "ł": "l",
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2019": "'",
+        "\ua789": ":",
+    }
+)
+
+
+@lru_cache(maxsize=8)
+def font(size: int) -> Font:
+    """Return the built-in font in a size in pixels."""
+    return ImageFont.load_default(size)
+
+
+def wrapped(text: str, letters: Font, width: int, most: int) -> list[str]:
+    """Break a text into at most `most` lines of at most `width` pixels."""
+    words = drawable(text).split()
+    lines: list[str] = []
+    while words and len(lines) < most:
+        fitting = len(words) if len(lines) == most - 1 else _fitting(words, letters, width)
+        lines.append(shortened(" ".join(words[:fitting]), letters, width))
+        words = words[fitting:]
+    return lines
+
+
+def _fitting(words: Sequence[str], letters: Font, width: int) -> int:
+    """Return how many of the words fit on one line, at least one."""
+    count = len(words)
+    while count > 1 and letters.getlength(" ".join(words[:count])) > width:
+        count -= 1
+    return max(count, 1)
+
+
+def shortened(text: str, letters: Font, width: int) -> str:
+    """Return as much of a text as fits `width` pixels."""
+    if letters.getlength(text) <= width:
+        return text
+    while text and letters.getlength(text + "...") > width:
+        text = text[:-1]
+    return text + "..."
+
+
+def drawable(text: str) -> str:
+    """Replace what the built-in font can't draw: by its base letters, else by question marks."""
+    return "".join(_glyphs(letter) for letter in text.translate(_PLAIN))
+
+
+@lru_cache(maxsize=4096)
+def _glyphs(letter: str) -> str:
+    if _has_glyph(letter):
+        return letter
+    base = "".join(part for part in unicodedata.normalize("NFKD", letter) if _has_glyph(part))
+    return base or ("" if unicodedata.combining(letter) else "?")
+
+
+def _has_glyph(letter: str) -> bool:
+    """Tell whether the built-in font knows a letter: unknown ones all look like U+FFFF."""
+    letters = font(_TESTED_SIZE)
+    return letter.isspace() or bytes(letters.getmask(letter)) != bytes(letters.getmask("\uffff"))

@@ -1,0 +1,130 @@
+"""What every script prints with --json is what its JSON Schema in docs/schemas describes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from support import ROOT, Scryfall, run
+
+from devtools.flags_doc import scripts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMAS = ROOT / "docs" / "schemas"
+
+#: The size of a benchmark.
+SMALL = ("--images", 8, "--cards", 60, "--vectors", 300)
+#: Scripts that print no document.
+SILENT = {"demo.py", "draw_cards.py", "make_demo_model.py", "serve_scryfall.py"}
+
+
+def strict(schema: Any) -> Any:
+    """Return a schema that allows only what it names: later versions add fields, this one not."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: strict(value) for key, value in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        inner.setdefault("additionalProperties", False)
+    return inner
+
+
+def check(document: Any, name: str) -> None:
+    """Validate a document against `docs/schemas/NAME.json`."""
+    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    Draft202012Validator(strict(schema)).validate(document)
+
+
+def test_every_script_has_its_schema() -> None:
+    """Each schema is one, and belongs to a script, to a line of a stream or to an error."""
+    names = {path.stem for path in SCHEMAS.glob("*.json")}
+    printing = {name.rsplit("/", 1)[-1] for name in scripts()} - SILENT
+    assert names == {name.removesuffix(".py") for name in printing} | {"query_index_line", "error"}
+    for name in names:
+        schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+        Draft202012Validator.check_schema(schema)
+
+
+def test_a_schema_can_be_missed() -> None:
+    """A field that is missing, of another type, or not described, is noticed."""
+    good = {
+        "version": "1.0",
+        "index": "x",
+        "build_id": "b",
+        "rows": 1,
+        "checks": [],
+        "problems": [],
+    }
+    check(good, "verify_index")
+    for bad in ({**good, "rows": "1"}, {**good, "more": 1}, {"version": "1.0"}):
+        with pytest.raises(Exception, match=r"is not of type|unexpected|required property"):
+            check(bad, "verify_index")
+
+
+def test_query(built_index: Path, filled_cache: Path) -> None:
+    """A match, an unreadable picture, and both ways to print them."""
+    scan = min(filled_cache.glob("*.jpg"))
+    asked = ("--index", built_index, scan, "no.jpg")
+    check(run("query_index.py", *asked, "--json").json(), "query_index")
+    check(run("query_index.py", *asked, "--json", "--exact", "--whole").json(), "query_index")
+    lines = run("query_index.py", *asked, "--ndjson").out.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        check(json.loads(line), "query_index_line")
+
+
+def test_download_and_builds(deck: Path, model: str, tmp_path: Path) -> None:
+    """The summary, the manifest, and the two in one."""
+    cache, out = tmp_path / "cache", tmp_path / "out"
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        server.faults({"match": "/back/", "fault": "status", "params": {"code": 404}})
+        flags = ("--scryfall-api", server.url, "--cache", cache, "--limit", 24, "--json")
+        check(run("download_images.py", *flags).json(), "download_images")
+        server.faults()
+        built = run("build_mtg_faiss.py", *flags, "--model", model, "--out", out)
+        check(built.json(), "build_mtg_faiss")
+    again = run("build_embeddings.py", "--cache", cache, "--model", model, "--out", out, "--json")
+    check(again.json(), "build_embeddings")
+    check(json.loads((out / "build_manifest.json").read_text()), "build_embeddings")
+
+
+def test_the_cache_tools(cache: Path, tmp_path: Path) -> None:
+    """With something to report."""
+    (cache / f"{'0' * 48}.jpg").write_bytes(b"junk")
+    report = tmp_path / "report.json"
+    flags = ("--cache", cache, "--json")
+    check(run("scripts/validate_cache.py", *flags, "--report", report).json(), "validate_cache")
+    check(json.loads(report.read_text()), "validate_cache")
+    check(run("scripts/prune_cache.py", *flags, "--dry-run").json(), "prune_cache")
+
+
+def test_the_index_tools(built_index: Path, tmp_path: Path) -> None:
+    """Of a whole index."""
+    flags = ("--index", built_index, "--json")
+    check(run("scripts/verify_index.py", *flags).json(), "verify_index")
+    exported = run("scripts/export_for_browser.py", *flags, "--out", tmp_path / "page")
+    check(exported.json(), "export_for_browser")
+    measured = run("scripts/evaluate_index.py", *flags, "--sample", 2, "--grid", "8/40")
+    check(measured.json(), "evaluate_index")
+
+
+def test_benchmark() -> None:
+    """The smallest part of it."""
+    result = run(
+        "scripts/benchmark.py", "--json", "--parts", "index", "--repeats", 1, *SMALL, PATH=""
+    )
+    check(result.json(), "benchmark")
+
+
+def test_errors(tmp_path: Path) -> None:
+    """Of whatever script, before and during its work."""
+    for script in sorted(set(scripts()) - {f"scripts/{name}" for name in SILENT}):
+        result = run(script, "--json", "--no-such-flag")
+        assert result.code == 2
+        check(result.json(), "error")
+    check(run("query_index.py", "--index", tmp_path / "no", "x.jpg", "--json").json(), "error")
