@@ -2,8 +2,8 @@
 """Show the whole pipeline on cards that the project draws itself, without the internet.
 
 Runs the real scripts one after the other, against a Scryfall of our own on 127.0.0.1, and prints
-each command as you would type it. Then it makes photo-like pictures of some of the cards, asks
-which cards they are, and writes the answers as one picture.
+each command as you would type it. Then it makes photos of cards scattered on a table, asks which
+cards they are, and writes the answers as one picture.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ FLAGS = FlagGroup(
         Flag("--model", OneOf(tuple(ENCODERS)), "demo", "NAME", "demo or clip (%(default)s)"),
         Flag("--work", Directory(), "demo_out", "DIR", "for all that it makes (%(default)s)"),
         Flag("--cards", _MANY, 300, "N", "cards to draw (%(default)s)"),
-        Flag("--queries", _MANY, 24, "N", "photos to ask (%(default)s)"),
         Flag("--port", _PORT, 8765, "N", "of the loopback server, 0 for any (%(default)s)"),
         Flag("--fresh", help="forget what earlier runs of the demo made", action="store_true"),
     ),
@@ -71,17 +70,15 @@ def work(args: Namespace, report: Reporter) -> int:
 
 
 def run_demo(args: Namespace, report: Reporter) -> None:
-    """Build an index of drawn cards, ask it about photos of some, and show how well it did."""
+    """Build an index of drawn cards, ask it about photos of a table, and show how well it did."""
     start, folder, steps = time.monotonic(), Path(args.work), Steps(report)
     if args.fresh:
         forget(folder)
     steps.say(f"Image encoder: {ENCODERS[args.model]}")
     os.environ["MTG_ENCODER_CACHE"] = str((folder / photos.ENCODERS_KEPT).absolute())
     build_index(steps, args)
-    answers = photos.ask(steps, folder, photos.take_photos(folder, args.queries))
+    answers = photos.ask(steps, folder, photos.take_photos(folder))
     photos.show_answers(steps, answers)
-    title = f"{photos.summary(answers)}. Encoder: {ENCODERS[args.model]}"
-    photos.draw_sheet(answers, folder, title)
     steps.say(f"\nAll of them as one picture: {relative(folder / photos.SHEET)}")
     if args.model == "demo":
         steps.say(NOT_CLIP)

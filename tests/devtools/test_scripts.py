@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 from support import run
 
-from devtools.demo.photos import CACHE, INDEX
-from devtools.demo.scenes import take_table_photos
+from devtools.demo.photos import CACHE, INDEX, Photo, take_photos
 from devtools.drawn_cards.cards import deck, image_faces
 from devtools.drawn_cards.drawing import draw
 
@@ -74,10 +73,18 @@ def test_table_photos_show_cards_of_the_index(tmp_path: Path) -> None:
         draw(card, face, "small").save(tmp_path / CACHE / name)
         lines.append(json.dumps({"name": card["name"], "image_file": name}))
     (tmp_path / INDEX / "mtg_meta.jsonl").write_text("\n".join(lines))
-    photos = take_table_photos(tmp_path, (1, 3, 5))
-    shown = [card["image_file"] for photo in photos for card in photo.cards]
-    assert [len(photo.placed) for photo in photos] == [1, 3]
+    photos = take_photos(tmp_path)
+    shown = [card["image_file"] for photo in photos for card in photo.shown]
+    assert [len(photo.shown) for photo in photos] == [1, 2, 1]
     assert len(set(shown)) == 4
     for photo in photos:
         with Image.open(photo.path) as picture:
             assert picture.size == (1600, 1200)
+
+
+def test_what_was_found_is_counted_card_by_card(tmp_path: Path) -> None:
+    """Another printing is the card, a card that does not lie there is wrong."""
+    shown = [{"name": name, "face_id": name} for name in "ABB"]
+    found = [shown[0], {"name": "B", "face_id": "reprint"}, {"name": "C", "face_id": "C"}]
+    photo = Photo(tmp_path, shown, found)
+    assert (photo.found_cards(), photo.found_printings(), photo.wrong()) == (2, 1, 1)
