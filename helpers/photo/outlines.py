@@ -69,6 +69,12 @@ def overlap(one: Corners, other: Corners) -> float:
     return float(shared) / max(1e-6, min(area(one), area(other)))
 
 
+def similarity(one: Corners, other: Corners) -> float:
+    """Return the area that both outlines cover through the area that either covers."""
+    shared, _ = cv2.intersectConvexConvex(one, other)
+    return float(shared) / max(1e-6, area(one) + area(other) - float(shared))
+
+
 def beside(corners: Corners) -> Iterator[Corners]:
     """Yield where the next cards lie if this one is part of a row, a column or a binder page."""
     right = (corners[1] - corners[0] + corners[2] - corners[3]) / 2

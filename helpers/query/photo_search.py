@@ -2,7 +2,8 @@
 
 The cheap test comes before the dear one: outlines are found in a fifth of a second, so many of
 them are kept; they are embedded and verified in rounds, the likeliest first, and each verified
-card takes the candidates that overlap it out of the later rounds.
+card takes the candidates that overlap it out of the later rounds. What is left is compared with
+further rows at the end.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from helpers.photo import colours, detect, homography, local_features, outlines, rectify
+from helpers.photo import colours, detect, outlines, rectify
+from helpers.query.comparison import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,18 +24,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.index.card_index import Hit
+    from helpers.photo import homography
     from helpers.query.scans import Scans
     from helpers.query.searcher import Searcher
 
 _SIDE = 1600  # pixels of the longer side: a card of a binder page is then 400 high
 _ROUNDS = (5, 8, 12, 16)  # candidates embedded together
-_VERIFIED_ROWS = 8  # nearest rows whose scans are compared
-_ENOUGH = 3  # rows after which a strong match ends the comparison
-_STRONG = 60.0
+_IN_VAIN = 2  # rounds without a verified card after which the rest of them is given up
+_FIRST_ROWS = 3  # nearest rows that every candidate is compared with
+_FURTHER_ROWS = 8  # nearest rows that what is left is compared with at the end
+_FURTHER = 40  # comparisons at the end: 0.6 s where no scan has its features yet
 _LEAST_SCORE = 0.25  # whitened cosine below which nothing is compared: no card was ever found there
-_MARGIN = 0.14  # round an outline, so that verification can correct it
-_CROP = (278, 388)  # width and height in pixels of what is compared with a scan
-_CROP_FEATURES = 700
+_LEAST_CONTRAST = 10.0  # standard deviation of green levels: cards have 40, a table top 5
 _SAME_PLACE = 0.35  # overlap from which two outlines are one card
 _SIZES = (0.3, 3.0)  # of a candidate, in areas of the cards verified so far
 _CARD_LIKE = (0.6, 0.82)  # side ratio of a picture that may be one card
@@ -48,12 +50,12 @@ class Candidate:
     Args:
         corners: float32 [4, 2], pixels of the searched picture, clockwise from a short side.
         turns: quarter turns to try; an outline leaves two.
-        as_it_is: the whole picture, which is also asked unchanged, so that a scan scores 1.
+        is_picture: it is the whole picture.
     """
 
     corners: NDArray[np.float32]
     turns: tuple[int, ...] = (0, 2)
-    as_it_is: bool = False
+    is_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class PhotoSearch:
         self._picture = picture
         self.scale = min(1.0, _SIDE / max(picture.size))
         self.pixels = _shrunk(np.asarray(picture), self.scale)
+        self._comparison = Comparison(self.pixels, scans)
         self.found: list[Find] = []
         self.others: list[Find] = []  # candidates that nothing verified
 
@@ -105,19 +108,22 @@ class PhotoSearch:
         size = (self.pixels.shape[1], self.pixels.shape[0])
         everything = outlines.frame(size)
         if whole:
-            self._try([Candidate(everything, (), as_it_is=True)])
+            self._try([Candidate(everything, (), is_picture=True)])
             return
         card_like = _CARD_LIKE[0] < outlines.side_ratio(everything) < _CARD_LIKE[1]
-        first = Candidate(
-            outlines.upright(everything), (0, 2) if card_like else (0, 1, 2, 3), as_it_is=True
-        )
+        turns = (0, 2) if card_like else (0, 1, 2, 3)
+        first = Candidate(outlines.upright(everything), turns, is_picture=True)
         todo = [Candidate(outlines.upright(q.corners)) for q in detect.find_quads(self.pixels)]
         todo.insert(0 if card_like else _ROUNDS[0], first)
-        for count in _ROUNDS:
+        for count, size_of_round in enumerate(_ROUNDS):
+            if count >= _IN_VAIN and not self.found:
+                break
             todo = [each for each in todo if self._is_worth_trying(each.corners)]
-            self._try(todo[:count])
-            todo = todo[count:]
+            self._try(todo[:size_of_round])
+            todo = todo[size_of_round:]
         self._try_neighbours(everything)
+        if self._look_further():
+            self._try_neighbours(everything)
 
     def _is_worth_trying(self, corners: NDArray[np.float32]) -> bool:
         """Tell whether a candidate lies apart from verified cards, and is of their size."""
@@ -150,34 +156,56 @@ class PhotoSearch:
 
     def _try(self, candidates: Sequence[Candidate]) -> None:
         """Embed candidates together, then compare the most similar ones with scans first."""
-        if not candidates:
+        views = [(candidate, list(self._views(candidate))) for candidate in candidates]
+        views = [(candidate, group) for candidate, group in views if group]
+        if not views:
             return
-        views = [list(self._views(candidate)) for candidate in candidates]
-        vectors = self._searcher.embed([view for group in views for view in group])
-        ends = np.cumsum([0, *map(len, views)])
+        vectors = self._searcher.embed([view for _, group in views for view in group])
+        ends = np.cumsum([0, *(len(group) for _, group in views)])
         tried = [
             Find(candidate.corners, self._searcher.rows(vectors[low:high]))
-            for candidate, low, high in zip(candidates, ends, ends[1:], strict=False)
+            for (candidate, _), low, high in zip(views, ends, ends[1:], strict=False)
         ]
         for find in sorted(tried, key=lambda find: -find.nearest[0].score):
             self._verify(find)
 
     def _views(self, candidate: Candidate) -> Iterable[Image.Image]:
-        """Yield what is embedded: the crop in each turn, its colours equalised."""
-        if candidate.as_it_is:
+        """Yield what is embedded: the crop in each turn, its colours equalised.
+
+        The picture itself is also asked as it is, so that a scan scores 1. A flat outline is not
+        asked at all.
+        """
+        if candidate.is_picture:
             yield self._picture
         if candidate.turns:
-            crop = colours.equalise(rectify.rectify(self.pixels, candidate.corners))
+            crop = rectify.rectify(self.pixels, candidate.corners)
+            if crop[::8, ::8, 1].std() < _LEAST_CONTRAST:
+                return
+            crop = colours.equalise(crop)
             for turn in candidate.turns:
                 yield Image.fromarray(np.ascontiguousarray(np.rot90(crop, turn)))
 
-    def _verify(self, find: Find) -> None:
-        if not (self._scans.at_hand and self._is_open(find.corners)):
-            self.others.append(find)
-            return
-        better = self._compared(find) if find.nearest[0].score >= _LEAST_SCORE else None
+    def _look_further(self) -> bool:
+        """Compare what is left with further rows, the most similar first; True if one agrees."""
+        before, until = len(self.found), self._comparison.made + _FURTHER
+        for find in sorted(self.others, key=lambda find: -find.nearest[0].score):
+            if self._comparison.made >= until:
+                break
+            if self._is_worth_trying(find.corners):
+                self._verify(find, _FURTHER_ROWS)
+        return len(self.found) > before
+
+    def _verify(self, find: Find, rows: int = _FIRST_ROWS) -> None:
+        """Keep a candidate as found if a scan agrees, else among the others."""
+        better = None
+        if (
+            self._scans.at_hand
+            and find.nearest[0].score >= _LEAST_SCORE
+            and self._is_open(find.corners)
+        ):
+            better = self._compared(find, rows)
         if better is None:
-            self.others.append(find)
+            self.others = [*(other for other in self.others if other is not find), find]
             return
         rivals = [
             f for f in self.found if outlines.overlap(better.corners, f.corners) > _SAME_PLACE
@@ -186,26 +214,24 @@ class PhotoSearch:
             self.found = [f for f in self.found if all(f is not rival for rival in rivals)]
             self.found.append(better)
 
-    def _compared(self, find: Find) -> Find | None:
+    def _add(self, new: Find) -> None:
+        """Keep one card of those found at one place, the strongest."""
+        apart = [f for f in self.found if outlines.overlap(new.corners, f.corners) <= _SAME_PLACE]
+        rivals = [find for find in self.found if all(find is not other for other in apart)]
+        if all(rival.strength < new.strength for rival in rivals):
+            self.found = [*apart, new]
+
+    def _compared(self, find: Find, rows: int) -> Find | None:
         """Compare a candidate with the scans of its nearest rows; None if none of them agrees."""
-        outer = outlines.grown(find.corners, _MARGIN)
-        crop = rectify.rectify(self.pixels, outer, _CROP)
-        features = local_features.extract(crop, _CROP_FEATURES)
-        agreeing: list[tuple[float, int, homography.Evidence]] = []
-        for place, hit in enumerate(find.nearest[:_VERIFIED_ROWS], 1):
-            scan = self._scans.features(hit.row)
-            evidence = homography.verify(features, scan) if scan is not None else None
-            if evidence is not None and evidence.is_enough:
-                agreeing.append((evidence.strength, hit.row, evidence))
-                if evidence.strength > _STRONG and place >= _ENOUGH:
-                    break
+        nearest = [hit.row for hit in find.nearest]
+        agreeing = self._comparison.agreeing(find.corners, nearest[:rows])
         if not agreeing:
             return None
-        agreeing.sort(key=lambda each: -each[0])
-        evidence = agreeing[0][2]
-        back = cv2.getPerspectiveTransform(outlines.frame(_CROP), outer)
-        corners = cv2.perspectiveTransform(evidence.corners[None], back)[0]
-        return Find(corners, find.nearest, tuple(row for _, row, _ in agreeing), evidence)
+        best = agreeing[0]
+        same = [row for row in nearest[rows:] if self._searcher.is_same_card(row, best.row)]
+        agreeing += self._comparison.agreeing(find.corners, same)
+        verified = tuple(agreement.row for agreement in agreeing)
+        return Find(best.corners, find.nearest, verified, best.evidence)
 
 
 def _shrunk(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.packages import is_here
 from helpers.query.answer import UNSURE, Answer, Evidence, Found
-from helpers.query.grouping import group_hits
+from helpers.query.grouping import group_hits, group_key
 from helpers.query.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ class Searcher:
             for hit in found
         ]
         return group_hits(records, self.options.group, self.options.k)
+
+    def is_same_card(self, row: int, other: int) -> bool:
+        """Tell whether two rows are printings of one card."""
+        first, second = self.index.card(row), self.index.card(other)
+        return group_key(first, "card") == group_key(second, "card")
 
     def ask_text(self, text: str) -> Answer:
         """Answer a sentence with the pictures that it describes, by plain cosine.
