@@ -28,12 +28,12 @@ class Printing:
     """Which of several scans an aligned photo shows.
 
     Args:
-        best: index of the likeliest scan.
-        sure: whether it is clearly ahead of every other one.
-        gaps: per scan, how far the best one is ahead of it where the two differ; 0 for itself.
+        order: indices of the scans, the likeliest first.
+        sure: whether the first is clearly ahead of every other one.
+        gaps: per scan, how far the first is ahead of it where the two differ; 0 for itself.
     """
 
-    best: int
+    order: tuple[int, ...]
     sure: bool
     gaps: tuple[float, ...]
 
@@ -57,10 +57,11 @@ def tell_printings(aligned: NDArray[np.uint8], scans: Sequence[NDArray[np.uint8]
         for j in range(i):
             gap = _gap(agreement[i], agreement[j], 1 - _best_correlation(views[i], views[j]))
             gaps[i, j], gaps[j, i] = gap, -gap
-    best = int(gaps.min(axis=1).argmax())
+    order = np.argsort(-gaps.min(axis=1), kind="stable").tolist()
+    best = order[0]
     others = np.delete(gaps[best], best)
     sure = bool((others >= _LEAST_GAP).all())
-    return Printing(best, sure, tuple(map(float, gaps[best])))
+    return Printing(tuple(order), sure, tuple(map(float, gaps[best])))
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

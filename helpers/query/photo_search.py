@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 _SIDE = 1600  # pixels of the longer side: a card of a binder page is then 400 high
 _ROUNDS = (5, 8, 12, 16)  # candidates embedded together
-_IN_VAIN = 2  # rounds without a verified card after which the rest of them is given up
+_IN_VAIN = 3  # rounds without a verified card after which the rest of them is given up
 _FIRST_ROWS = 3  # nearest rows that every candidate is compared with
-_FURTHER_ROWS = 8  # nearest rows that what is left is compared with at the end
-_FURTHER = 40  # comparisons at the end: 0.6 s where no scan has its features yet
+#: Nearest rows that what is left is compared with at the end, and how many comparisons may be
+#: made for that: 1.5 s where no scan has its features yet, 0.1 s where all have.
+_FURTHER = ((8, 40), (24, 60))
+_NEAREST = 24  # rows looked up
 _LEAST_SCORE = 0.25  # whitened cosine below which nothing is compared: no card was ever found there
 _LEAST_CONTRAST = 10.0  # standard deviation of green levels: cards have 40, a table top 5
 _SAME_PLACE = 0.35  # overlap from which two outlines are one card
@@ -163,7 +165,7 @@ class PhotoSearch:
         vectors = self._searcher.embed([view for _, group in views for view in group])
         ends = np.cumsum([0, *(len(group) for _, group in views)])
         tried = [
-            Find(candidate.corners, self._searcher.rows(vectors[low:high]))
+            Find(candidate.corners, self._searcher.rows(vectors[low:high], _NEAREST))
             for (candidate, _), low, high in zip(views, ends, ends[1:], strict=False)
         ]
         for find in sorted(tried, key=lambda find: -find.nearest[0].score):
@@ -187,12 +189,12 @@ class PhotoSearch:
 
     def _look_further(self) -> bool:
         """Compare what is left with further rows, the most similar first; True if one agrees."""
-        before, until = len(self.found), self._comparison.made + _FURTHER
-        for find in sorted(self.others, key=lambda find: -find.nearest[0].score):
-            if self._comparison.made >= until:
-                break
-            if self._is_worth_trying(find.corners):
-                self._verify(find, _FURTHER_ROWS)
+        before = len(self.found)
+        for rows, comparisons in _FURTHER:
+            until = self._comparison.made + comparisons
+            for find in sorted(self.others, key=lambda find: -find.nearest[0].score):
+                if self._comparison.made < until and self._is_worth_trying(find.corners):
+                    self._verify(find, rows)
         return len(self.found) > before
 
     def _verify(self, find: Find, rows: int = _FIRST_ROWS) -> None:

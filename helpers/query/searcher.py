@@ -73,14 +73,16 @@ class Searcher:
         how = self._embedder.preprocessing
         return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
 
-    def rows(self, vectors: NDArray[np.float32]) -> list[Hit]:
+    def rows(self, vectors: NDArray[np.float32], least: int = 1) -> list[Hit]:
         """Return the rows of the nearest `k` cards, best first.
 
         Args:
             vectors: float32 [n, D], views of the same picture; each row counts with its best one.
+            least: rows to return, if the index has so many.
         """
         options = self.options
         wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
+        wanted = max(wanted, least)
         rows = self._nearest(vectors, wanted)
         while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
             wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
