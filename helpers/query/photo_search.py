@@ -40,7 +40,7 @@ _LEAST_SCORE = 0.25  # whitened cosine below which nothing is compared: no card 
 _LEAST_CONTRAST = 10.0  # standard deviation of green levels: cards have 40, a table top 5
 _SAME_PLACE = 0.35  # overlap from which two outlines are one card
 _SIZES = (0.3, 3.0)  # of a candidate, in areas of the cards verified so far
-_CARD_LIKE = (0.6, 0.82)  # side ratio of a picture that may be one card
+_CARD_LIKE = (0.6, 0.82)  # side ratio of a card, seen a little aslant
 _INSIDE = 0.8  # of a neighbour that must lie in the picture
 _NEIGHBOUR_ROUNDS = 6
 
@@ -126,6 +126,29 @@ class PhotoSearch:
         self._try_neighbours(everything)
         if self._look_further():
             self._try_neighbours(everything)
+
+    def unverified(self, least: float, most: int) -> list[Find]:
+        """Return the best candidates that nothing verified, apart from each other and from cards.
+
+        Where no card is verified that is one at least; others only if they look like cards.
+
+        Args:
+            least: score that further ones must have.
+            most: how many to return.
+        """
+        ranked = sorted(self.others, key=lambda find: -find.nearest[0].score)
+        chosen = [] if self.found else ranked[:1]
+        for find in ranked:
+            if find.nearest[0].score < least or len(chosen) == most:
+                break
+            ratio = outlines.side_ratio(find.corners)
+            if (
+                _CARD_LIKE[0] < ratio < _CARD_LIKE[1]
+                and self._is_worth_trying(find.corners)
+                and all(outlines.overlap(find.corners, f.corners) <= _SAME_PLACE for f in chosen)
+            ):
+                chosen.append(find)
+        return chosen
 
     def _is_worth_trying(self, corners: NDArray[np.float32]) -> bool:
         """Tell whether a candidate lies apart from verified cards, and is of their size."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 
+_MOST_UNSURE = 3  # candidates of one photo that are reported though no scan agrees
+_MOST_BY_SCORE = 20  # the same where there are no scans to compare with
+_CERTAIN = 1.0  # whitened cosine of equal pictures
 _COMPARED_PRINTINGS = 4  # verified ones with the most features; six pairs take 0.3 s
 
 
@@ -50,9 +53,18 @@ class Recogniser:
 
         search = PhotoSearch(self._searcher, self._scans, picture)
         search.run(whole=self._searcher.options.whole)
-        finds = search.found or [max(search.others, key=lambda find: find.nearest[0].score)]
+        finds = [*search.found, *self._others(search)]
         order = reading_order([find.corners for find in finds])
         return tuple(self._judged(finds[place], search) for place in order)
+
+    def _others(self, search: PhotoSearch) -> list[Find]:
+        """Return the candidates that are worth showing though no scan agrees."""
+        thresholds = self._searcher.thresholds
+        if thresholds is None:
+            return search.unverified(_CERTAIN, 1)
+        if self._scans.at_hand:
+            return search.unverified(thresholds.noise, _MOST_UNSURE)
+        return search.unverified(thresholds.score, _MOST_BY_SCORE)
 
     def _judged(self, find: Find, search: PhotoSearch) -> Found:
         whole = self._searcher.options.whole
