@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SIZE = (244, 340)
 _WINDOW = 11  # pixels: about a set symbol
 _SHARE = 0.06  # of the card, where the two scans differ most
-_LEAST_GAP = 0.12  # in mean local correlation, for `sure`
+_LEAST_GAP = 0.2  # in mean local correlation, for `sure`: simulated photos were wrong up to 0.10
 _LEAST_DIFFERENCE = 0.25  # in 1 - local correlation of the scans, below which they look the same
 _LEAST_WEIGHT = 50  # pixels; below, the two scans look the same
 _REACH = 3  # pixels that a window may lie off
