@@ -52,12 +52,12 @@ class Candidate:
     Args:
         corners: float32 [4, 2], pixels of the searched picture, clockwise from a short side.
         turns: quarter turns to try; an outline leaves two.
-        is_picture: it is the whole picture.
+        as_it_is: the whole picture, which is also asked unchanged, so that a scan scores 1.
     """
 
     corners: NDArray[np.float32]
     turns: tuple[int, ...] = (0, 2)
-    is_picture: bool = False
+    as_it_is: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,12 @@ class PhotoSearch:
         size = (self.pixels.shape[1], self.pixels.shape[0])
         everything = outlines.frame(size)
         if whole:
-            self._try([Candidate(everything, (), is_picture=True)])
+            self._try([Candidate(everything, (), as_it_is=True)])
+            self._look_further()
             return
         card_like = _CARD_LIKE[0] < outlines.side_ratio(everything) < _CARD_LIKE[1]
         turns = (0, 2) if card_like else (0, 1, 2, 3)
-        first = Candidate(outlines.upright(everything), turns, is_picture=True)
+        first = Candidate(outlines.upright(everything), turns, as_it_is=True)
         todo = [Candidate(outlines.upright(q.corners)) for q in detect.find_quads(self.pixels)]
         todo.insert(0 if card_like else _ROUNDS[0], first)
         for count, size_of_round in enumerate(_ROUNDS):
@@ -200,7 +201,7 @@ class PhotoSearch:
         The picture itself is also asked as it is, so that a scan scores 1. A flat outline is not
         asked at all.
         """
-        if candidate.is_picture:
+        if candidate.as_it_is:
             yield self._picture
         if candidate.turns:
             crop = rectify.rectify(self.pixels, candidate.corners)
