@@ -111,7 +111,9 @@ class PhotoSearch:
         first = Candidate(
             outlines.upright(everything), (0, 2) if card_like else (0, 1, 2, 3), as_it_is=True
         )
-        todo = [Candidate(outlines.upright(q.corners)) for q in detect.find_quads(self.pixels)]
+        with self._searcher.times.stage("find"):
+            quads = detect.find_quads(self.pixels)
+        todo = [Candidate(outlines.upright(quad.corners)) for quad in quads]
         todo.insert(0 if card_like else _ROUNDS[0], first)
         for count in _ROUNDS:
             todo = [each for each in todo if self._is_worth_trying(each.corners)]
@@ -175,7 +177,8 @@ class PhotoSearch:
         if not (self._scans.at_hand and self._is_open(find.corners)):
             self.others.append(find)
             return
-        better = self._compared(find) if find.nearest[0].score >= _LEAST_SCORE else None
+        with self._searcher.times.stage("compare"):
+            better = self._compared(find) if find.nearest[0].score >= _LEAST_SCORE else None
         if better is None:
             self.others.append(find)
             return

@@ -16,10 +16,11 @@ from helpers.model.options import ModelOptions
 from helpers.packages import is_here
 from helpers.query.answer import UNSURE, Answer, Evidence, Found
 from helpers.query.grouping import group_hits
+from helpers.query.stopwatch import Stopwatch
 from helpers.query.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
     from PIL import Image
@@ -40,6 +41,10 @@ class Searcher:
         options: how to search.
         report: hears what the index is, and a warning where its weights are untrained.
 
+    Attributes:
+        times: where the time goes.
+        listen: is told the vectors of every candidate that is searched for.
+
     Raises:
         DataError: the index or the model cannot be used, or do not fit each other.
     """
@@ -47,13 +52,15 @@ class Searcher:
     def __init__(self, options: QueryOptions, report: Reporter) -> None:
         self.options = options
         self.report = report
+        self.times = Stopwatch()
+        self.listen: Callable[[NDArray[np.float32]], None] = lambda _: None
         self.index = CardIndex(
             options.index,
             exact=options.exact,
             with_encoder=is_here("onnxruntime"),
-            with_vectors=options.sentences,
+            with_vectors=options.sentences or not options.whitened,
         )
-        self.thresholds = Thresholds.of(self.index.manifest)
+        self.thresholds = Thresholds.of(self.index.manifest) if options.whitened else None
         self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
         self._describe()
         if not self.index.manifest["model"]["trained"]:
@@ -70,8 +77,9 @@ class Searcher:
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Return float32 [n, D], rows of unit length, in one pass of the model."""
-        how = self._embedder.preprocessing
-        return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
+        with self.times.stage("embed"):
+            how = self._embedder.preprocessing
+            return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
 
     def rows(self, vectors: NDArray[np.float32]) -> list[Hit]:
         """Return the rows of the nearest `k` cards, best first.
@@ -79,6 +87,11 @@ class Searcher:
         Args:
             vectors: float32 [n, D], views of the same picture; each row counts with its best one.
         """
+        with self.times.stage("search"):
+            self.listen(vectors)
+            return self._rows(vectors)
+
+    def _rows(self, vectors: NDArray[np.float32]) -> list[Hit]:
         options = self.options
         wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
         rows = self._nearest(vectors, wanted)
@@ -88,7 +101,10 @@ class Searcher:
         return rows
 
     def _nearest(self, vectors: NDArray[np.float32], rows: int) -> list[Hit]:
-        found = self.index.search(vectors, rows, self.options.ef_search)
+        if self.options.whitened:
+            found = self.index.search(vectors, rows, self.options.ef_search)
+        else:
+            found = self.index.search_unwhitened(vectors, rows)
         return found[0][:rows] if len(found) == 1 else _best_of(found)[:rows]
 
     def grouped(self, found: Iterable[Hit]) -> list[dict[str, Any]]:
@@ -132,7 +148,8 @@ class Searcher:
     @property
     def scores(self) -> str:
         """What a score is a cosine of."""
-        return "cosine" if self.index.whitening is None else "whitened cosine"
+        is_plain = self.index.whitening is None or not self.options.whitened
+        return "cosine" if is_plain else "whitened cosine"
 
     def _describe(self) -> None:
         about = self.index.manifest["index"]
