@@ -80,7 +80,7 @@ def _panels(document: dict[str, Any]) -> list[Panel]:
         "recall": [_draw_recall],
         "grid": [_draw_grid],
         "identify": [_draw_conditions, _draw_scores],
-        "photos": [_draw_photos, _draw_precision, _draw_inliers],
+        "photo_totals": [_draw_photos, _draw_precision, _draw_inliers],
     }
     return [draw for part, found in panels.items() if document.get(part) for draw in found]
 
