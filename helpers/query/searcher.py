@@ -13,11 +13,12 @@ from helpers.images.preprocess import prepare
 from helpers.index.card_index import CardIndex
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
+from helpers.model.own_encoder import ONNX_DIR
 from helpers.packages import is_here
 from helpers.query.answer import UNSURE, Answer, Evidence, Found
 from helpers.query.grouping import group_hits
-from helpers.query.stopwatch import Stopwatch
 from helpers.query.thresholds import Thresholds
+from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -192,6 +193,12 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         DataError: it is gone, or another one now (names every difference); or there is no torch.
     """
     model, shape = manifest["model"], manifest["model"]["preprocessing"]
+    if model["model"].startswith(ONNX_DIR):
+        raise DataError(
+            "the index was built with an exported image encoder",
+            details="it knows no sentences, and runs only with onnxruntime",
+            suggestion="ask with a picture; pip install -r requirements-query.txt",
+        )
     from helpers.model.torch_embedder import OpenClipEmbedder
 
     options = ModelOptions(

@@ -20,7 +20,7 @@ from helpers.evaluation.photo_recall import Recorder, losses
 from helpers.evaluation.photo_totals import counts, precision, stages, totals
 from helpers.index.card_index import Hit
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
-from helpers.query.stopwatch import Stopwatch
+from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,7 +185,7 @@ def test_times_by_stage() -> None:
 def test_a_stage_inside_another_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The seconds of all stages add up to the time that has passed."""
     ticks = iter((0.0, 1.0, 4.0, 10.0, 20.0, 25.0))
-    monkeypatch.setattr("helpers.query.stopwatch.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("helpers.stopwatch.time.perf_counter", lambda: next(ticks))
     watch = Stopwatch()
     with watch.stage("outer"), watch.stage("inner"):
         pass

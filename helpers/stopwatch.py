@@ -1,4 +1,4 @@
-"""Where the time of a query goes."""
+"""Where the time goes: seconds by stage."""
 
 from __future__ import annotations
 
