@@ -6,6 +6,7 @@ works without the other, as far as possible: an index without an encoder is aske
 
 from __future__ import annotations
 
+import shutil
 import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import worker_process
-from helpers.atomic_io import sha256_file
+from helpers.atomic_io import disk_errors, sha256_file
 from helpers.errors import DataError
 from helpers.index.manifest import read_manifest
 from helpers.index.publish import ENCODER, open_published
 from helpers.lock import scratch_directory
+from helpers.model import own_encoder
 from helpers.model.encoder_cache import Encoder, EncoderStore, source_key
 from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
@@ -85,6 +87,8 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
             asks for what is not possible.
         WriteError: the disk is full.
     """
+    if options.is_own_encoder:
+        return _own_encoder(options, report)
     name = _choose(options, out)
     if name == "torch":
         _check_torch(options)
@@ -104,6 +108,24 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
         _check_torch(options)
     report.info(f"The index takes no encoder along and is asked through torch: {found}")
     return Engine("torch", options, None)
+
+
+def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
+    """Keep a copy of somebody's exported encoder, which may change later, and build with it."""
+    missing = not_installed("onnxruntime")
+    if missing:
+        raise DataError(f"{options.model} cannot run here", details=missing, suggestion=_INSTALL)
+    store, key = EncoderStore(report), source_key(options)
+    kept = store.find(key, "fp32")
+    if kept is None:
+        part = store.new_part(key, "fp32")
+        try:
+            with disk_errors(part):
+                shutil.copyfile(own_encoder.path_of(options.model), part)
+            kept = store.add(part, {"key": key, **own_encoder.describe(options, part)})
+        finally:
+            part.unlink(missing_ok=True)
+    return Engine("onnx", options, kept)
 
 
 def _check_torch(options: ModelOptions) -> None:

@@ -21,8 +21,8 @@ from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage, read_manifest
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, published_path
+from helpers.index.view_answers import DEPTH, Answers, best_card, choose_thresholds, judge
 from helpers.model.fingerprint import differences
-from helpers.model.view_answers import DEPTH, Answers, best_card, choose_thresholds, judge
 from helpers.model.whitening import Whitening, learn
 from helpers.report import safe_percentage
 

@@ -1,22 +1,73 @@
-"""Labelled photos: which card do they show, and is that what the index answers?"""
+"""Labelled photos: which cards do they show, and which of them does the index find?"""
 
 from __future__ import annotations
 
 import csv
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from helpers.errors import DataError
 from helpers.evaluation.identify import load_file
+from helpers.query.answer import MATCH, UNSURE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator
     from pathlib import Path
 
+    from helpers.query.answer import Answer, Found
     from helpers.query.open_index import OpenIndex
     from helpers.report import Progress
 
+    Record = dict[str, Any]
+
+#: What the surest answer to a photo is.
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"
+#: What became of a card that the index holds; of one that it does not, `ABSENT`.
+FOUND, UNSURE_FIRST, MISSED = "found", "unsure", "missed"
+NO_CARD_KIND = "none"
+_NOT_NAMED = "not transcribed"  # a note that says that there are cards without their names
+_NOTE = re.compile(r"\s*\([^)]*\)\s*")
+_COUNT = re.compile(r"^\d+\s*x\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A card that a person saw in a photo.
+
+    Args:
+        text: its name, perhaps with notes in parentheses or a count ("2x") before it.
+        scryfall_id: of the printing, may be empty.
+    """
+
+    text: str
+    scryfall_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name without notes and count."""
+        return _COUNT.sub("", _NOTE.sub(" ", self.text).strip())
+
+    def fits(self, record: Record) -> bool:
+        """Tell whether a card of the index is this one: by its id, or by its whole name."""
+        same = bool(self.scryfall_id) and record.get("scryfall_id") == self.scryfall_id
+        return same or not self.names.isdisjoint(names_of(record))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the card may be called; a few real names end in parentheses."""
+        return _names(self.name) | _names(self.text)
+
+
+def names_of(record: Record) -> frozenset[str]:
+    """Return what a card of the index is called: the face, the whole card, its halves."""
+    return _names(record.get("name")) | _names(record.get("card_name"))
+
+
+def _names(text: str | None) -> frozenset[str]:
+    whole = " ".join((text or "").casefold().split())
+    return frozenset(filter(None, {whole, *map(str.strip, whole.split("//"))}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +77,22 @@ class Label:
     file: str
     path: Path
     shows: str
-    scryfall_id: str
+    cards: tuple[Shown, ...]
+    kind: str = ""
 
-    def fits(self, record: dict[str, Any]) -> bool:
-        """Tell whether a card is what the picture shows: by its id, or by its name."""
-        same = bool(self.scryfall_id) and record.get("scryfall_id") == self.scryfall_id
-        return same or _mentions(self.shows, record)
+    @property
+    def is_complete(self) -> bool:
+        """True if a match that no name fits is a false one."""
+        named = bool(self.cards) and _NOT_NAMED not in self.shows
+        return named or self.kind == NO_CARD_KIND
 
-
-def _mentions(text: str, record: dict[str, Any]) -> bool:
-    # Not a mere "in": there is a card called Fire, and photos of Fireballs.
-    name = str(record.get("name") or "")
-    return (
-        bool(name)
-        and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE) is not None
-    )
+    def fits(self, record: Record) -> bool:
+        """Tell whether a card of the index is among those that the picture shows."""
+        return any(card.fits(record) for card in self.cards)
 
 
 def read_labels(path: Path) -> list[Label]:
-    """Read a CSV with the columns `file` (relative to the CSV), `shows` and `scryfall_id`.
+    """Read a CSV with the columns `file` (relative to the CSV), `shows`, `scryfall_id`, `kind`.
 
     Raises:
         DataError: it is none, it lacks a column, or it is empty.
@@ -59,47 +107,152 @@ def read_labels(path: Path) -> list[Label]:
         raise DataError(
             f"{path} is no list of labelled photos",
             details=f"missing: {', '.join(sorted(missing))}" if lines else "it has no lines",
-            suggestion="columns: file, shows (names of cards), scryfall_id (may be empty)",
+            suggestion="columns: file, shows (names of cards), scryfall_id and kind (may be empty)",
         )
     return [_label(line, path.parent) for line in lines]
 
 
 def _label(line: dict[str, str | None], folder: Path) -> Label:
-    file = line["file"] or ""
-    return Label(file, folder / file, line["shows"] or "", line.get("scryfall_id") or "")
+    file, shows = line["file"] or "", line["shows"] or ""
+    cards = shown_cards(shows, line.get("scryfall_id") or "")
+    return Label(file, folder / file, shows, cards, line.get("kind") or "")
+
+
+def shown_cards(shows: str, ids: str) -> tuple[Shown, ...]:
+    """Return the cards of a line: names with ` | ` between them, and their ids likewise."""
+    texts, known = ([part.strip() for part in text.split("|")] for text in (shows, ids))
+    pairs = zip_longest(texts, known, fillvalue="")
+    cards = (Shown(text, scryfall_id) for text, scryfall_id in pairs)
+    return tuple(card for card in cards if card.name or card.scryfall_id)
+
+
+class Holdings:
+    """Which cards an index holds, by name and by id.
+
+    Args:
+        records: the metadata of every row.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._names: set[str] = set()
+        self._ids: set[str] = set()
+        for record in records:
+            self._names |= names_of(record)
+            self._ids.add(record["scryfall_id"])
+
+    @classmethod
+    def of(cls, index: OpenIndex) -> Holdings:
+        """Return what an opened index holds."""
+        rows = index.searcher.index
+        return cls(map(rows.card, range(rows.vectors)))
+
+    def hold(self, card: Shown) -> bool:
+        """Tell whether any row of the index is this card."""
+        return card.scryfall_id in self._ids or not self._names.isdisjoint(card.names)
 
 
 def identify_photos(
-    index: OpenIndex, labels: list[Label], progress: Progress
-) -> list[dict[str, Any]]:
+    index: OpenIndex,
+    labels: Iterable[Label],
+    progress: Progress,
+    listen: Callable[[Label], None] = lambda _: None,
+) -> list[Record]:
     """Ask about every photo.
 
+    Args:
+        index: takes its stages' times.
+        labels: of the photos.
+        progress: moves with each photo.
+        listen: is told which photo comes next.
+
     Returns:
-        For each `{"file", "shows", "result", "verdict", "error", "score", "answer"}`; `result` is
-        `right` or `wrong`, `not in the index` where no answer could be right, or `unreadable`.
+        For each what `judge` says of it, and `seconds` by stage, `total` among them.
     """
-    rows = index.searcher.index
-    cards = [rows.card(row) for row in range(rows.vectors)]
+    holdings, times = Holdings.of(index), index.searcher.times
     entries = []
     for label in labels:
-        entries.append(_entry(index, label))
-        if entries[-1]["result"] == WRONG and not any(map(label.fits, cards)):
-            entries[-1]["result"] = ABSENT
+        listen(label)
+        times.take()
+        with times.stage("other"):
+            with times.stage("read"):
+                picture = load_file(str(label.path))
+            answer = index.answer(picture)
+        seconds = {stage: round(spent, 4) for stage, spent in times.take().items()}
+        seconds["total"] = round(sum(seconds.values()), 4)
+        entries.append({**judge(label, answer, holdings), "seconds": seconds})
         progress.advance()
     return entries
 
 
-def _entry(index: OpenIndex, label: Label) -> dict[str, Any]:
-    answer = index.answer(load_file(str(label.path)))
-    entry = {"file": label.file, "shows": label.shows, "error": answer.error}
-    if answer.error is not None:
-        return {**entry, "result": UNREADABLE, "verdict": None, "score": None, "answer": None}
-    best = answer.hits[0]
-    right = any(map(label.fits, (best, *best["also"])))
+def judge(label: Label, answer: Answer, holdings: Holdings) -> Record:
+    """Compare an answer with what a person saw.
+
+    Returns:
+        `{"file", "kind", "shows", "result", "verdict", "error", "score", "answer", "cards",
+        "matches"}`. `result` is that of the surest card: `right` or `wrong`, `not in the index`
+        where none of the cards is in the index, or `unreadable`. `cards` has an entry for each card
+        that is shown: its `outcome` is `found` (a match), `unsure` (rank 1, but no match), `missed`
+        or `not in the index`. `matches` has an entry for each match; `right` is null where the
+        label does not name every card.
+    """
+    held = [card for card in label.cards if holdings.hold(card)]
+    best = None if answer.error is not None else next(iter(answer.hits), None)
     return {
-        **entry,
-        "result": RIGHT if right else WRONG,
+        "file": label.file,
+        "kind": label.kind,
+        "shows": label.shows,
+        "error": answer.error,
+        "result": _result(label, answer, is_held=bool(held)),
         "verdict": answer.verdict,
-        "score": best["score"],
-        "answer": {key: best[key] for key in ("name", "set", "collector_number", "scryfall_id")},
+        "score": best and best["score"],
+        "answer": best and _named(best),
+        "cards": list(_outcomes(label, held, answer)),
+        "matches": [_match(found, label) for found in answer.cards if found.verdict == MATCH],
     }
+
+
+def _result(label: Label, answer: Answer, *, is_held: bool) -> str:
+    if answer.error is not None:
+        return UNREADABLE
+    if not is_held:
+        return ABSENT
+    return RIGHT if answer.surest is not None and _fits(label, answer.surest) else WRONG
+
+
+def _outcomes(label: Label, held: Container[Shown], answer: Answer) -> Iterator[Record]:
+    """Yield what became of each card; of two that are alike, each needs an answer of its own."""
+    left = list(answer.cards)
+    for card in label.cards:
+        outcome = _outcome(card, left) if card in held else ABSENT
+        yield {"name": card.name, "scryfall_id": card.scryfall_id, "outcome": outcome}
+
+
+def _outcome(card: Shown, left: list[Found]) -> str:
+    """Take the answer that fits a card out of those that are left."""
+    for verdict, outcome in ((MATCH, FOUND), (UNSURE, UNSURE_FIRST)):
+        for place, found in enumerate(left):
+            if found.verdict == verdict and _fits(card, found):
+                del left[place]
+                return outcome
+    return MISSED
+
+
+def _fits(wanted: Shown | Label, found: Found) -> bool:
+    """Tell whether the first answer is that card, in whichever of its printings."""
+    best = found.hits[:1]
+    return any(wanted.fits(record) for hit in best for record in (hit, *hit.get("also", ())))
+
+
+def _match(found: Found, label: Label) -> Record:
+    right = _fits(label, found)
+    return {
+        **(_named(found.hits[0]) if found.hits else {}),
+        "verified_by": found.verified_by,
+        "inliers": found.evidence.inliers,
+        "score": found.evidence.score,
+        "right": right or (False if label.is_complete else None),
+    }
+
+
+def _named(hit: Record) -> Record:
+    return {key: hit[key] for key in ("name", "set", "collector_number", "scryfall_id")}

@@ -39,6 +39,8 @@ def _contradictions(args: Namespace) -> Iterator[str]:
     parts = getattr(args, "parts", None) or ()
     if "photos" in parts and args.photos is None:
         yield "--parts photos needs --photos"
+    if getattr(args, "ablate", False) and args.photos is None:
+        yield "--ablate needs --photos"
 
 
 FLAGS = FlagGroup(
@@ -104,7 +106,12 @@ PHOTO_FLAGS = FlagGroup(
             ExistingFile(),
             None,
             "FILE",
-            "CSV with the columns file, shows, scryfall_id",
+            "CSV with the columns file, shows, scryfall_id, kind",
+        ),
+        Flag(
+            "--ablate",
+            help="ask about the photos again with each stage switched off (5 more runs)",
+            action="store_true",
         ),
     ),
 )

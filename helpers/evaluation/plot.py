@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write
@@ -81,7 +80,7 @@ def _panels(document: dict[str, Any]) -> list[Panel]:
         "recall": [_draw_recall],
         "grid": [_draw_grid],
         "identify": [_draw_conditions, _draw_scores],
-        "photos": [_draw_photos],
+        "photo_totals": [_draw_photos, _draw_precision, _draw_inliers],
     }
     return [draw for part, found in panels.items() if document.get(part) for draw in found]
 
@@ -140,10 +139,44 @@ def _draw_scores(axes: Axes, document: dict[str, Any]) -> None:
 
 
 def _draw_photos(axes: Axes, document: dict[str, Any]) -> None:
-    results = Counter(photo["result"] for photo in document["photos"])
-    axes.set(title="Labelled photos", ylabel="photos")
-    axes.bar_label(axes.bar(list(results), list(results.values()), color=_BLUE))
+    """Draw what became of the cards that photos show, a bar for each kind of photo."""
+    kinds = document["photo_totals"]["kinds"]
+    axes.set(title="Cards that labelled photos show", ylabel="cards of the index")
+    names, base = [row["kind"] for row in kinds], [0] * len(kinds)
+    for key, colour in (("found", _GREEN), ("unsure", _ORANGE), ("missed", _GREY)):
+        heights = [row[key] for row in kinds]
+        axes.bar(names, heights, bottom=base, color=colour, label=key)
+        base = [low + height for low, height in zip(base, heights, strict=True)]
+    axes.plot(names, [row["false_matches"] for row in kinds], "D", color=_PURPLE, label="false")
     axes.locator_params(axis="y", integer=True)
+    axes.legend(loc="upper left", ncols=4, fontsize="small")
+
+
+def _draw_inliers(axes: Axes, document: dict[str, Any]) -> None:
+    """Draw how many matches have at least so many inliers: right (up) and false ones."""
+    rows = document["photo_totals"]["precision"]
+    axes.set(
+        title="Matches by threshold", xlabel="least inliers", ylabel="matches", yscale="symlog"
+    )
+    places = [row["inliers"] for row in rows]
+    axes.plot(places, [row["right"] for row in rows], color=_BLUE, label="right")
+    axes.plot(places, [row["false"] for row in rows], color=_ORANGE, label="false")
+    axes.legend(loc="upper right")
+
+
+def _draw_precision(axes: Axes, document: dict[str, Any]) -> None:
+    rows = document["photo_totals"]["precision"]
+    recall, precision = ([row[key] for row in rows] for key in ("recall", "precision"))
+    draw_precision(axes, recall, precision)
+    for row in (rows[0], rows[-1]) if rows else ():
+        axes.annotate(
+            f"{row['inliers']} inliers",
+            (row["recall"], row["precision"]),
+            textcoords="offset points",
+            xytext=(0, -14),
+            ha="center",
+            fontsize="small",
+        )
 
 
 def draw_precision(axes: Axes, recall: Sequence[float], precision: Sequence[float]) -> None:

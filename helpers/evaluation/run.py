@@ -11,7 +11,9 @@ import numpy as np
 
 from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
-from helpers.evaluation import graph_recall, identify, labelled_photos
+from helpers.evaluation import ablation, graph_recall, identify, labelled_photos
+from helpers.evaluation.photo_recall import Recorder, losses
+from helpers.evaluation.photo_totals import totals
 from helpers.index.manifest import read_manifest
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from helpers.evaluation.identify import Outcome, Outcomes
+    from helpers.evaluation.labelled_photos import Label
     from helpers.report import Reporter
 
 BINS = 50  # of a histogram of cosines from 0 to 1
@@ -46,16 +49,12 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
     }
     if {"recall", "grid"} & set(args.parts):
         document |= _measure_graph(args, report)
-    if "identify" in args.parts or args.photos:
-        labels = labelled_photos.read_labels(Path(args.photos)) if args.photos else []
-        if "identify" in args.parts:
-            scans = identify.open_for_scans(args.index, report)
-            document["identify"] = _describe(_ask(scans, args, report))
-        if labels:
-            index = OpenIndex(QueryOptions(Path(args.index)), report)
-            with report.progress(len(labels), "Asking about photos", "photos") as progress:
-                found = labelled_photos.identify_photos(index, labels, progress)
-            document["photos"] = found
+    labels = labelled_photos.read_labels(Path(args.photos)) if args.photos else []
+    if "identify" in args.parts:
+        scans = identify.open_for_scans(args.index, report)
+        document["identify"] = _describe(_ask(scans, args, report))
+    if labels:
+        document |= _ask_photos(labels, args, report)
     return document
 
 
@@ -102,6 +101,24 @@ def _ask(index: OpenIndex, args: Namespace, report: Reporter) -> Outcomes:
             identify.identify_cards(index, sources, args.seed, progress),
             identify.identify_non_cards(index, negatives, progress),
         )
+
+
+def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> dict[str, Any]:
+    cache = Path(args.cache) if args.cache else None
+    index = OpenIndex(QueryOptions(Path(args.index), cache=cache), report)
+    recorder = Recorder()
+    index.searcher.listen = recorder.listen
+    with report.progress(len(labels), "Asking about photos", "photos") as progress:
+        photos = labelled_photos.identify_photos(index, labels, progress, recorder.next_photo)
+    found: dict[str, Any] = {
+        "photos": photos,
+        "photo_totals": totals(photos),
+        "photo_recall": losses(index.searcher.index, recorder.heard, args.ladder),
+    }
+    if args.ablate:
+        rows = ablation.without_each(Path(args.index), cache, labels, report)
+        found["ablation"] = [ablation.summary(ablation.FULL, photos), *rows]
+    return found
 
 
 def _describe(outcomes: Outcomes) -> dict[str, Any]:

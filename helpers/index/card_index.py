@@ -93,11 +93,17 @@ class CardIndex:
             k: at least 1.
             ef_search: candidates that the graph search keeps, raised to 2 k.
         """
-        queries = self._checked(queries)
         if self.exact:
-            scores, rows = self._search_stored(queries, k)
-        else:
-            scores, rows = self._search_graph(queries, k, ef_search)
+            return self.search_exactly(queries, k)
+        return self._listed(*self._search_graph(self._checked(queries), k, ef_search), k)
+
+    def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """Return the same, compared with every vector: what the graph should find."""
+        return self._listed(*self._search_stored(self._checked(queries), k), k)
+
+    def _listed(
+        self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
+    ) -> list[list[Hit]]:
         return [
             self._hits(zip(*pair, strict=True), k)
             for pair in zip(rows.tolist(), scores.tolist(), strict=True)

@@ -88,7 +88,7 @@ def source_key(options: ModelOptions) -> str:
         raise DataError(
             f"the model cannot be read: {error.filename}", details=str(error)
         ) from error
-    if options.model.startswith(LOCAL_DIR):
+    if options.model.startswith(LOCAL_DIR) or options.is_own_encoder:
         origin = files
     elif options.pretrained == RANDOM:
         origin = [RANDOM, metadata.version("torch")]

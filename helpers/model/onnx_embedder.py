@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
-INPUT, OUTPUT = "pixels", "vectors"
+INPUT, OUTPUT = "pixels", "vectors"  # of what we export
 PROVIDERS = ["CPUExecutionProvider"]
 
 
@@ -44,18 +44,46 @@ class OnnxEmbedder:
         #: int8 scales activations by the largest one in the whole pass, so that in a batch every
         #: vector would depend on its company; one by one, each depends on its image alone.
         self.one_by_one = fingerprint["precision"] == "int8"
+        self._input = fingerprint.get("input", {"dtype": "float32", "layout": "NCHW"})
         self._threads = threads
         self._session = self._load()
-        self.dim = int(self._session.get_outputs()[0].shape[1])
+        self._names = [self._session.get_outputs()[0].name], self._session.get_inputs()[0].name
+        if self._session.get_inputs()[0].shape[:1] == [1]:
+            self.one_by_one = True  # it was exported for single pictures
+        self.dim = self._dimension()
 
     def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
         step = 1 if self.one_by_one else len(pixels)
-        passes = [
-            self._session.run([OUTPUT], {INPUT: pixels[start : start + step]})[0]
-            for start in range(0, len(pixels), step)
-        ]
-        return normalize(np.concatenate(passes))
+        outputs, name = self._names
+        shaped = self._shaped(pixels)
+        try:
+            passes = [
+                self._session.run(outputs, {name: shaped[start : start + step]})[0]
+                for start in range(0, len(shaped), step)
+            ]
+        except Exception as error:  # ONNX Runtime's own classes, which have no common base
+            raise _unusable(error) from error
+        vectors = np.concatenate(passes)
+        if vectors.ndim != 2 or len(vectors) != len(pixels):  # noqa: PLR2004
+            raise _unusable(f"{len(pixels)} pictures gave an output of the shape {vectors.shape}")
+        return normalize(vectors)
+
+    def _shaped(self, pixels: NDArray[np.float32]) -> NDArray[Any]:
+        """Return float32 [n, 3, side, side] as the type and the layout of the file's input."""
+        if self._input["layout"] == "NHWC":
+            pixels = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
+        if self._input["dtype"] == "uint8":
+            return np.asarray(np.rint(pixels * np.float32(255)), dtype=np.uint8)
+        return pixels
+
+    def _dimension(self) -> int:
+        """Return the width of the vectors; a file of somebody else's may not say it."""
+        stated = self._session.get_outputs()[0].shape[1:]
+        if len(stated) == 1 and isinstance(stated[0], int):
+            return stated[0]
+        side = self.preprocessing.side
+        return int(self.embed(np.ones((1, 3, side, side), np.float32)).shape[1])
 
     def use_threads(self, count: int) -> None:
         """Let each call of `embed` use `count` threads; calls may come from several threads."""
@@ -75,8 +103,12 @@ class OnnxEmbedder:
         try:
             return onnxruntime.InferenceSession(self._path, options, providers=PROVIDERS)
         except Exception as error:
-            raise DataError(
-                "the encoder cannot be used",
-                details=str(error).split("\n", 1)[0],
-                suggestion="build the index anew: python build_embeddings.py --no-reuse",
-            ) from error
+            raise _unusable(error) from error
+
+
+def _unusable(reason: object) -> DataError:
+    return DataError(
+        "the encoder cannot be used",
+        details=str(reason).split("\n", 1)[0],
+        suggestion="build the index anew: python build_embeddings.py --no-reuse",
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from helpers.cli_validation import Flag, FlagGroup, Number, OneOf
 from helpers.errors import DataError, UsageError
+from helpers.model import own_encoder
+from helpers.model.own_encoder import ONNX_DIR
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -43,13 +45,14 @@ class ModelOptions:
     def from_args(cls, args: Namespace) -> ModelOptions:
         """Read the flags of the group "build"; a local directory names its own weights."""
         pretrained = args.pretrained
-        if args.model.startswith(LOCAL_DIR):
+        kind = next((kind for kind in (LOCAL_DIR, ONNX_DIR) if args.model.startswith(kind)), None)
+        if kind is not None:
             if pretrained is not None:
                 raise UsageError(
                     f"--pretrained {pretrained} makes no sense with --model {args.model}",
                     suggestion="a model directory holds its own weights: leave --pretrained out",
                 )
-            model = LOCAL_DIR + str(Path(args.model.removeprefix(LOCAL_DIR)).absolute())
+            model = kind + str(Path(args.model.removeprefix(kind)).absolute())
             pretrained = ""
         else:
             model = args.model
@@ -63,6 +66,11 @@ class ModelOptions:
         """False for weights that were never trained."""
         return self.pretrained != RANDOM
 
+    @property
+    def is_own_encoder(self) -> bool:
+        """True for an exported encoder instead of an open_clip model."""
+        return self.model.startswith(ONNX_DIR)
+
     def check_files(self) -> None:
         """Check what can be checked without importing open_clip.
 
@@ -70,7 +78,9 @@ class ModelOptions:
             DataError: a model directory is none; open_clip would use random weights.
             UsageError: open_clip knows no such model.
         """
-        if self.model.startswith(LOCAL_DIR):
+        if self.is_own_encoder:
+            own_encoder.check_options(self)
+        elif self.model.startswith(LOCAL_DIR):
             _check_directory(Path(self.model.removeprefix(LOCAL_DIR)))
         else:
             _check_name(self.model)
@@ -81,7 +91,9 @@ class ModelOptions:
         Raises:
             DataError: a model directory describes no model.
         """
-        if self.model.startswith(LOCAL_DIR):
+        if self.is_own_encoder:
+            description = asdict(own_encoder.read_description(own_encoder.directory_of(self.model)))
+        elif self.model.startswith(LOCAL_DIR):
             path = Path(self.model.removeprefix(LOCAL_DIR)) / CONFIG_FILE
             try:
                 description = json.loads(path.read_bytes())["model_cfg"]
@@ -94,7 +106,13 @@ class ModelOptions:
 
     def files(self) -> Iterator[Path]:
         """Yield the local files that the weights come from, if any."""
-        if self.model.startswith(LOCAL_DIR):
+        if self.is_own_encoder:
+            directory = own_encoder.directory_of(self.model)
+            yield from (
+                directory / own_encoder.MODEL_FILE,
+                directory / own_encoder.DESCRIPTION_FILE,
+            )
+        elif self.model.startswith(LOCAL_DIR):
             yield from sorted(Path(self.model.removeprefix(LOCAL_DIR)).glob("open_clip_*"))
         elif Path(self.pretrained).is_file():
             yield Path(self.pretrained)
@@ -156,7 +174,13 @@ def _contradictions(args: Namespace) -> Iterator[str]:
 FLAGS = FlagGroup(
     "model",
     (
-        Flag("--model", None, "ViT-B-32-quickgelu", "NAME", "open_clip name or local-dir:DIR"),
+        Flag(
+            "--model",
+            None,
+            "ViT-B-32-quickgelu",
+            "NAME",
+            "open_clip name, local-dir:DIR or onnx:DIR",
+        ),
         Flag(
             "--pretrained",
             None,

@@ -35,6 +35,7 @@ class QueryOptions:
         cache: pictures of the cards; None for the cache that the index was built from.
         verify: compare local features with the scans of the nearest cards.
         sentences: whether sentences will be asked, which needs the unwhitened vectors.
+        whitened: False to compare plain cosines with every vector, as if none had been learned.
     """
 
     index: Path
@@ -47,6 +48,7 @@ class QueryOptions:
     cache: Path | None = None
     verify: bool = True
     sentences: bool = False
+    whitened: bool = True
 
     @classmethod
     def from_args(cls, args: Namespace) -> QueryOptions:

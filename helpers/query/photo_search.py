@@ -116,7 +116,9 @@ class PhotoSearch:
         card_like = _CARD_LIKE[0] < outlines.side_ratio(everything) < _CARD_LIKE[1]
         turns = (0, 2) if card_like else (0, 1, 2, 3)
         first = Candidate(outlines.upright(everything), turns, as_it_is=True)
-        todo = [Candidate(outlines.upright(q.corners)) for q in detect.find_quads(self.pixels)]
+        with self._searcher.times.stage("find"):
+            quads = detect.find_quads(self.pixels)
+        todo = [Candidate(outlines.upright(quad.corners)) for quad in quads]
         todo.insert(0 if card_like else _ROUNDS[0], first)
         for count, size_of_round in enumerate(_ROUNDS):
             if count >= _IN_VAIN and not self.found:
@@ -229,7 +231,8 @@ class PhotoSearch:
             and find.nearest[0].score >= _LEAST_SCORE
             and self._is_open(find.corners)
         ):
-            better = self._compared(find, rows)
+            with self._searcher.times.stage("compare"):
+                better = self._compared(find, rows)
         if better is None:
             self.others = [*(other for other in self.others if other is not find), find]
             return

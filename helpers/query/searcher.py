@@ -13,13 +13,15 @@ from helpers.images.preprocess import prepare
 from helpers.index.card_index import CardIndex
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
+from helpers.model.own_encoder import ONNX_DIR
 from helpers.packages import is_here
 from helpers.query.answer import UNSURE, Answer, Evidence, Found
 from helpers.query.grouping import group_hits, group_key
 from helpers.query.thresholds import Thresholds
+from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
     from PIL import Image
@@ -40,6 +42,10 @@ class Searcher:
         options: how to search.
         report: hears what the index is, and a warning where its weights are untrained.
 
+    Attributes:
+        times: where the time goes.
+        listen: is told the vectors of every candidate that is searched for.
+
     Raises:
         DataError: the index or the model cannot be used, or do not fit each other.
     """
@@ -47,13 +53,15 @@ class Searcher:
     def __init__(self, options: QueryOptions, report: Reporter) -> None:
         self.options = options
         self.report = report
+        self.times = Stopwatch()
+        self.listen: Callable[[NDArray[np.float32]], None] = lambda _: None
         self.index = CardIndex(
             options.index,
             exact=options.exact,
             with_encoder=is_here("onnxruntime"),
-            with_vectors=options.sentences,
+            with_vectors=options.sentences or not options.whitened,
         )
-        self.thresholds = Thresholds.of(self.index.manifest)
+        self.thresholds = Thresholds.of(self.index.manifest) if options.whitened else None
         self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
         self._describe()
         if not self.index.manifest["model"]["trained"]:
@@ -70,8 +78,9 @@ class Searcher:
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Return float32 [n, D], rows of unit length, in one pass of the model."""
-        how = self._embedder.preprocessing
-        return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
+        with self.times.stage("embed"):
+            how = self._embedder.preprocessing
+            return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
 
     def rows(self, vectors: NDArray[np.float32], least: int = 1) -> list[Hit]:
         """Return the rows of the nearest `k` cards, best first.
@@ -80,6 +89,11 @@ class Searcher:
             vectors: float32 [n, D], views of the same picture; each row counts with its best one.
             least: rows to return, if the index has so many.
         """
+        with self.times.stage("search"):
+            self.listen(vectors)
+            return self._rows(vectors)
+
+    def _rows(self, vectors: NDArray[np.float32]) -> list[Hit]:
         options = self.options
         wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
         wanted = max(wanted, least)
@@ -90,7 +104,10 @@ class Searcher:
         return rows
 
     def _nearest(self, vectors: NDArray[np.float32], rows: int) -> list[Hit]:
-        found = self.index.search(vectors, rows, self.options.ef_search)
+        if self.options.whitened:
+            found = self.index.search(vectors, rows, self.options.ef_search)
+        else:
+            found = self.index.search_unwhitened(vectors, rows)
         return found[0][:rows] if len(found) == 1 else _best_of(found)[:rows]
 
     def grouped(self, found: Iterable[Hit]) -> list[dict[str, Any]]:
@@ -139,7 +156,8 @@ class Searcher:
     @property
     def scores(self) -> str:
         """What a score is a cosine of."""
-        return "cosine" if self.index.whitening is None else "whitened cosine"
+        is_plain = self.index.whitening is None or not self.options.whitened
+        return "cosine" if is_plain else "whitened cosine"
 
     def _describe(self) -> None:
         about = self.index.manifest["index"]
@@ -182,6 +200,12 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         DataError: it is gone, or another one now (names every difference); or there is no torch.
     """
     model, shape = manifest["model"], manifest["model"]["preprocessing"]
+    if model["model"].startswith(ONNX_DIR):
+        raise DataError(
+            "the index was built with an exported image encoder",
+            details="it knows no sentences, and runs only with onnxruntime",
+            suggestion="ask with a picture; pip install -r requirements-query.txt",
+        )
     from helpers.model.torch_embedder import OpenClipEmbedder
 
     options = ModelOptions(

@@ -13,7 +13,7 @@ from helpers.building import whiten
 from helpers.building.views import MOST, amounts
 from helpers.building.whiten import by_content, sample_size
 from helpers.index.graph import read_whitening
-from helpers.model.view_answers import Answers
+from helpers.index.view_answers import Answers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -56,11 +56,19 @@ PARTS: dict[str, Any] = {
                 *(("unknown_card", 0.65), ("no_card", 0.4)),
             )
         },
-        "thresholds": {"min_score": 0.8, "min_margin": 0.02},
     },
-    "photos": [{"result": result} for result in ("right", "right", "wrong", "unreadable")],
+    "photo_totals": {
+        "kinds": [
+            {"kind": kind, "found": 8, "unsure": 3, "missed": 2, "false_matches": 1}
+            for kind in ("several", "single", "all")
+        ],
+        "precision": [
+            {"inliers": 12 * n, "right": 9 - n, "false": 3 - n, "precision": n / 4, "recall": 1 / n}
+            for n in (1, 2, 3)
+        ],
+    },
 }
-PANELS = {"recall": 1, "grid": 1, "identify": 2, "photos": 1}
+PANELS = {"recall": 1, "grid": 1, "identify": 2, "photo_totals": 3}
 
 
 def colours(picture: Image.Image) -> set[tuple[int, ...]]:
@@ -101,10 +109,10 @@ def test_the_title_names_model_rows_and_seed() -> None:
 
 
 def test_groups_without_answers_are_drawn_empty(tmp_path: Path) -> None:
-    """Where no answer was wrong and no thresholds were found, the others are still drawn."""
+    """Where no answer was wrong, the others are still drawn."""
     nothing = {name: {"histogram": [0] * 50} for name in ("wrong", "unknown_card", "no_card")}
     answers = PARTS["identify"]["answers"] | nothing
-    found = PARTS["identify"] | {"answers": answers, "thresholds": None}
+    found = PARTS["identify"] | {"answers": answers}
     write_plot(tmp_path / "plot.png", {**HEAD, "identify": found})
     with Image.open(tmp_path / "plot.png") as plot:
         assert (0, 114, 178) in colours(plot.crop((0, 430, WIDTH, 810)))

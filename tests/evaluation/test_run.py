@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 from support import run
 
-from helpers.evaluation.labelled_photos import Label
 from helpers.images.non_cards import NON_CARDS, non_card
 from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
 
@@ -65,7 +64,7 @@ def test_recall_counts_what_is_missing() -> None:
     assert recall(np.array([[2, 1], [3, -1]]), truth, 1) == 0.5
 
 
-# --- pictures of no card, labels -------------------------------------------------------------
+# --- pictures of no card ---------------------------------------------------------------------
 
 
 def test_non_cards_are_seeded() -> None:
@@ -75,15 +74,6 @@ def test_non_cards_are_seeded() -> None:
     assert len(contents) == len(drawn)
     assert {picture.mode for picture in drawn} == {"RGB"}
     assert non_card(3).tobytes() == drawn[3].tobytes()
-
-
-def test_labels_fit_by_id_or_whole_name(tmp_path: Path) -> None:
-    """The id counts, and a name as words of the text; a part of a word does not."""
-    label = Label("a.jpg", tmp_path / "a.jpg", "Fireball | Steam Vents (crop)", "id-1")
-    assert label.fits({"name": "Other", "scryfall_id": "id-1"})
-    assert label.fits({"name": "steam vents", "scryfall_id": "id-2"})
-    assert not label.fits({"name": "Fire", "scryfall_id": "id-3"})
-    assert not label.fits({"name": "", "scryfall_id": ""})
 
 
 # --- the script ------------------------------------------------------------------------------
@@ -103,12 +93,12 @@ def full(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
     (folder / "broken.jpg").write_text("no picture")
     with (folder / "photos.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("file", "shows", "scryfall_id"))
-        writer.writerow(("known.png", "?", known["scryfall_id"]))
-        writer.writerow(("none.png", "a table", ""))
-        writer.writerow(("broken.jpg", known["name"], ""))
+        writer.writerow(("file", "shows", "scryfall_id", "kind"))
+        writer.writerow(("known.png", "? | Sol Ring", known["scryfall_id"], "single"))
+        writer.writerow(("none.png", "", "", "none"))
+        writer.writerow(("broken.jpg", known["name"], "", "single"))
     options = ("--ladder", "16,64", "--grid", "8/40", "--sample", 2, "--negatives", folder)
-    photos = ("--photos", folder / "photos.csv", "--plot", folder / "plot.png")
+    photos = ("--photos", folder / "photos.csv", "--ablate", "--plot", folder / "plot.png")
     return run(SCRIPT, "--index", built_index, "--json", *options, *photos), folder
 
 
@@ -130,18 +120,36 @@ def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
 
 
 def test_photos_are_judged(full: tuple[Result, Path]) -> None:
-    """Right by its id, absent where no row could be right, and unreadable named: exit code 3."""
+    """Found by its id, absent where the index holds nothing shown, unreadable named: code 3."""
     result, _ = full
     assert result.code == 3
-    results = {photo["file"]: photo["result"] for photo in result.json()["photos"]}
+    found = result.json()
+    photos = {photo["file"]: photo for photo in found["photos"]}
     wanted = {"known.png": "right", "none.png": "not in the index", "broken.jpg": "unreadable"}
-    assert results == wanted
+    assert {name: photo["result"] for name, photo in photos.items()} == wanted
+    known = photos["known.png"]
+    assert [card["outcome"] for card in known["cards"]] == ["found", "not in the index"]
+    assert {"read", "find", "embed", "search", "compare", "total"} <= known["seconds"].keys()
+    none, single, every = found["photo_totals"]["kinds"]
+    assert (none["kind"], none["absent_photos"]) == ("none", 1)
+    assert (single["photos"], single["unreadable"], single["found"]) == (2, 1, 1)
+    assert (every["photos"], every["cards"], every["missed"]) == (3, 1, 0)
+
+
+def test_stages_are_switched_off(full: tuple[Result, Path]) -> None:
+    """A row for everything switched on, and one for each stage; a scan is found in all of them."""
+    rows = full[0].json()["ablation"]
+    switched = [row["without"] for row in rows]
+    assert switched[:1] == ["full"]
+    assert {"graph", "finding", "whitening", "verification"} < set(switched)
+    assert [row["found"] + row["unsure"] for row in rows] == [1] * len(rows)
+    assert [row["ef_search"] for row in full[0].json()["photo_recall"]] == [16, 64]
 
 
 def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
-    """A panel for recall, one for the grid, two for distorted cards, one for photos."""
+    """A panel for recall, one for the grid, two for distorted cards, three for photos."""
     with Image.open(full[1] / "plot.png") as plot:
-        assert plot.size == (1100, 5 * 380 + 50)
+        assert plot.size == (1100, 7 * 380 + 50)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
     [
         (("--parts", "recall,all"), ["--parts"]),
         (("--grid", "32/16", "--ladder", "0"), ["--grid", "--ladder"]),
-        (("--parts", "photos"), ["--parts photos needs --photos"]),
+        (("--parts", "photos", "--ablate"), ["photos needs --photos", "--ablate needs --photos"]),
         (("--plot", "a.pdf", "--negatives", "missing", "--photos", "missing"), ["plot", "neg"]),
         (("--sample", "0", "--seed", "-1"), ["--sample", "--seed"]),
     ],

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from helpers.index.view_answers import best_card, choose_thresholds, judge
 from helpers.model.unit_vectors import normalize
-from helpers.model.view_answers import best_card, choose_thresholds, judge
 from helpers.model.whitening import Whitening, learn
 
 if TYPE_CHECKING:

@@ -1,0 +1,103 @@
+"""What the answers to labelled photos add up to: counts by kind, precision, recall, and times."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.evaluation.labelled_photos import ABSENT, FOUND, MISSED, UNREADABLE, UNSURE_FIRST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Entry = dict[str, Any]
+
+TOTAL = "all"
+
+
+def totals(photos: Sequence[Entry]) -> dict[str, Any]:
+    """Return `kinds` (the last one `all`), `precision` and `stages` of entries of `judge`."""
+    kinds = sorted({photo["kind"] for photo in photos})
+    groups = {kind: [photo for photo in photos if photo["kind"] == kind] for kind in kinds}
+    rows = [{"kind": kind or "-", **counts(group)} for kind, group in groups.items()]
+    return {
+        "kinds": [*rows, {"kind": TOTAL, **counts(photos)}],
+        "precision": precision(photos),
+        "stages": stages(photos),
+    }
+
+
+def counts(photos: Sequence[Entry]) -> dict[str, int]:
+    """Return how often what happened.
+
+    Returns:
+        `photos`, of these `unreadable`; `cards` that are shown and that the index holds, of these
+        `found`, `unsure` and `missed`; `matches`, of these `false_matches` and `unlabelled` ones;
+        `absent_photos` that show no card of the index, of these `absent_matched`.
+    """
+    readable = [photo for photo in photos if photo["result"] != UNREADABLE]
+    outcomes = Counter(card["outcome"] for photo in readable for card in photo["cards"])
+    matches = Counter(match["right"] for photo in readable for match in photo["matches"])
+    absent = [photo for photo in readable if photo["result"] == ABSENT]
+    return {
+        "photos": len(photos),
+        "unreadable": len(photos) - len(readable),
+        "cards": outcomes.total() - outcomes[ABSENT],
+        "found": outcomes[FOUND],
+        "unsure": outcomes[UNSURE_FIRST],
+        "missed": outcomes[MISSED],
+        "matches": matches.total(),
+        "false_matches": matches[False],
+        "unlabelled": matches[None],
+        "absent_photos": len(absent),
+        "absent_matched": sum(_has_false_match(photo) for photo in absent),
+    }
+
+
+def _has_false_match(photo: Entry) -> bool:
+    return any(match["right"] is False for match in photo["matches"])
+
+
+def precision(photos: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return precision and recall of the matches for each number of inliers that one of them has.
+
+    Matches below the threshold of the search itself are not known, so the first entry is what the
+    search does, and the others are what a higher threshold would do.
+
+    Returns:
+        `{"inliers", "right", "false", "precision", "recall"}`, the lowest threshold first.
+    """
+    judged = [
+        (match["inliers"], match["right"])
+        for photo in photos
+        for match in photo["matches"]
+        if match["inliers"] is not None and match["right"] is not None
+    ]
+    cards = counts(photos)["cards"]
+    rows = []
+    for least in sorted({inliers for inliers, _ in judged}):
+        above = Counter(right for inliers, right in judged if inliers >= least)
+        rows.append(
+            {
+                "inliers": least,
+                "right": above[True],
+                "false": above[False],
+                "precision": above[True] / above.total(),
+                "recall": above[True] / cards if cards else 0.0,
+            }
+        )
+    return rows
+
+
+def stages(photos: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return median and 90th percentile of each stage's seconds per readable photo."""
+    readable = [photo["seconds"] for photo in photos if photo["result"] != UNREADABLE]
+    names = dict.fromkeys(stage for seconds in readable for stage in seconds)
+    rows = []
+    for name in sorted(names, key=lambda stage: stage == "total"):
+        spent = [seconds.get(name, 0.0) for seconds in readable]
+        median, high = np.percentile(spent, (50, 90)).round(4).tolist()
+        rows.append({"stage": name, "median": median, "p90": high})
+    return rows
