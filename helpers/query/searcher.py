@@ -91,9 +91,9 @@ class Searcher:
         """
         with self.times.stage("search"):
             self.listen(vectors)
-            return self._rows(vectors)
+            return self._rows(vectors, least)
 
-    def _rows(self, vectors: NDArray[np.float32]) -> list[Hit]:
+    def _rows(self, vectors: NDArray[np.float32], least: int) -> list[Hit]:
         options = self.options
         wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
         wanted = max(wanted, least)
