@@ -19,7 +19,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - before anything that an older Py
     )
     raise SystemExit(2)
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 
 # ONNX Runtime's official builds report their use to Microsoft unless told not to before they are
 # imported (its Privacy.md): building and asking need no network and shall use none.
