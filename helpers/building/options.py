@@ -62,6 +62,7 @@ class BuildOptions:
         return {
             "kind": self.source.kind,
             "limit": self.source.limit,
+            "set": self.source.sets,
             "image_version": self.source.image_version,
             "cache": str(self.source.cache),
             "bulk_file": str(self.source.bulk_file) if self.source.bulk_file else None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from helpers.cards.bulk_file import BulkFile, bulk_date, cached_bulk, local_bulk
 from helpers.cards.face_list import FaceList, list_path, open_faces, write_faces
-from helpers.errors import DataError
+from helpers.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,12 +41,20 @@ def faces_of(source: CardSource, bulk: BulkFile, report: Reporter) -> FaceList:
 
     Raises:
         DataError: the bulk file is unusable.
+        UsageError: it knows no card of the sets asked for.
     """
-    faces = open_faces(bulk, source.cache, source.image_version, source.limit)
+    everything = open_faces(bulk, source.cache, source.image_version)
+    faces = everything.only(source.sets, source.limit)
+    if source.sets and not faces.chosen:
+        raise UsageError(
+            f"there is no card of the sets {', '.join(source.sets)}",
+            details=f"looked in {bulk.path.name}, among {faces.total:,} faces",
+            suggestion="--set takes codes such as rtr,rix: https://scryfall.com/sets lists them",
+        )
     skipped = ", ".join(f"{count} {why}" for why, count in sorted(faces.skipped.items()))
     report.info(
         f"Cards: {bulk.path.name} of {bulk_date(bulk)}: {faces.total:,} faces"
-        + (f", limited to {len(faces):,}" if len(faces) < faces.total else "")
+        + (f", of which {len(faces):,} are asked for" if len(faces) < faces.total else "")
         + (f" (skipped: {skipped})" if skipped else "")
     )
     if faces.odd:

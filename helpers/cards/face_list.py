@@ -14,7 +14,7 @@ import itertools
 import json
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile, open_regular
@@ -24,7 +24,7 @@ from helpers.errors import WriteError
 from helpers.lock import scratch_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from io import BufferedReader
     from pathlib import Path
 
@@ -35,44 +35,56 @@ if TYPE_CHECKING:
 
 FORMAT = 4  # raise it whenever faces_of changes its answer
 _IMAGE_FILE = CardFace.__match_args__.index("image_file")
+_SET = CardFace.__match_args__.index("set")
 _TRAILER_BYTES = 8192  # more than the last line can be long
 _BLOCK = 1 << 20  # bytes checked at a time: 30 MB take 10 ms
 
 
 @dataclass(frozen=True, slots=True)
 class FaceList:
-    """The faces of one bulk file in its order, cut to `limit` if that is given.
+    """The faces of one bulk file in its order, those of `sets` and no more than `limit` if given.
 
-    `skipped` counts, by reason, the cards and faces that are left out; `odd` names the first card
-    of each reason that should not occur (see `card_face.NO_PICTURE`).
+    `chosen` counts them before `limit`. `skipped` counts, by reason, the cards and faces that are
+    left out; `odd` names the first card of each reason that should not occur (see
+    `card_face.NO_PICTURE`).
     """
 
     path: Path
     total: int
     skipped: dict[str, int]
     odd: dict[str, str]
+    chosen: int
     limit: int | None = None
+    sets: frozenset[str] | None = None
 
     def __len__(self) -> int:
-        return self.total if self.limit is None else min(self.limit, self.total)
+        return self.chosen if self.limit is None else min(self.limit, self.chosen)
 
     def __iter__(self) -> Iterator[CardFace]:
-        with self.path.open("rb") as file:
-            for line in itertools.islice(file, len(self)):
-                yield CardFace.of_values(line)
+        yield from map(CardFace.of_values, self._lines())
 
     def image_files(self) -> Iterator[str]:
         """Yield the name of each face's image in the cache."""
-        with self.path.open("rb") as file:
-            for line in itertools.islice(file, len(self)):
-                yield _image_file(line)
+        yield from map(_image_file, self._lines())
 
     def lacking(self, has: Callable[[str], bool]) -> Iterator[CardFace]:
         """Yield the faces whose image `has` denies; only those lines are parsed."""
+        lines = (line for line in self._lines() if not has(_image_file(line)))
+        yield from map(CardFace.of_values, lines)
+
+    def only(self, sets: Iterable[str] | None, limit: int | None) -> FaceList:
+        """Return the faces of these sets (codes such as `rtr`), and no more than `limit`."""
+        if sets is None:
+            return replace(self, limit=limit)
+        chosen = replace(self, sets=frozenset(sets))
+        return replace(chosen, chosen=sum(1 for _ in chosen.image_files()), limit=limit)
+
+    def _lines(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
-            for line in itertools.islice(file, len(self)):
-                if not has(_image_file(line)):
-                    yield CardFace.of_values(line)
+            lines: Iterator[bytes] = itertools.islice(file, self.total)
+            if self.sets is not None:
+                lines = (line for line in lines if json.loads(line)[_SET] in self.sets)
+            yield from lines if self.limit is None else itertools.islice(lines, self.limit)
 
 
 def _image_file(line: bytes) -> str:
@@ -80,21 +92,21 @@ def _image_file(line: bytes) -> str:
     return str(values[_IMAGE_FILE])
 
 
-def open_faces(bulk: BulkFile, directory: Path, version: str, limit: int | None = None) -> FaceList:
+def open_faces(bulk: BulkFile, directory: Path, version: str) -> FaceList:
     """Return the faces of `bulk`, from the list in `directory` or worked out now.
 
     Raises:
         DataError: the bulk file is unusable.
     """
     target = list_path(directory, bulk.kind, version)
-    faces = _read(target, bulk.sha256, version, limit)
+    faces = _read(target, bulk.sha256, version)
     if faces is None:
         try:
             write_faces(bulk.path, bulk.sha256, target, version)
         except WriteError:  # a cache on a read-only or full disk can still be read
             target = _temporary_directory() / target.name
             write_faces(bulk.path, bulk.sha256, target, version)
-        faces = _read(target, bulk.sha256, version, limit)
+        faces = _read(target, bulk.sha256, version)
     if faces is None:
         raise AssertionError(f"{target} was just written and cannot be read back")
     return faces
@@ -172,7 +184,7 @@ def _distinct_faces(
                 yield card, face
 
 
-def _read(path: Path, bulk_sha256: str, version: str, limit: int | None) -> FaceList | None:
+def _read(path: Path, bulk_sha256: str, version: str) -> FaceList | None:
     """Return the list at `path` if it is of that bulk file and version, else None."""
     trailer = _trailer(path)
     if trailer is None or (trailer["bulk_sha256"], trailer["image_version"]) != (
@@ -180,11 +192,12 @@ def _read(path: Path, bulk_sha256: str, version: str, limit: int | None) -> Face
         version,
     ):
         return None
-    return _of_trailer(path, trailer, limit)
+    return _of_trailer(path, trailer)
 
 
-def _of_trailer(path: Path, trailer: dict[str, Any], limit: int | None = None) -> FaceList:
-    return FaceList(path, trailer["total"], trailer["skipped"], trailer["odd"], limit)
+def _of_trailer(path: Path, trailer: dict[str, Any]) -> FaceList:
+    total = trailer["total"]
+    return FaceList(path, total, trailer["skipped"], trailer["odd"], total)
 
 
 def _trailer(path: Path) -> dict[str, Any] | None:

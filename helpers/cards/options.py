@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers.cards.card_face import IMAGE_VERSIONS
-from helpers.cli_validation import Directory, ExistingFile, Flag, FlagGroup, Number, OneOf, Text
+from helpers.cli_validation import (
+    Directory,
+    ExistingFile,
+    Flag,
+    FlagGroup,
+    ListOf,
+    Number,
+    OneOf,
+    Text,
+)
 from helpers.network.policy import BaseUrl
 
 if TYPE_CHECKING:
@@ -21,12 +30,24 @@ KINDS = ("unique_artwork", "default_cards", "all_cards", "oracle_cards")
 
 
 @dataclass(frozen=True, slots=True)
+class SetCode:
+    """Scryfall's code of a set, in any case."""
+
+    def read(self, value: Any) -> str:
+        """Return `value` in small letters, or raise ValueError."""
+        if str(value).isascii() and str(value).isalnum():
+            return str(value).lower()
+        raise ValueError(f"must be codes of sets such as rtr,rix, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class CardSource:
     """The options of the group "source"; `max_bulk_age` in hours, None for "any age"."""
 
     kind: str
     cache: Path
     limit: int | None
+    sets: tuple[str, ...] | None
     image_version: str
     bulk_file: Path | None
     refresh: bool
@@ -39,6 +60,7 @@ class CardSource:
             kind=args.kind,
             cache=Path(args.cache),
             limit=args.limit,
+            sets=args.set,
             image_version=args.image_version,
             bulk_file=Path(args.bulk_file) if args.bulk_file else None,
             refresh=args.refresh_bulk,
@@ -56,6 +78,13 @@ FLAGS = FlagGroup(
     (
         Flag("--kind", OneOf(KINDS), "unique_artwork", "KIND", f"{', '.join(KINDS)} (%(default)s)"),
         Flag("--cache", Directory(), "image_cache", "DIR", "image cache (%(default)s)"),
+        Flag(
+            "--set",
+            ListOf(SetCode()),
+            None,
+            "CODE,…",
+            "only the cards of these sets, such as rtr,rix: the natural try-out",
+        ),
         Flag("--limit", Number(int, 0), None, "N", "only the first N faces; 0 means none"),
         Flag(
             "--image-version",
