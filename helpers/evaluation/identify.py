@@ -212,7 +212,7 @@ def pictures_in(directory: str) -> Iterator[Picture]:
 
 
 def load_file(name: str) -> Picture:
-    """Return a picture of this machine; a failure is a value."""
+    """Return a picture of this machine, read as a query reads it; a failure is a value."""
     try:
         return Picture(name, load_photo(name))
     except InvalidImageError as error:

@@ -14,6 +14,7 @@ from helpers.errors import DataError, IncompleteError
 from helpers.evaluation import ablation, graph_recall, identify, labelled_photos
 from helpers.evaluation.photo_recall import Recorder, losses
 from helpers.evaluation.photo_totals import totals
+from helpers.evaluation.simulated_scenes import identify_scenes, number_of_scenes
 from helpers.index.manifest import read_manifest
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers.evaluation.identify import Outcome, Outcomes
+    from helpers.evaluation.identify import Outcome, Outcomes, Source
     from helpers.evaluation.labelled_photos import Label
     from helpers.report import Reporter
 
@@ -51,8 +52,7 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
         document |= _measure_graph(args, report)
     labels = labelled_photos.read_labels(Path(args.photos)) if args.photos else []
     if "identify" in args.parts:
-        scans = identify.open_for_scans(args.index, report)
-        document["identify"] = _describe(_ask(scans, args, report))
+        document |= _identify(args, report)
     if labels:
         document |= _ask_photos(labels, args, report)
     return document
@@ -87,11 +87,25 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
 # --- pictures --------------------------------------------------------------------------------
 
 
-def _ask(index: OpenIndex, args: Namespace, report: Reporter) -> Outcomes:
+def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
+    index = identify.open_for_scans(args.index, report)
     cache = Path(args.cache) if args.cache else index.cache
     sources = identify.sample_sources(index, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
+    found = _describe(_ask(index, sources, args, report))
+    tables = OpenIndex(QueryOptions(Path(args.index), cache=cache), report)
+    total = number_of_scenes(len(sources))
+    with report.progress(total, "Asking about tables with cards", "scenes") as progress:
+        return {
+            "identify": found,
+            "scenes": identify_scenes(tables, sources, args.seed, progress),
+        }
+
+
+def _ask(
+    index: OpenIndex, sources: Sequence[Source], args: Namespace, report: Reporter
+) -> Outcomes:
     negatives = list(identify.non_cards(len(sources), args.seed))
     if args.negatives:
         negatives += identify.pictures_in(args.negatives)

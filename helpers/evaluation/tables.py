@@ -36,6 +36,8 @@ def show(document: dict[str, Any], report: Reporter) -> None:
         )
     if "identify" in document:
         _show_identify(document["identify"], report)
+    if "scenes" in document:
+        _show(report, _TOTALS, [("scenes", "simulated", *_counts(document["scenes"]))])
     _show(report, _PHOTOS, [_photo(entry) for entry in document.get("photos", ())])
     if "photos" in document:
         _show_totals(document, report)

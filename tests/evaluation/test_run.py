@@ -117,6 +117,8 @@ def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
     assert counts["right"] + counts["wrong"] == 6  # 3 levels of 2 cards
     assert counts["unknown_card"] == 2
     assert counts["no_card"] == 4  # 2 drawn, 2 of the directory
+    assert (found["scenes"]["photos"], found["scenes"]["cards"]) == (1, 2)
+    assert found["scenes"]["found"] == 2
 
 
 def test_photos_are_judged(full: tuple[Result, Path]) -> None:

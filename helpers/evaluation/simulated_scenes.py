@@ -1,0 +1,50 @@
+"""Simulated photos of several cards on a table: which of the cards are found?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.evaluation.labelled_photos import Holdings, Label, Shown, judge
+from helpers.evaluation.photo_totals import counts
+from helpers.evaluation.scenes import compose
+from helpers.images.preprocess import load_image_rgb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from helpers.evaluation.identify import Source
+    from helpers.query.open_index import OpenIndex
+    from helpers.report import Progress
+
+CARDS = 5  # on one table
+
+
+def number_of_scenes(cards: int) -> int:
+    """Return how many scenes that many cards make; each lies in one of them."""
+    return -(-cards // CARDS)
+
+
+def identify_scenes(
+    index: OpenIndex, sources: Sequence[Source], seed: int, progress: Progress
+) -> dict[str, Any]:
+    """Lay the cards on tables, and ask about each table.
+
+    Returns:
+        The counts of `helpers.evaluation.photo_totals.counts`.
+    """
+    holdings = Holdings(source.record for source in sources)
+    entries = []
+    for number in range(number_of_scenes(len(sources))):
+        cards = sources[CARDS * number : CARDS * (number + 1)]
+        scene = compose([load_image_rgb(card.path) for card in cards], seed + number)
+        answer = index.ask(scene.photo)
+        entries.append(judge(_label(f"scene {number}", cards), answer, holdings))
+        progress.advance()
+    return counts(entries)
+
+
+def _label(name: str, cards: Sequence[Source]) -> Label:
+    records = [card.record for card in cards]
+    shown = tuple(Shown(record["name"], record["scryfall_id"]) for record in records)
+    return Label(name, Path(name), " | ".join(card.text for card in shown), shown, "scene")
