@@ -188,12 +188,13 @@ def judge(label: Label, answer: Answer, holdings: Holdings) -> Record:
     """Compare an answer with what a person saw.
 
     Returns:
-        `{"file", "kind", "shows", "result", "verdict", "error", "score", "answer", "cards",
-        "matches"}`. `result` is that of the surest card: `right` or `wrong`, `not in the index`
-        where none of the cards is in the index, or `unreadable`. `cards` has an entry for each card
-        that is shown: its `outcome` is `found` (a match), `unsure` (rank 1, but no match), `missed`
-        or `not in the index`. `matches` has an entry for each match; `right` is null where the
-        label does not name every card.
+        `{"file", "kind", "shows", "complete", "result", "verdict", "error", "score", "answer",
+        "cards", "matches"}`. `complete` is false where the label does not name every card. `result`
+        is that of the surest card: `right` or `wrong`, `not in the index` where none of the cards
+        is in the index, or `unreadable`. `cards` has an entry for each card that is shown: its
+        `outcome` is `found` (a match), `unsure` (rank 1, but no match), `missed` or `not in the
+        index`. `matches` has an entry for each match; `right` is null where the label is not
+        complete.
     """
     held = [card for card in label.cards if holdings.hold(card)]
     best = None if answer.error is not None else next(iter(answer.hits), None)
@@ -201,6 +202,7 @@ def judge(label: Label, answer: Answer, holdings: Holdings) -> Record:
         "file": label.file,
         "kind": label.kind,
         "shows": label.shows,
+        "complete": label.is_complete,
         "error": answer.error,
         "result": _result(label, answer, is_held=bool(held)),
         "verdict": answer.verdict,
@@ -223,18 +225,23 @@ def _outcomes(label: Label, held: Container[Shown], answer: Answer) -> Iterator[
     """Yield what became of each card; of two that are alike, each needs an answer of its own."""
     left = list(answer.cards)
     for card in label.cards:
-        outcome = _outcome(card, left) if card in held else ABSENT
-        yield {"name": card.name, "scryfall_id": card.scryfall_id, "outcome": outcome}
+        outcome, inliers = _outcome(card, left) if card in held else (ABSENT, None)
+        yield {
+            "name": card.name,
+            "scryfall_id": card.scryfall_id,
+            "outcome": outcome,
+            "inliers": inliers,
+        }
 
 
-def _outcome(card: Shown, left: list[Found]) -> str:
-    """Take the answer that fits a card out of those that are left."""
+def _outcome(card: Shown, left: list[Found]) -> tuple[str, int | None]:
+    """Take the answer that fits a card out of those that are left; return its inliers, too."""
     for verdict, outcome in ((MATCH, FOUND), (UNSURE, UNSURE_FIRST)):
         for place, found in enumerate(left):
             if found.verdict == verdict and _fits(card, found):
                 del left[place]
-                return outcome
-    return MISSED
+                return outcome, found.evidence.inliers
+    return MISSED, None
 
 
 def _fits(wanted: Shown | Label, found: Found) -> bool:

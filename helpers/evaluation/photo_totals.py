@@ -40,7 +40,7 @@ def counts(photos: Sequence[Entry]) -> dict[str, int]:
     readable = [photo for photo in photos if photo["result"] != UNREADABLE]
     outcomes = Counter(card["outcome"] for photo in readable for card in photo["cards"])
     matches = Counter(match["right"] for photo in readable for match in photo["matches"])
-    absent = [photo for photo in readable if photo["result"] == ABSENT]
+    absent = [photo for photo in readable if photo["result"] == ABSENT and photo["complete"]]
     return {
         "photos": len(photos),
         "unreadable": len(photos) - len(readable),
@@ -67,7 +67,8 @@ def precision(photos: Sequence[Entry]) -> list[dict[str, Any]]:
     search does, and the others are what a higher threshold would do.
 
     Returns:
-        `{"inliers", "right", "false", "precision", "recall"}`, the lowest threshold first.
+        `{"inliers", "right", "false", "precision", "recall"}`, the lowest threshold first; `recall`
+        is the share of the cards that are shown and in the index.
     """
     judged = [
         (match["inliers"], match["right"])
@@ -76,6 +77,7 @@ def precision(photos: Sequence[Entry]) -> list[dict[str, Any]]:
         if match["inliers"] is not None and match["right"] is not None
     ]
     cards = counts(photos)["cards"]
+    found = [card["inliers"] or 0 for photo in photos for card in photo["cards"]]
     rows = []
     for least in sorted({inliers for inliers, _ in judged}):
         above = Counter(right for inliers, right in judged if inliers >= least)
@@ -85,7 +87,7 @@ def precision(photos: Sequence[Entry]) -> list[dict[str, Any]]:
                 "right": above[True],
                 "false": above[False],
                 "precision": above[True] / above.total(),
-                "recall": above[True] / cards if cards else 0.0,
+                "recall": sum(inliers >= least for inliers in found) / max(1, cards),
             }
         )
     return rows

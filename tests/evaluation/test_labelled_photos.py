@@ -148,24 +148,26 @@ def test_totals_by_kind() -> None:
         judged("Steam Vents | Sulfur Falls", found("Steam Vents"), found("Smoke Shroud")),
         judged("Sol Ring", found("Smoke Shroud", UNSURE)),
         judged("", found("Smoke Shroud", inliers=20), kind="none"),
+        judged("", found("Smoke Shroud"), kind="photo"),
     ]
     none, photo, every = totals(photos)["kinds"]
     assert (none["kind"], none["absent_photos"], none["absent_matched"]) == ("none", 1, 1)
-    assert (photo["photos"], photo["cards"], photo["found"], photo["missed"]) == (2, 2, 1, 1)
+    assert (photo["photos"], photo["cards"], photo["found"], photo["missed"]) == (3, 2, 1, 1)
     assert (photo["false_matches"], photo["absent_photos"], photo["absent_matched"]) == (1, 1, 0)
-    assert (every["kind"], every["matches"], every["false_matches"]) == ("all", 3, 2)
+    assert (every["kind"], every["matches"], every["false_matches"]) == ("all", 4, 2)
+    assert (every["unlabelled"], every["absent_photos"]) == (1, 2)
 
 
 def test_precision_over_the_threshold() -> None:
-    """Each threshold leaves out the matches below; those that nobody judged do not count."""
+    """Matches that nobody judged do not count, and a card that is found twice is found once."""
     photos = [
-        judged("Steam Vents | Sulfur Falls", found("Steam Vents", inliers=90)),
+        judged("Steam Vents | Sulfur Falls", *2 * [found("Steam Vents", inliers=90)]),
         judged("Sol Ring", found("Smoke Shroud", inliers=30)),
         judged("", found("Smoke Shroud", inliers=50), kind="several"),
     ]
     low, high = precision(photos)
-    assert low == {"inliers": 30, "right": 1, "false": 1, "precision": 0.5, "recall": 0.5}
-    assert high == {"inliers": 90, "right": 1, "false": 0, "precision": 1.0, "recall": 0.5}
+    assert low == {"inliers": 30, "right": 2, "false": 1, "precision": 2 / 3, "recall": 0.5}
+    assert high == {"inliers": 90, "right": 2, "false": 0, "precision": 1.0, "recall": 0.5}
     assert precision([]) == []
 
 
