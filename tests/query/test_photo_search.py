@@ -18,6 +18,7 @@ from helpers.query.photo_search import PhotoSearch
 from helpers.query.recognise import Recogniser
 from helpers.query.searcher import Searcher
 from helpers.report import Reporter
+from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ class Thumbnails(Searcher):
     def __init__(self) -> None:
         self.options = cast("Any", SimpleNamespace(whole=False, k=5, group="card", min_score=None))
         self.thresholds = None
+        self.times = Stopwatch()
         records = [{"face_id": str(i), "name": f"Card {i}"} for i in range(CARDS)]
         self.index = cast("Any", SimpleNamespace(card=records.__getitem__, vectors=CARDS))
         self._vectors = self.embed([Image.fromarray(scan(number)) for number in range(CARDS)])
