@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import remove_parts
-from helpers.building.inputs import _Inputs, _Material, input_state
+from helpers.building.inputs import Inputs, Material, input_state
 from helpers.building.losses import require_rows
 from helpers.building.options import BuildOptions
-from helpers.building.summary import _manifest, _report_summary, _statistics
+from helpers.building.summary import manifest_of, report_summary, statistics_of
 from helpers.cards.card_source import bulk_for_build, faces_of
 from helpers.errors import BrokenImagesError, DataError
 from helpers.images.cache import ImageCache
@@ -46,7 +46,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     cache = ImageCache(options.source.cache)
     cache.require()
     bulk = bulk_for_build(options.source, args, report)
-    inputs = _Inputs(options, cache, bulk, faces_of(options.source, bulk, report))
+    inputs = Inputs(options, cache, bulk, faces_of(options.source, bulk, report))
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
     look_first = not options.out.exists() or len(inputs.faces) == 0
@@ -119,7 +119,7 @@ def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str,
     return last
 
 
-def _prepare(inputs: _Inputs, report: Reporter) -> _Material:
+def _prepare(inputs: Inputs, report: Reporter) -> Material:
     from helpers.building.engine import prepare_engine
     from helpers.images.scan import scan_cache
 
@@ -132,10 +132,10 @@ def _prepare(inputs: _Inputs, report: Reporter) -> _Material:
     if engine is None or len(scan.faces) == 0:
         raise _nothing_valid(inputs, scan, 0)
     require_rows(inputs, scan)
-    return _Material(scan, engine)
+    return Material(scan, engine)
 
 
-def _nothing_valid(inputs: _Inputs, scan: Scan, failed: int) -> DataError:
+def _nothing_valid(inputs: Inputs, scan: Scan, failed: int) -> DataError:
     directory = inputs.cache.directory
     kind = BrokenImagesError if scan.invalid + failed else DataError
     return kind(
@@ -146,7 +146,7 @@ def _nothing_valid(inputs: _Inputs, scan: Scan, failed: int) -> DataError:
     )
 
 
-def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -> dict[str, Any]:
+def _build(inputs: Inputs, material: Material, state: str, report: Reporter) -> dict[str, Any]:
     from helpers.building.checkpoint import leftovers
     from helpers.building.outputs import write_encoder
 
@@ -161,8 +161,8 @@ def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -
         whitening = _whitening(inputs, scan, embedder, store, report)
         with publish.staging(options.out) as staging:
             index = _write_files(staging, inputs, scan, store, whitening, durations)
-            statistics = _statistics(inputs, scan, counts, durations)
-            document = _manifest(inputs, statistics, embedder, index, state)
+            statistics = statistics_of(inputs, scan, counts, durations)
+            document = manifest_of(inputs, statistics, embedder, index, state)
             document["parameters"] |= layout
             document["whitening"] = whitening.about
             if material.engine.encoder is not None:
@@ -171,7 +171,7 @@ def _build(inputs: _Inputs, material: _Material, state: str, report: Reporter) -
             document["outputs"] = manifest.describe_outputs(staging)
             document = manifest.write_manifest(staging, document)
             publish.publish(options.out, staging, leftovers(options.out))
-    _report_summary(document, options, report)
+    report_summary(document, options, report)
     return document
 
 
@@ -184,7 +184,7 @@ def _load_model(engine: Engine, report: Reporter) -> Embedder:
     return embedder
 
 
-def _open_store(inputs: _Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> VectorStore:
+def _open_store(inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> VectorStore:
     from helpers.building import checkpoint
     from helpers.building.resume import open_store
     from helpers.building.row_keys import row_keys
@@ -211,7 +211,7 @@ def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report
 
 
 def _embed(
-    inputs: _Inputs,
+    inputs: Inputs,
     scan: Scan,
     embedder: Embedder,
     store: VectorStore,
@@ -238,7 +238,7 @@ def _embed(
 
 
 def _whitening(
-    inputs: _Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
+    inputs: Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
 ) -> BuildWhitening:
     from helpers.building.whiten import whitening_of_build
 
@@ -247,7 +247,7 @@ def _whitening(
 
 def _write_files(
     staging: Path,
-    inputs: _Inputs,
+    inputs: Inputs,
     scan: Scan,
     store: VectorStore,
     whitening: BuildWhitening,

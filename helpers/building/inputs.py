@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Inputs:
+class Inputs:
+    """What a build starts from: its flags, the cache, and the faces that the bulk file lists."""
+
     options: BuildOptions
     cache: ImageCache
     bulk: BulkFile
@@ -48,7 +50,7 @@ class _Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Material:
+class Material:
     """What is known before anything is written: which images there are, and what embeds them."""
 
     scan: Scan

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from helpers.building.inputs import _Inputs
+    from helpers.building.inputs import Inputs
     from helpers.images.scan import Scan
     from helpers.report import Reporter
 
 LEAST_KEPT = 0.9  # of the rows, by a build that was not told `--allow-shrink`
 
 
-def require_rows(inputs: _Inputs, scan: Scan, failed: int = 0) -> None:
+def require_rows(inputs: Inputs, scan: Scan, failed: int = 0) -> None:
     """Refuse a build that would leave less than `LEAST_KEPT` of the rows of the last one.
 
     Args:

@@ -10,16 +10,17 @@ from helpers.index import manifest, publish
 from helpers.report import duration, safe_percentage, safe_rate
 
 if TYPE_CHECKING:
-    from helpers.building.inputs import _Inputs
+    from helpers.building.inputs import Inputs
     from helpers.building.options import BuildOptions
     from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
 
 
-def _statistics(
-    inputs: _Inputs, scan: Scan, counts: dict[str, int], durations: dict[str, float]
+def statistics_of(
+    inputs: Inputs, scan: Scan, counts: dict[str, int], durations: dict[str, float]
 ) -> dict[str, Any]:
+    """Return the counts of the manifest, and how long the parts took (seconds)."""
     total, failed = len(inputs.faces), counts["failed_embeddings"]
     successful = len(scan.faces) - failed
     # With validation, an image that cannot be embedded is one that has just failed it.
@@ -36,13 +37,22 @@ def _statistics(
     }
 
 
-def _manifest(
-    inputs: _Inputs,
+def manifest_of(
+    inputs: Inputs,
     statistics: dict[str, Any],
     embedder: Embedder,
     index: dict[str, Any],
     state: str,
 ) -> dict[str, Any]:
+    """Return `build_manifest.json`, but for the digests of the files.
+
+    Args:
+        inputs: what the build started from.
+        statistics: see `statistics_of`.
+        embedder: made the vectors.
+        index: what is said of the graph.
+        state: of everything the build depends on, see `inputs.input_state`.
+    """
     commit = manifest.git_commit()
     return {
         "version": manifest.VERSION,
@@ -58,7 +68,8 @@ def _manifest(
     }
 
 
-def _report_summary(document: dict[str, Any], options: BuildOptions, report: Reporter) -> None:
+def report_summary(document: dict[str, Any], options: BuildOptions, report: Reporter) -> None:
+    """Say what a build embedded, left out and wrote."""
     numbers, index = document["statistics"], document["index"]
     reused, resumed = numbers["reused_embeddings"], numbers["resumed_embeddings"]
     embedded = numbers["successful_embeddings"] - reused - resumed

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from helpers.building.inputs import _Inputs
+    from helpers.building.inputs import Inputs
     from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
@@ -63,7 +63,7 @@ class ViewMaker:
         report: shows how far it is.
     """
 
-    def __init__(self, inputs: _Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> None:
+    def __init__(self, inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> None:
         self._inputs, self._scan = inputs, scan
         self._embedder, self._report = embedder, report
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.building.checkpoint import VectorStore
-    from helpers.building.inputs import _Inputs
+    from helpers.building.inputs import Inputs
     from helpers.building.options import BuildOptions
     from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
@@ -81,7 +81,7 @@ class _Rows:
 
 
 def whitening_of_build(
-    inputs: _Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
+    inputs: Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
 ) -> BuildWhitening:
     """Take the whitening over from the last build, or learn it; say what came of it."""
     rows = np.flatnonzero(store.done)
@@ -150,7 +150,7 @@ def _last(
         return None
 
 
-def _cards_of(inputs: _Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
+def _cards_of(inputs: Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return int64 [n], a number for each row's name: printings of one card have the same."""
     numbers: dict[str, int] = {}
     names = (face.name for face in faces_of_rows(inputs.faces, faces))
