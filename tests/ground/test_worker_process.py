@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: A script of a user that runs a child for ten minutes; no `if` keeps it from being imported.
 PARENT = f"""
 import sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
 sys.path.insert(0, {str(ROOT / "tests")!r})
 sys.path.insert(0, {str(ROOT)!r})
 from helpers import worker_process

@@ -48,7 +48,7 @@ def ask(out: Path, capture: Capture, *more: object) -> Result:
 def test_every_picture_finds_itself(built: Deck, capsys: Capture) -> None:
     """A directory of pictures, in the graph and by brute force: rank 1, score ≥ 0.99."""
     for exact in ([], ["--exact"]):
-        result = ask(built.folder / "out", capsys, "--json", *exact, built.cache)
+        result = ask(built.folder / "out", capsys, "--json", "--whole", *exact, built.cache)
         assert result.code == 0, result.err
         queries = result.json()["queries"]
         assert len(queries) == 30
