@@ -319,7 +319,8 @@ def _chunked_cut(wire: Wire, answer: Response, _params: Params) -> None:
 def _early_hints(wire: Wire, answer: Response, _params: Params) -> None:
     for interim in ("102 Processing", "103 Early Hints"):
         wire.send(f"HTTP/1.1 {interim}\r\nLink: </style.css>; rel=preload\r\n\r\n".encode())
-    wire.send(answer.head(), answer.body)
+    # This connection ends here, as after every fault: a client that is not told might use it again.
+    wire.send(answer.head(Connection="close"), answer.body)
 
 
 def _endless(wire: Wire, answer: Response, params: Params) -> None:
