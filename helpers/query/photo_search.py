@@ -236,12 +236,7 @@ class PhotoSearch:
         if better is None:
             self.others = [*(other for other in self.others if other is not find), find]
             return
-        rivals = [
-            f for f in self.found if outlines.overlap(better.corners, f.corners) > _SAME_PLACE
-        ]
-        if all(rival.strength < better.strength for rival in rivals):
-            self.found = [f for f in self.found if all(f is not rival for rival in rivals)]
-            self.found.append(better)
+        self._add(better)
 
     def _add(self, new: Find) -> None:
         """Keep one card of those found at one place, the strongest."""
