@@ -1,7 +1,8 @@
 """SIGINT and SIGTERM as one exception, `Stopped`, in the main thread.
 
 The first signal raises `Stopped` wherever the main thread is, or, inside `held()`, when that block
-ends, so that a batch or a checkpoint in hand is finished. A second signal ends the process at once.
+ends, so that a batch or a checkpoint in hand is finished. A second signal ends the process at once,
+unless `ignore_further()` was called.
 A signal that the parent told us to ignore (jobs started with `&` from a script ignore SIGINT)
 stays ignored.
 """
@@ -23,6 +24,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 class _State:
     received: int | None = None
+    ignores_further = False
     held: Callable[[], None] | None = None
 
 
@@ -33,8 +35,15 @@ def install() -> None:
             signal.signal(signum, _on_signal)
 
 
+def ignore_further() -> None:
+    """Ignore all signals after the first, so that what was started can be ended in peace."""
+    _State.ignores_further = True
+
+
 def _on_signal(signum: int, _frame: object) -> None:
     if _State.received is not None:
+        if _State.ignores_further:
+            return
         os._exit(128 + signum)
     _State.received = signum
     if _State.held is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.benchmarks import options
-from helpers import cli
+from helpers import cli, signals
 from helpers.errors import IncompleteError, Stopped
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ def build_parser() -> cli.Parser:
 def work(args: Namespace, report: Reporter) -> int:
     """Measure, and show each row as soon as it is known; what stops the run loses none of them."""
     from devtools.benchmarks import run
-    from devtools.demo import steps
 
-    steps.stop_on_signals()
+    signals.ignore_further()
     document = run.new_document(args, report)
     try:
         run.measure(args, report, document)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.demo import photos
-from devtools.demo.steps import Steps, relative, stop_on_signals
+from devtools.demo.steps import Steps, relative
 from devtools.scryfall.process import StepFailedError
-from helpers import cli
+from helpers import cli, signals
 from helpers.atomic_io import disk_errors, make_directory
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
 from helpers.report import duration
@@ -59,7 +59,7 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Run the demo; the exit code is that of a failing step."""
-    stop_on_signals()
+    signals.ignore_further()
     make_directory(Path(args.work))
     try:
         run_demo(args, report)

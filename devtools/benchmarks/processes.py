@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.scryfall.process import ROOT, launch
+from devtools.scryfall.process import ROOT, running
 from helpers.errors import AppError
 
 if TYPE_CHECKING:
@@ -64,11 +64,14 @@ def run_command(command: Sequence[str], variables: Mapping[str, str]) -> Run:
     Raises:
         RunFailedError: it ends with another exit code than 0.
     """
-    with Path(os.devnull).open("rb") as nothing, tempfile.TemporaryFile() as stderr:
-        start = time.perf_counter()
-        process = launch(
+    start = time.perf_counter()
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        tempfile.TemporaryFile() as stderr,
+        running(
             command, stdin=nothing, stdout=subprocess.PIPE, stderr=stderr, variables=variables
-        )
+        ) as process,
+    ):
         try:
             assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
             with process.stdout:
@@ -78,7 +81,6 @@ def run_command(command: Sequence[str], variables: Mapping[str, str]) -> Run:
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             raise
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -8,35 +8,19 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from devtools.scryfall.process import LOOPBACK, ROOT, SERVER, end, failure, launch, serving
-from helpers.errors import Stopped
+from devtools.scryfall.process import LOOPBACK, ROOT, SERVER, base_url, failure, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from helpers.report import Reporter
-
-
-def stop_on_signals() -> None:
-    """Let the first SIGINT or SIGTERM raise `Stopped`; ignore further ones.
-
-    A second signal must not interrupt the clean-up, or a server would outlive its demo.
-    """
-
-    def stop(signum: int, _frame: object) -> NoReturn:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped(signum)
-
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, stop)
 
 
 def relative(path: Path) -> str:
@@ -76,7 +60,8 @@ class Steps:
             StepFailedError: the script's exit code is not 0.
         """
         quietly = {"stdout": subprocess.DEVNULL} if self._silent else {}
-        _finish(self._start(script, *arguments, **quietly))
+        with self._running(script, *arguments, **quietly) as process:
+            _finish(process)
 
     def read(self, script: str, *arguments: object) -> str:
         """Run a script of the project and return what it writes to stdout.
@@ -84,7 +69,8 @@ class Steps:
         Raises:
             StepFailedError: the script's exit code is not 0.
         """
-        return _finish(self._start(script, *arguments, stdout=subprocess.PIPE))
+        with self._running(script, *arguments, stdout=subprocess.PIPE) as process:
+            return _finish(process)
 
     @contextlib.contextmanager
     def scryfall(self, cards: int, port: int) -> Iterator[str]:
@@ -100,18 +86,19 @@ class Steps:
         if not free:
             self.say(f"\nPort {port} is taken: using another, whose image URLs the cache lacks.")
         arguments = ("--draw", cards, "--port", port if free else 0)
-        with serving(self._start(SERVER, *arguments, stdout=subprocess.PIPE)) as url:
+        with self._running(SERVER, *arguments, stdout=subprocess.PIPE) as server:
+            url = base_url(server)
             self.say(url)
             yield url
 
-    def _start(
+    def _running(
         self, script: str, *arguments: object, stdout: int | None = None
-    ) -> subprocess.Popen[str]:
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
         words = [relative(ROOT / script)]
         words += [relative(word) if isinstance(word, Path) else str(word) for word in arguments]
         words += ["--quiet"] if self._silent else []
         self.say(f"\n$ {shlex.join(['python', *words])}")
-        return launch([sys.executable, *words], stdout=stdout)
+        return running([sys.executable, *words], stdout=stdout)
 
 
 def _is_free(port: int) -> bool:
@@ -127,10 +114,7 @@ def _is_free(port: int) -> bool:
 
 def _finish(process: subprocess.Popen[str]) -> str:
     """Wait for a script's end and return what it wrote to its pipe."""
-    try:
-        output, _ = process.communicate()
-    finally:
-        end(process)
+    output, _ = process.communicate()
     if process.returncode:
         raise failure(process)
     return output or ""

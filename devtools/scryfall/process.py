@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from helpers import signals
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import IO
@@ -44,20 +46,16 @@ def quiet_scryfall(*arguments: object) -> Iterator[str]:
         StepFailedError: the server did not start.
     """
     command = [sys.executable, str(ROOT / SERVER), *map(str, arguments)]
-    with serving(launch(command, stdout=subprocess.PIPE)) as url:
-        yield url
+    with running(command, stdout=subprocess.PIPE) as server:
+        yield base_url(server)
 
 
-@contextlib.contextmanager
-def serving(server: subprocess.Popen[str]) -> Iterator[str]:
-    """Yield the base URL of a server that has just been started, and end it with the block."""
-    try:
-        yield _base_url(server)
-    finally:
-        end(server)
+def base_url(server: subprocess.Popen[str]) -> str:
+    """Return the base URL that a server prints when it is ready.
 
-
-def _base_url(server: subprocess.Popen[str]) -> str:
+    Raises:
+        StepFailedError: the server did not start.
+    """
     url = server.stdout.readline().strip() if server.stdout else ""
     if not url.startswith("http"):
         end(server)
@@ -65,17 +63,18 @@ def _base_url(server: subprocess.Popen[str]) -> str:
     return url
 
 
-def launch(
+@contextlib.contextmanager
+def running(
     command: Sequence[str],
     *,
     stdin: IO[bytes] | None = None,
     stdout: int | None = None,
     stderr: IO[bytes] | None = None,
     variables: Mapping[str, str] | None = None,
-) -> subprocess.Popen[str]:
-    """Start a program as the leader of a session of its own; whoever starts it has to end it.
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a program as the leader of a session of its own, at most as long as the block.
 
-    In its own session it doesn't see Ctrl-C: it gets one signal, from the one who started it.
+    In its own session it doesn't see Ctrl-C: it gets one signal, from this process.
 
     Args:
         command: the program and its arguments.
@@ -84,16 +83,23 @@ def launch(
         stderr: where everything else goes.
         variables: of its environment, beside this process's own.
     """
-    return subprocess.Popen(  # noqa: S603 - the project's own scripts, and what they are compared to
-        command,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        text=True,
-        encoding="utf-8",
-        env={**_environment(), **(variables or {})},
-        start_new_session=True,
-    )
+    process = None
+    try:
+        with signals.held():  # one that came right after the start would leave it running
+            process = subprocess.Popen(  # noqa: S603 - our own scripts, and what is compared to them
+                command,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                text=True,
+                encoding="utf-8",
+                env={**_environment(), **(variables or {})},
+                start_new_session=True,
+            )
+        yield process
+    finally:
+        if process is not None:
+            end(process)
 
 
 def _environment() -> Mapping[str, str]:
