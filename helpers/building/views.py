@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Make = Callable[[Any], list[Image.Image]]
 
-_SIDE = 300  # pixels of a view's longer side: distorting costs time, and models see little more
+_SIDE = 240  # pixels of a longer side: distorting costs time, and models see little more
 #: The most of each distortion in a view, and the share of views that have it, where not all have.
 MOST = {
     "sleeve": 0.4,
