@@ -21,6 +21,7 @@ _LEAST_GAP = 0.2  # in mean local correlation, for `sure`: simulated photos were
 _LEAST_DIFFERENCE = 0.25  # in 1 - local correlation of the scans, below which they look the same
 _LEAST_WEIGHT = 50  # pixels; below, the two scans look the same
 _REACH = 3  # pixels that a window may lie off
+_NOISE = 25.0  # squared grey levels: what is flat in both does not count as different
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +74,38 @@ def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _best_correlation(
     first: NDArray[np.float32], second: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the local correlation at each pixel, at the best of a few shifts."""
+    """Return the correlation of grey levels round each pixel, -1 to 1, at the best of some shifts.
+
+    What depends on one picture alone is taken once and shifted with it.
+    """
+    first = _framed(first, _WINDOW // 2)
+    second = _framed(second, _WINDOW // 2 + _REACH)
+    (mean1, variance1), (mean2, variance2) = _moments(first), _moments(second)
+    height, width = first.shape
     best = np.full(first.shape, -1, dtype=np.float32)
-    for dx in range(-_REACH, _REACH + 1):
-        for dy in range(-_REACH, _REACH + 1):
-            move = np.asarray([[1, 0, dx], [0, 1, dy]], dtype=np.float32)
-            moved = cv2.warpAffine(second, move, SIZE, borderMode=cv2.BORDER_REPLICATE)
-            np.maximum(best, _correlation(first, moved), out=best)
-    return best
+    for top in range(2 * _REACH + 1):
+        for left in range(2 * _REACH + 1):
+            there = np.s_[top : top + height, left : left + width]
+            both = _mean(first * second[there]) - mean1 * mean2[there] + _NOISE
+            np.maximum(best, both / np.sqrt(variance1 * variance2[there]), out=best)
+    inside = slice(_WINDOW // 2, -(_WINDOW // 2))  # further out a window reaches beyond the frame
+    return best[inside, inside]
 
 
-def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the correlation of grey levels in a window round each pixel, -1 to 1."""
-    size = (_WINDOW, _WINDOW)
-    mean1, mean2 = cv2.blur(first, size), cv2.blur(second, size)
-    noise = 25.0  # squared grey levels: what is flat in both does not count as different
-    var1 = cv2.blur(first * first, size) - mean1 * mean1 + noise
-    var2 = cv2.blur(second * second, size) - mean2 * mean2 + noise
-    both = cv2.blur(first * second, size) - mean1 * mean2 + noise
-    return np.asarray(both / np.sqrt(np.maximum(var1 * var2, 1e-6)), dtype=np.float32)
+def _framed(picture: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    framed = cv2.copyMakeBorder(picture, *[width] * 4, cv2.BORDER_REPLICATE)
+    return np.asarray(framed, dtype=np.float32)
+
+
+def _moments(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and variance in a window round each pixel."""
+    mean = _mean(picture)
+    variance = _mean(picture * picture) - mean * mean
+    return mean, np.maximum(variance, 0) + np.float32(_NOISE)
+
+
+def _mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.blur(picture, (_WINDOW, _WINDOW)), dtype=np.float32)
 
 
 def _gap(

@@ -14,7 +14,7 @@ import cv2
 from helpers.photo import homography, local_features, outlines, rectify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -66,20 +66,18 @@ class Comparison:
         self._places: list[_Place] = []
         self.made = 0
 
-    def agreeing(self, corners: Corners, rows: Iterable[int]) -> list[Agreement]:
-        """Return which scans agree with a place, the strongest first.
+    def agreeing(self, corners: Corners, rows: Iterable[int]) -> Iterator[Agreement]:
+        """Yield which scans agree with a place, in the order of the rows.
 
         Args:
             corners: of the place, in pixels of the picture.
             rows: of the index; those that were compared with this place before are left out.
         """
         place = self._place(outlines.grown(corners, _MARGIN))
-        found = []
         for row in rows:
             evidence = self._compared(place, row)
             if evidence is not None and evidence.is_enough:
-                found.append(Agreement(row, evidence, _projected(evidence, place)))
-        return sorted(found, key=lambda agreement: -agreement.evidence.strength)
+                yield Agreement(row, evidence, _projected(evidence, place))
 
     def _compared(self, place: _Place, row: int) -> homography.Evidence | None:
         if row in place.compared:

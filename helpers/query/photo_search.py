@@ -246,16 +246,19 @@ class PhotoSearch:
             self.found = [*apart, new]
 
     def _compared(self, find: Find, rows: int) -> Find | None:
-        """Compare a candidate with the scans of its nearest rows; None if none of them agrees."""
+        """Compare a candidate with the scans of its nearest rows; None if none of them agrees.
+
+        After the first that agrees only further printings of that card are compared.
+        """
         nearest = [hit.row for hit in find.nearest]
-        agreeing = self._comparison.agreeing(find.corners, nearest[:rows])
-        if not agreeing:
+        first = next(self._comparison.agreeing(find.corners, nearest[:rows]), None)
+        if first is None:
             return None
-        best = agreeing[0]
-        same = [row for row in nearest[rows:] if self._searcher.is_same_card(row, best.row)]
-        agreeing += self._comparison.agreeing(find.corners, same)
+        same = [row for row in nearest if self._searcher.is_same_card(row, first.row)]
+        agreeing = [first, *self._comparison.agreeing(find.corners, same)]
+        agreeing.sort(key=lambda agreement: -agreement.evidence.strength)
         verified = tuple(agreement.row for agreement in agreeing)
-        return Find(best.corners, find.nearest, verified, best.evidence)
+        return Find(agreeing[0].corners, find.nearest, verified, agreeing[0].evidence)
 
 
 def _shrunk(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
