@@ -93,5 +93,5 @@ def _work(step: str, files: list[bytes]) -> tuple[Callable[[Any], object], list[
     if step == "checked":
         return lambda data: load_checked_rgb(data, ""), files  # "": whatever format it has
     args = build_arguments([])
-    how = Preprocessing(args.fit, args.size, _SIDE, _MEAN, _STD)
+    how = Preprocessing(args.fit, args.size, _SIDE, _MEAN, _STD, resizes=1)
     return lambda image: prepare(image, how), list(map(load_image_rgb, files))

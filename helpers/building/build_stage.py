@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import remove_parts
@@ -41,7 +41,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
         DataError, UsageError, SourceError, WriteError, BusyError: the old index is as it was, and
             finished vectors are kept for the next run.
     """
-    options = BuildOptions.from_args(args)
+    options = _as_before(BuildOptions.from_args(args))
     options.model.check_files()
     cache = ImageCache(options.source.cache)
     cache.require()
@@ -60,6 +60,21 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
             report.info(f"Nothing to do: {options.out} is up to date ({last['timestamp']})")
             return last
         return _build(inputs, material or _prepare(inputs, report), state, report)
+
+
+def _as_before(options: BuildOptions) -> BuildOptions:
+    """Resize as the last build of this model did, so that its vectors can be taken over."""
+    if not options.reuse:
+        return options
+    try:
+        last = manifest.read_manifest(options.out)
+        flags = ("model", "pretrained", "size", "fit")
+        if any(last["parameters"][flag] != getattr(options.model, flag) for flag in flags):
+            return options
+    except (DataError, KeyError):
+        return options
+    resizes = last["model"]["preprocessing"].get("resizes", 2)
+    return replace(options, model=replace(options.model, resizes=resizes))
 
 
 def build_repaired(

@@ -25,6 +25,9 @@ _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
 }
 _REACH = 2  # pixels to either side that go into one of bicubic's, in the coarser image
+#: A picture three times too large is halved by averaging first: half the time, and on 126 crops of
+#: real photos and 480 simulated ones as many cards found.
+_GAP = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,12 @@ class Preprocessing:
 
     Args:
         fit: how the picture becomes a square: `pad` with black bars, `crop` its centre, `squash`.
-        size: side of that square in pixels.
+        size: side of that square in pixels; what is smaller than `side` loses detail.
         side: side in pixels of the model's input; the square is resized to it.
         mean: per channel, of pixel values 0 to 1.
         std: per channel.
         interpolation: `bicubic` or `bilinear`, as the model was trained.
+        resizes: 1, straight to `side`; 2, to `size` first, as all versions up to 1.1 did.
     """
 
     fit: str
@@ -46,15 +50,20 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
+    resizes: int = 2
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields for the manifest, equal to what is read back from it."""
-        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+        """Return the fields for the manifest, those of version 1.1 as that wrote them."""
+        fields = {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+        if self.resizes == 2:  # noqa: PLR2004
+            del fields["resizes"]
+        return fields
 
     @classmethod
-    def of_model(cls, shape: dict[str, Any], size: int, fit: str) -> Preprocessing:
+    def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Preprocessing:
         """Combine a model's input (`side`, `mean`, `std`, `interpolation`) with a build's flags."""
         fields = {key: shape[key] for key in ("side", "mean", "std", "interpolation")}
+        fields["resizes"] = resizes if size >= shape["side"] else 2
         return cls.from_json({**fields, "size": size, "fit": fit})
 
     @classmethod
@@ -149,24 +158,36 @@ def prepare(
     """
     if out is None:
         out = np.empty((3, how.side, how.side), dtype=np.float32)
-    square = fit_square(image, how.size, how.fit, how.interpolation)
-    inner, left = _resize(square, how)
+    resize = _resized_once if how.resizes == 1 else _resized_twice
+    inner, left, top = resize(image, how)
     out[...] = 0
-    out[:, :, left : left + inner.width] = np.asarray(inner).transpose(2, 0, 1)
+    pixels = np.asarray(inner).transpose(2, 0, 1)
+    out[:, top : top + inner.height, left : left + inner.width] = pixels
     out /= np.float32(255)
     out -= np.asarray(how.mean, dtype=np.float32)[:, None, None]
     out /= np.asarray(how.std, dtype=np.float32)[:, None, None]
     return out
 
 
-def _resize(square: Image.Image, how: Preprocessing) -> tuple[Image.Image, int]:
-    """Resize the square to the model's side, without most of what is black left and right of it.
+def _resized_once(image: Image.Image, how: Preprocessing) -> tuple[Image.Image, int, int]:
+    """Return what is not black of the model's input, and its left and top in it."""
+    side, resampling = how.side, _RESAMPLING[how.interpolation]
+    if how.fit == "crop":
+        return ImageOps.fit(image, (side, side), resampling), 0, 0
+    width = height = side
+    if how.fit == "pad":
+        scale = side / max(image.size)
+        width, height = (max(1, round(length * scale)) for length in image.size)
+    inner = image.resize((width, height), resampling, reducing_gap=_GAP)
+    return inner, (side - width) // 2, (side - height) // 2
+
+
+def _resized_twice(image: Image.Image, how: Preprocessing) -> tuple[Image.Image, int, int]:
+    """Do the same by way of a square of `size`, as all versions up to 1.1 did.
 
     A quarter of an upright card's square is bars: they stay black, and need no arithmetic.
-
-    Returns:
-        The columns that are not black, and the place of the first of them.
     """
+    square = fit_square(image, how.size, how.fit, how.interpolation)
     parts = math.gcd(how.size, how.side)  # cut where a column begins before and after
     before, after = how.size // parts, how.side // parts
     left, _, right, _ = square.getbbox() or (0, 0, 1, 1)
@@ -175,4 +196,4 @@ def _resize(square: Image.Image, how: Preprocessing) -> tuple[Image.Image, int]:
     last = min(parts, math.ceil((right + reach) / before))
     box = (first * before, 0, last * before, how.size)
     size = ((last - first) * after, how.side)
-    return square.resize(size, _RESAMPLING[how.interpolation], box), first * after
+    return square.resize(size, _RESAMPLING[how.interpolation], box), first * after, 0

@@ -99,10 +99,12 @@ class _Input(_Part):
 class _Preprocessing(_Input):
     fit: str
     size: int
+    resizes: int = 2
 
     def rules(self) -> dict[str, bool]:
         fit, size = self.fit in FITS, 0 < self.size <= _LARGEST
-        return {**super().rules(), "fit": fit, "size": size}
+        resizes = self.resizes in {1, 2}
+        return {**super().rules(), "fit": fit, "size": size, "resizes": resizes}
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,9 @@ class Encoder:
 
     def preprocessing(self, options: ModelOptions) -> Preprocessing:
         """Return how a picture becomes this encoder's input under the options of a build."""
-        return Preprocessing.of_model(self.about["input"], options.size, options.fit)
+        return Preprocessing.of_model(
+            self.about["input"], options.size, options.fit, options.resizes
+        )
 
     def fingerprint(self, options: ModelOptions) -> dict[str, Any]:
         """Return everything that decides the vectors."""

@@ -31,7 +31,10 @@ PRECISIONS = ("fp32", "int8", "fp16")
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """Which model sees which square. `pretrained` is a tag, a file, `random`, or empty."""
+    """Which model sees which square. `pretrained` is a tag, a file, `random`, or empty.
+
+    `resizes` is no flag: see `helpers.images.preprocess.Preprocessing`.
+    """
 
     model: str
     pretrained: str
@@ -40,6 +43,7 @@ class ModelOptions:
     size: int
     fit: str
     engine: str = "auto"
+    resizes: int = 1
 
     @classmethod
     def from_args(cls, args: Namespace) -> ModelOptions:

@@ -165,4 +165,4 @@ def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessi
         "side": side if isinstance(side, int) else side[0],
         "interpolation": config.get("interpolation", "bicubic"),
     }
-    return Preprocessing.of_model({**config, **shape}, options.size, options.fit)
+    return Preprocessing.of_model({**config, **shape}, options.size, options.fit, options.resizes)

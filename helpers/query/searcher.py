@@ -215,6 +215,7 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         precision="fp32",
         size=shape["size"],
         fit=shape["fit"],
+        resizes=shape.get("resizes", 2),
     )
     _require_weights_file(options)
     options.check_files()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,10 +25,14 @@ from builds import (
 )
 from support import command, environment
 
+from helpers.building import build_stage
+from helpers.index.manifest_schema import SEAL
 from helpers.index.publish import NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from helpers.building.options import BuildOptions
 
 Capture = pytest.CaptureFixture[str]
 
@@ -61,6 +67,32 @@ def test_nothing_to_do(deck: Deck, tmp_path: Path, model: str) -> None:
     )
     assert "json" in imported, "the list of imports was read"
     assert manifest(tmp_path / "out") == before
+
+
+def test_vectors_of_version_1_1_are_taken_over(
+    deck: Deck, tmp_path: Path, model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It resized every picture twice; its builds go on so, until somebody says --no-reuse."""
+    old, out = tmp_path / "old", tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(build_stage, "_as_before", resizing_twice)
+        build(deck, old, model, capsys)
+    document = manifest(old)
+    assert "resizes" not in document["model"]["preprocessing"]
+    del document[SEAL]
+    (old / "build_manifest.json").write_text(json.dumps(document))
+
+    build(deck, old, model, capsys, "--hnsw-m", "8")
+    assert statistics(old)["reused_embeddings"] == 40
+    build(deck, old, model, capsys, "--hnsw-m", "8", "--no-reuse")
+
+    assert statistics(old)["reused_embeddings"] == 0
+    assert same_files(old, out)
+
+
+def resizing_twice(options: BuildOptions) -> BuildOptions:
+    """Do what version 1.1 did."""
+    return replace(options, model=replace(options.model, resizes=2))
 
 
 def test_where_things_lie_does_not_matter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,10 +58,11 @@ def test_squash_keeps_everything_distorted() -> None:
     assert square[10:32, 170].mean() > 200  # the title bar, 20 / 680 to 64 / 680 of the height
 
 
+@pytest.mark.parametrize("resizes", [1, 2])
 @pytest.mark.parametrize(("fit", "differs"), [("pad", True), ("squash", True), ("crop", False)])
-def test_the_title_bar_reaches_the_model(fit: str, differs: bool) -> None:  # noqa: FBT001
+def test_the_title_bar_reaches_the_model(fit: str, resizes: int, *, differs: bool) -> None:
     """Two cards that differ in their title bar only are two inputs, unless cropped."""
-    how = Preprocessing(fit, 384, 224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    how = Preprocessing(fit, 384, 224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), resizes=resizes)
     light, dark = (prepare(card(title), how) for title in (255, 40))
 
     assert (np.abs(light - dark).max() > 0.1) == differs
@@ -92,6 +94,28 @@ def test_what_is_left_out_of_the_arithmetic_is_black(
 
     wanted = np.asarray(whole, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
     assert np.array_equal(prepare(image, how), wanted)
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "squash"])
+@pytest.mark.parametrize("size", [(488, 680), (680, 488), (265, 370), (1000, 100), (90, 120)])
+def test_resizing_once_gives_what_resizing_twice_does(fit: str, size: tuple[int, int]) -> None:
+    """The same place to a pixel, and on average the same value to 3 of 256 levels."""
+    image = card().resize(size, Image.Resampling.BICUBIC)
+    fields = Preprocessing(fit, 384, 224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+    twice, once = (prepare(image, replace(fields, resizes=resizes)) for resizes in (2, 1))
+
+    assert np.abs(once - twice).mean() < 3 / 256
+    for axis in (1, 2):
+        seen = [np.flatnonzero(each.max(axis=(0, axis)) > 0.2)[[0, -1]] for each in (once, twice)]
+        assert np.abs(seen[0] - seen[1]).max() <= 1
+
+
+def test_a_smaller_size_than_the_models_loses_detail() -> None:
+    """`--size 64` means 64, however large the model's input is."""
+    shape = {"side": 224, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bicubic"}
+    assert Preprocessing.of_model(shape, 64, "pad", 1).resizes == 2
+    assert Preprocessing.of_model(shape, 224, "pad", 1).resizes == 1
 
 
 def test_a_black_picture_is_an_input() -> None:
