@@ -15,7 +15,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
-from helpers.cards.bulk_file import BulkFile, cached_bulk, is_ascii_text, note_path
+from helpers.cards.bulk_file import (
+    MAX_BULK_BYTES,
+    BulkFile,
+    cached_bulk,
+    is_ascii_text,
+    note_path,
+)
 from helpers.errors import DataError, SourceError
 from helpers.network.responses import FetchError
 
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 
     from helpers.session import DownloadSession
 
-MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
 SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import math
+import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -24,9 +25,14 @@ from helpers.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
+_SEPARATORS = re.compile(r"[ \t\r\n,]*")
 _GZIP_MAGIC = b"\x1f\x8b"
 _TEXT_CHUNK = 1 << 20
 _UNZIPPED = 1 << 17  # bytes at a time
+_SMALL = 16 << 20  # bytes that any file may unfold to
+_MOST_UNFOLDED = 100  # times its size; bulk files unfold to 10 times theirs, empty lines to 1,000
+_FEW_BAD, _MOST_BAD = 10, 0.01  # entries, and share of the cards, that may be bad
 _LONGEST_NOTE = 64 * 1024  # bytes
 _LONGEST_ELEMENT = 64 << 20  # characters or bytes; a card object has about 5,000
 
@@ -67,6 +73,9 @@ def local_bulk(path: Path) -> BulkFile:
         DataError: it cannot be read.
     """
     try:
+        size = path.stat().st_size
+        if size > MAX_BULK_BYTES:
+            raise unusable_bulk(path, f"{size:,} bytes, at most {MAX_BULK_BYTES:,} are read")
         digest = sha256_file(path)
     except OSError as error:
         raise DataError(f"the bulk file cannot be read: {path}", details=str(error)) from error
@@ -114,32 +123,46 @@ def bulk_date(bulk: BulkFile) -> str:
     return modified.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def iter_cards(path: Path) -> Iterator[dict[str, Any]]:
+class BadEntry(str):
+    """What is wrong with an entry of a bulk file that is no card object."""
+
+    __slots__ = ()
+
+
+def iter_cards(path: Path) -> Iterator[dict[str, Any] | BadEntry]:
     """Yield the objects of a bulk file: JSONL or one JSON array, gzipped or not, in a stream.
 
     `gzip.open` reads files of several members and notices a missing end, which a `.gz` cut in half
-    shows only after tens of thousands of good lines.
+    shows only after tens of thousands of good lines. One bad line does not spoil the others: it is
+    yielded as what is wrong with it, until there are too many for a bulk file.
 
     Raises:
         DataError: it is truncated, damaged, empty, or holds something else.
     """
-    count = 0
+    count = bad = 0
+    first_problem = "it holds no cards"
     try:
         with _open(path) as file:
-            first = _first_character(file)
-            for card in _array(file) if first == b"[" else map(json.loads, _lines(file)):
-                if not isinstance(card, dict) or card.get("object") == "list":
-                    raise unusable_bulk(path, f"entry {count + 1} is not a card object")
-                count += 1
-                yield card
+            for entry in _entries(file):
+                if isinstance(entry, dict) and entry.get("object") != "list":
+                    count += 1
+                    yield entry
+                    continue
+                bad += 1
+                problem = entry if isinstance(entry, BadEntry) else "not a card object"
+                problem = BadEntry(f"entry {count + bad} is {problem}")
+                first_problem = problem if bad == 1 else first_problem
+                if bad > _FEW_BAD + _MOST_BAD * count:
+                    raise unusable_bulk(path, f"{first_problem}, and {bad - 1:,} further ones")
+                yield problem
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise unusable_bulk(path, f"truncated or damaged after {count:,} cards: {error}") from error
     except (ValueError, RecursionError) as error:
-        raise unusable_bulk(path, f"entry {count + 1} is not JSON: {error}") from error
+        raise unusable_bulk(path, f"entry {count + bad + 1} is not JSON: {error}") from error
     except OSError as error:
         raise unusable_bulk(path, str(error)) from error
     if count == 0:
-        raise unusable_bulk(path, "it holds no cards")
+        raise unusable_bulk(path, first_problem)
 
 
 def unusable_bulk(path: Path, details: str) -> DataError:
@@ -157,13 +180,59 @@ def _open(path: Path) -> IO[bytes]:
     if not zipped:
         return path.open("rb")
     # Its own `readline` is Python; this one's is C, which makes a fifth of the whole time.
-    return io.BufferedReader(gzip.open(path), _UNZIPPED)
+    return io.BufferedReader(_Unzipped(path), _UNZIPPED)
+
+
+class _Unzipped(io.RawIOBase):
+    """A gzip file that may not unfold to far more than any text does.
+
+    Half a megabyte of it can hold half a gigabyte of empty lines, which take minutes to read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = gzip.open(path)  # noqa: SIM115 - closed by `close`
+        self._left = max(_SMALL, _MOST_UNFOLDED * path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._file.readinto(buffer)
+        self._left -= size
+        if self._left < 0:
+            raise zlib.error(f"it unfolds to more than {_MOST_UNFOLDED} times its size")
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _first_character(file: IO[bytes]) -> bytes:
     start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     file.seek(0)
     return start[:1]
+
+
+def _entries(file: IO[bytes]) -> Iterator[Any]:
+    if _first_character(file) == b"[":
+        return _array(file)
+    return map(_parsed, _lines(file))
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        if not line.endswith(b"\n"):  # the file breaks off in it
+            raise
+        return BadEntry(f"not JSON: {error}")
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
@@ -198,6 +267,4 @@ def _array(file: IO[bytes]) -> Iterator[Any]:
 
 
 def _skip_separators(text: str, position: int) -> int:
-    while position < len(text) and text[position] in " \t\r\n,":
-        position += 1
-    return position
+    return _SEPARATORS.match(text, position).end()  # type: ignore[union-attr] # it always matches

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile, open_regular
-from helpers.cards.bulk_file import iter_cards, unusable_bulk
+from helpers.cards.bulk_file import BadEntry, iter_cards, unusable_bulk
 from helpers.cards.card_face import NO_PICTURE, CardFace, faces_of
 from helpers.errors import WriteError
 from helpers.lock import scratch_directory
@@ -37,6 +37,7 @@ FORMAT = 4  # raise it whenever faces_of changes its answer
 _IMAGE_FILE = CardFace.__match_args__.index("image_file")
 _SET = CardFace.__match_args__.index("set")
 _TRAILER_BYTES = 8192  # more than the last line can be long
+_ENOUGH = 10_000  # entries without one face show that a file holds something else than cards
 _BLOCK = 1 << 20  # bytes checked at a time: 30 MB take 10 ms
 
 
@@ -143,7 +144,9 @@ def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -
                 continue
             skipped[face] += 1
             if face not in NO_PICTURE:
-                odd.setdefault(face, f"{card.get('id')!a:.40} {card.get('name')!a:.40}")
+                odd.setdefault(face, f"{card.get('id')!a:.40} {card.get('name')!a:.60}")
+            if total == 0 and odd and skipped.total() >= _ENOUGH:
+                break
         if odd and total == 0:
             raise unusable_bulk(
                 bulk_path, f"no card is as Scryfall describes them: {dict(skipped)}"
@@ -174,6 +177,9 @@ def _distinct_faces(
     """
     known: set[int] = set()  # hashes: half as large as the ids, 50 MB for half a million
     for card in iter_cards(bulk_path):
+        if isinstance(card, BadEntry):
+            yield {"name": card}, "not_json"
+            continue
         for face in faces_of(card, version):
             if isinstance(face, str):
                 yield card, face

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import Scryfall, run
 
-from helpers.cards.bulk_file import cached_bulk, iter_cards
-from helpers.cards.face_list import list_path, read_list
+from helpers.cards.bulk_file import BadEntry, cached_bulk, iter_cards, local_bulk
+from helpers.cards.face_list import list_path, read_list, write_faces
 from helpers.errors import DataError
 
 if TYPE_CHECKING:
@@ -83,15 +84,93 @@ def test_what_is_no_bulk_file_is_refused(content: bytes, reason: str, tmp_path: 
     assert reason in caught.value.details
 
 
-def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
-    """A few packed kilobytes that unfold to one endless line are refused."""
+BAD_LINES = [b"{", b'"text"', b"7", b"[]", b"\xff", b'{"object":"list"}', b"[" * 100_000]
+
+
+@pytest.mark.parametrize("bad", BAD_LINES, ids=range(len(BAD_LINES)))
+@pytest.mark.parametrize("place", [1, 20, 40])
+def test_one_bad_line_does_not_spoil_the_others(bad: bytes, place: int, tmp_path: Path) -> None:
+    """Wherever it stands it is named by its number, and every card is there."""
+    lines = JSONL.splitlines(keepends=True)
+    path = tmp_path / "bulk"
+    path.write_bytes(b"".join([*lines[:place], bad + b"\n", *lines[place:]]))
+    entries: list[object] = list(iter_cards(path))
+    assert entries[:place] + entries[place + 1 :] == CARDS
+    assert f"entry {place + 1} is not " in str(entries[place])
+
+
+def test_many_bad_lines_are_no_bulk_file(tmp_path: Path) -> None:
+    """A few are left out, more are refused long before the end of the file."""
+    path = tmp_path / "bulk"
+    path.write_bytes(JSONL + b"{\n" * 10)
+    assert sum(isinstance(entry, BadEntry) for entry in iter_cards(path)) == 10
+    path.write_bytes(JSONL + b"{\n" * 11 + JSONL * 100)
+    with pytest.raises(DataError) as caught:
+        list(iter_cards(path))
+    assert "entry 41 is not JSON" in caught.value.details
+    assert "and 10 further ones" in caught.value.details
+
+
+def test_a_bad_line_is_counted_and_warned_of(tmp_path: Path, deck: Path) -> None:
+    """A download says which line it left out and why, and brings the rest."""
+    bulk = tmp_path / "bulk"
+    bulk.write_bytes(b"{broken\n" + (deck / "cards.jsonl").read_bytes())
+    flags = ("--cache", tmp_path / "cache", "--limit", 0, "--quiet", "--json")
+    result = run("download_images.py", "--bulk-file", bulk, *flags)
+    assert (result.code, result.json()["skipped"]["not_json"]) == (0, 1), result.err
+    assert "entry 1 is not JSON" in result.err
+
+
+@pytest.mark.parametrize("start", [b"", b"["])
+@pytest.mark.parametrize("unit", [b"\n", b" ", b'{"a": "%b"}\n' % (b"b" * 500)])
+def test_what_unfolds_without_end_is_bounded(
+    unit: bytes, start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few packed kilobytes of nearly nothing are given up long before their end."""
+    monkeypatch.setattr("helpers.cards.bulk_file._SMALL", 1 << 12)
     path = tmp_path / "bulk.gz"
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        for _ in range(70):
-            file.write(b" " * (1 << 20))
+    with gzip.open(path, "wb") as file:
+        file.write(start)
+        for _ in range(2):
+            file.write(unit * ((1 << 20) // len(unit)))
+    with pytest.raises(DataError) as caught:
+        list(iter_cards(path))
+    assert "unfolds to more than 100 times its size" in caught.value.details
+
+
+def test_objects_that_are_no_cards_are_soon_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of other objects is given up after some of them, not read for minutes."""
+    monkeypatch.setattr("helpers.cards.face_list._ENOUGH", 100)
+    bulk, target = tmp_path / "bulk", tmp_path / "faces.jsonl"
+    bulk.write_bytes(b"{}\n" * 1000)
+    with pytest.raises(DataError) as caught:
+        write_faces(bulk, "0" * 64, target, "normal")
+    assert "{'not_a_card': 100}" in caught.value.details
+    assert not target.exists()
+
+
+def test_a_line_without_end_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line longer than any card is refused before it is read."""
+    monkeypatch.setattr("helpers.cards.bulk_file._LONGEST_ELEMENT", 1 << 16)
+    path = tmp_path / "bulk"
+    path.write_bytes(b" " * (1 << 17))
     with pytest.raises(DataError) as caught:
         list(iter_cards(path))
     assert "without end" in caught.value.details
+
+
+def test_a_file_larger_than_any_bulk_file_is_not_read(tmp_path: Path) -> None:
+    """A sparse file of 30 GB costs nothing to make, and nothing to refuse."""
+    path = tmp_path / "bulk"
+    path.touch()
+    os.truncate(path, 30 * 10**9)
+    with pytest.raises(DataError) as caught:
+        local_bulk(path)
+    assert "30,000,000,000 bytes" in caught.value.details
 
 
 def test_the_face_list_tells_names_without_parsing(filled_cache: Path) -> None:
@@ -176,7 +255,7 @@ def test_two_versions_are_never_joined(deck: Path, tmp_path: Path) -> None:
     assert [entry["status"] for entry in requests] == [200, 200, 206, 200]
     bulk = cached_bulk(tmp_path, "unique_artwork")
     assert bulk is not None
-    assert {card["lang"] for card in iter_cards(bulk.path)} == {"en"}
+    assert {card["lang"] for card in iter_cards(bulk.path) if isinstance(card, dict)} == {"en"}
 
 
 def test_a_rest_that_is_gone_starts_over(server: Scryfall, tmp_path: Path) -> None:
