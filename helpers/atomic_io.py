@@ -93,8 +93,10 @@ class AtomicFile:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data` to the unfinished file."""
-        with disk_errors(self.target):
+        try:  # half a million times: `disk_errors` would take longer than writing
             self._file.write(data)
+        except OSError as error:
+            raise write_error(error, self.target) from error
 
     def flush(self) -> None:
         """Let readers of the part file see everything written so far."""

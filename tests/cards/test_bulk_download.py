@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,15 @@ def fetch(server: Scryfall, cache: Path, *args: object) -> tuple[int, list[dict[
     return result.code, server.log()[before:]
 
 
+@pytest.fixture(params=["orjson and isal", "the standard library"])
+def readers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read with and without the libraries that are only faster."""
+    if request.param == "the standard library":
+        monkeypatch.setattr("helpers.json_lines.orjson", None)
+        monkeypatch.setitem(sys.modules, "isal", None)
+
+
+@pytest.mark.usefixtures("readers")
 @pytest.mark.parametrize(
     "content",
     [
@@ -60,10 +70,12 @@ def test_every_shape_gives_the_same_cards(content: bytes, tmp_path: Path) -> Non
     assert list(iter_cards(path)) == CARDS
 
 
+@pytest.mark.usefixtures("readers")
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (gzip.compress(JSONL)[:-9], "truncated or damaged"),
+        (gzip.compress(JSONL)[:60] + bytes(40), "truncated or damaged"),
         (gzip.compress(JSONL)[:-4] + b"abcd", "truncated or damaged"),
         (JSONL[:-20], "entry 40 is not JSON"),
         (json.dumps(CARDS).encode()[:-1], "the array breaks off"),
@@ -87,6 +99,7 @@ def test_what_is_no_bulk_file_is_refused(content: bytes, reason: str, tmp_path: 
 BAD_LINES = [b"{", b'"text"', b"7", b"[]", b"\xff", b'{"object":"list"}', b"[" * 100_000]
 
 
+@pytest.mark.usefixtures("readers")
 @pytest.mark.parametrize("bad", BAD_LINES, ids=range(len(BAD_LINES)))
 @pytest.mark.parametrize("place", [1, 20, 40])
 def test_one_bad_line_does_not_spoil_the_others(bad: bytes, place: int, tmp_path: Path) -> None:
@@ -121,6 +134,7 @@ def test_a_bad_line_is_counted_and_warned_of(tmp_path: Path, deck: Path) -> None
     assert "entry 1 is not JSON" in result.err
 
 
+@pytest.mark.usefixtures("readers")
 @pytest.mark.parametrize("start", [b"", b"["])
 @pytest.mark.parametrize("unit", [b"\n", b" ", b'{"a": "%b"}\n' % (b"b" * 500)])
 def test_what_unfolds_without_end_is_bounded(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,7 +145,6 @@ def test_the_metadata_line_begins_with_the_documented_keys() -> None:
     assert list(line)[-1] == "image_file"
     assert "Jötun" in face.to_json()
     assert CardFace(**line) == face
-    assert asdict(face) == line
 
 
 def test_a_line_of_values_is_the_face() -> None:
@@ -156,7 +154,7 @@ def test_a_line_of_values_is_the_face() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, 1.5, True, "", LONE, [], [5], [None], {}, {"a": 1}])
-@pytest.mark.parametrize("field", [*(f.name for f in fields(CardFace)), *WHOLE])
+@pytest.mark.parametrize("field", [*CardFace._fields, *WHOLE])
 @pytest.mark.parametrize("at_side", ["card", "side"])
 def test_no_value_of_any_field_is_too_odd(field: str, value: Any, at_side: str) -> None:
     """Each field of a card and of its sides may hold anything: a writable face, or a reason."""

@@ -22,7 +22,16 @@ PACKAGES = (
 #: What lies directly in helpers/, below all packages, in the order of its own imports.
 GROUND = (
     *("errors", "packages", "signals", "parallel", "cli_validation"),
-    *("atomic_io", "lock", "worker_process", "report", "cli", "validation", "stopwatch"),
+    *(
+        "atomic_io",
+        "lock",
+        "worker_process",
+        "report",
+        "cli",
+        "validation",
+        "stopwatch",
+        "json_lines",
+    ),
 )
 #: The face of `network`, at the path that users import; everything after `network` may import it.
 FACE = "session"
