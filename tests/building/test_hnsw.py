@@ -8,7 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from builds import METADATA, VECTORS, made_up_manifest, manifest
 from support import ROOT, environment
 
 from helpers import worker_process
+from helpers.building import hnsw
 from helpers.building.hnsw import (
     IndexOptions,
     SelfCheck,
@@ -23,6 +24,7 @@ from helpers.building.hnsw import (
     build,
     build_index,
     distinct_rows,
+    new_graph,
     self_check,
 )
 from helpers.errors import DataError, WriteError
@@ -32,6 +34,7 @@ from helpers.index.manifest import describe_outputs, write_manifest
 from helpers.index.publish import INDEX
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
+from helpers.model.whitening import Whitening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -258,3 +261,41 @@ def test_the_child_says_what_is_wrong(tmp_path: Path) -> None:
     """A file that is missing comes back as the error that it was."""
     with pytest.raises(WriteError, match="No such file"):
         build_index(IndexOptions(tmp_path / VECTORS, tmp_path / INDEX, 8, 40, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("whitened", "lost", "tried"),
+    [
+        (False, [0], [True]),
+        (False, [1], [True]),
+        (True, [0], [False]),
+        (True, [1, 0], [False, True]),
+        (True, [1, 1], [False, True]),
+    ],
+)
+def test_full_lists_are_for_those_who_need_them(
+    whitened: bool,  # noqa: FBT001
+    lost: list[int],
+    tried: list[bool],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Plain vectors get them at once, whitened ones after a row was lost."""
+    graphs = []
+
+    def graph(*shape: int, full_lists: bool) -> Any:
+        graphs.append(full_lists)
+        return new_graph(*shape, full_lists=full_lists)
+
+    checks = [SelfCheck(40, 40, 40 - count, 40 - count) for count in lost]
+    monkeypatch.setattr(hnsw, "new_graph", graph)
+    monkeypatch.setattr(hnsw, "self_check", lambda *_: checks[len(graphs) - 1])
+    vectors = normalize(np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
+    np.save(tmp_path / "vectors.npy", vectors)
+    whitening = Whitening(np.eye(8, dtype=np.float32), np.zeros(8, dtype=np.float32))
+    options = (tmp_path / "vectors.npy", tmp_path / "index", 8, 40, 5.0)
+
+    built = build(IndexOptions(*options, whitening if whitened else None))
+
+    assert graphs == tried
+    assert built.self_check == checks[-1]

@@ -148,7 +148,7 @@ def read_on(out: Path, stop: Event, answers: Any) -> None:
     CardIndex(out, exact=True)
     CardIndex(out)
     answers.put("ready")  # everything is imported
-    while not stop.is_set():
+    while not (stop.is_set() and found):
         try:
             index = CardIndex(out, exact=len(found) % 2 == 0)
         except DataError as error:
