@@ -96,7 +96,11 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
     if is_here("onnxruntime"):
         found = _Encoders(options, out, sample, report).get()
     if isinstance(found, Encoder):
-        return Engine(name, options, found)
+        if name:
+            return Engine(name, options, found)
+        from helpers.building.fastest_engine import fastest
+
+        return fastest(Engine("onnx", options, found), sample, report)
     if options.engine == "onnx" or options.precision == "int8":
         raise DataError(
             f"--{'engine onnx' if options.precision != 'int8' else 'precision int8'}"
@@ -135,7 +139,10 @@ def _check_torch(options: ModelOptions) -> None:
 
 
 def _choose(options: ModelOptions, out: Path) -> str:
-    """Return the engine that `auto` means: vectors of the last build should stay reusable."""
+    """Return the engine that `auto` means, "" where only measuring can tell.
+
+    Vectors of the last build should stay reusable, so its engine stays.
+    """
     if options.engine != "auto":
         return options.engine
     if options.precision == "int8":
@@ -143,7 +150,7 @@ def _choose(options: ModelOptions, out: Path) -> str:
     if options.precision == "fp16" or not is_here("onnxruntime") or _gpu(options.device):
         return "torch"
     last = _last_engine(options, out)
-    return last if last == "torch" and is_here("torch") else "onnx"
+    return "onnx" if last == "torch" and not is_here("torch") else last or ""
 
 
 def _gpu(device: str) -> bool:

@@ -69,6 +69,12 @@ def choose_layout(
     return best
 
 
+def best_rate(embedder: Embedder) -> float:
+    """Return images/s of the model alone, in whichever layout is faster."""
+    layouts = [Layout(_BATCHES[0], *shape) for shape in _shapes(cpu_count(), free=False)]
+    return max(_rate(embedder, layout, _pixels(embedder, layout)) for layout in layouts)
+
+
 def _shapes(cpus: int, *, free: bool) -> Iterator[tuple[int, int]]:
     """Yield workers and threads for each: one single-threaded model per core is mostly best."""
     yield cpus, 1

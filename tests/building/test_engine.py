@@ -10,7 +10,9 @@ from builds import VECTORS, Crash, Deck, build, manifest, names, same_files, sta
 from support import run
 
 from helpers import worker_process
+from helpers.building import fastest_engine
 from helpers.building.engine import export_in_child
+from helpers.errors import DataError
 from helpers.index.publish import ENCODER, NAMES
 
 if TYPE_CHECKING:
@@ -204,3 +206,38 @@ def test_a_checkpoint_of_the_other_engine_is_not_mixed_in(
     assert "WARNING:   engine: was 'torch', is now 'onnx'" in result.err
     assert statistics(out)["resumed_embeddings"] == 0
     assert same_files(out, encoded.folder / "out")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [(50.0, "torch"), (31.0, "onnx"), (10.0, "onnx"), (DataError("no memory"), "onnx")],
+)
+def test_a_long_build_takes_the_faster_engine(
+    case: tuple[float | DataError, str],
+    encoded: Deck,
+    model: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    """Measured once on a machine; a difference of 5 % is none; what is remembered is not asked."""
+    torch, chosen = case
+    rates = {"onnx": 30.0, "torch": torch}
+    whole = worker_process.call
+
+    def call(function: Any, *arguments: Any) -> Any:
+        if function is not fastest_engine.rate_in_child:
+            return whole(function, *arguments)
+        rate = rates.pop(arguments[0].name)
+        if isinstance(rate, DataError):
+            raise rate
+        return rate
+
+    monkeypatch.setattr(worker_process, "call", call)
+    monkeypatch.setattr(fastest_engine, "LONG", 20)
+    monkeypatch.setattr(fastest_engine, "default_folder", lambda: tmp_path)
+    for out in (tmp_path / "one", tmp_path / "two"):
+        flags = ("--engine", "auto", "--no-whiten")
+        assert build(encoded, out, model, capsys, *flags).code == 0
+        assert manifest(out)["model"]["engine"] == chosen
+    assert rates == {}
