@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from helpers.model.embedder import Embedder
 
 _ONE = "{}: one model on all cores"
+_CEILING = "{}: model and preparation, each measured alone"
 _BATCHES = (8, 16)  # of the model alone; larger ones were not faster wherever we measured
 _SECONDS = 0.5  # per batch size, at least
+_PASSES = 4  # over the pictures, for preparing them
 
 
 def model(material: Material) -> list[Contender]:
@@ -39,7 +41,8 @@ def model(material: Material) -> list[Contender]:
 def pipeline(material: Material) -> list[Contender]:
     """Return the pipeline of every engine, and what clip-retrieval does with torch."""
     names, loader = material.engines, "{}: DataLoader with 2 workers, as clip-retrieval"
-    found = [_contender(material, "pipeline", "{}: pipeline", each, embed_cache) for each in names]
+    found = [_contender(material, "pipeline", _CEILING, each, ceiling) for each in names]
+    found += [_contender(material, "pipeline", "{}: pipeline", each, embed_cache) for each in names]
     if TORCH in names:
         found.append(_contender(material, "pipeline", loader, TORCH, data_loader))
     return found
@@ -48,8 +51,12 @@ def pipeline(material: Material) -> list[Contender]:
 def _contender(
     material: Material, part: str, name: str, engine: str, task: Callable[..., float]
 ) -> Contender:
-    """Return a task; its ratio is to one model on all cores, and that one's to torch."""
-    to = _ONE.format(TORCH if name == _ONE else engine)
+    """Return a task; a pipeline's ratio is to what model and preparation together allow.
+
+    That of the others is to one model on all cores, and that one's to torch.
+    """
+    piped = part == "pipeline" and name != _CEILING
+    to = _CEILING.format(engine) if piped else _ONE.format(TORCH if name == _ONE else engine)
     mine = name.format(engine)
     return Contender(
         *(part, mine, "images/s"),
@@ -70,6 +77,21 @@ def one_model(flags: list[str], cache: str, _scratch: str) -> float:
 def model_per_core(flags: list[str], cache: str, _scratch: str) -> float:
     """Embed random pixels on every core for itself."""
     return _best_rate(flags, cache, models=cpu_count())
+
+
+def ceiling(flags: list[str], cache: str, _scratch: str) -> float:
+    """Return what all cores can do if one after the other prepares a picture and embeds it."""
+    from helpers.images.cache import ImageCache
+    from helpers.images.preprocess import load_checked_rgb, prepare
+
+    how, paths = engine_of(flags, cache).open().preprocessing, list(ImageCache(cache).images())
+    files = [path.read_bytes() for path in paths] * _PASSES
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        start = time.perf_counter()
+        list(pool.map(lambda data: prepare(load_checked_rgb(data, ""), how), files))
+        preparing = (time.perf_counter() - start) / len(files)
+    best = max(_best_rate(flags, cache, models) for models in (1, cpu_count()))
+    return 1 / (1 / best + preparing)
 
 
 def _best_rate(flags: list[str], cache: str, models: int) -> float:

@@ -1,10 +1,8 @@
-"""Building the graph of an index, and asking an index about pictures."""
+"""Building an index and its whitening, and asking it about pictures and photos."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import sys
 import time
 from functools import partial
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 _DIMENSION = 512  # of ViT-B/32
 _CHECK_SECONDS = 5.0  # what a build of this size gives the self-check
-_EMBEDDED = 8  # pictures that are really embedded
 
 
 def building(material: Material) -> list[Contender]:
@@ -35,44 +32,68 @@ def building(material: Material) -> list[Contender]:
     ]
 
 
-def asking(material: Material) -> list[Contender]:
-    """Return a query for one picture, and one for all, with every engine.
+def whitening(material: Material) -> list[Contender]:
+    """Return what a build of the pictures takes to learn its whitening, with every engine."""
+    found = []
+    for engine, problem in material.engines.items():
+        flags = (*material.build_flags(engine), "--cache", material.cache, "--json", "--quiet")
+        command = [sys.executable, str(ROOT / "build_embeddings.py"), *map(str, flags), "--out"]
+        found.append(
+            Contender(
+                *("whiten", f"{engine}: whitening learned", "s"),
+                lambda scratch, command=command: [*command, str(scratch / "index")],  # type: ignore[misc]
+                lambda run: float(json.loads(run.output)["whitening"]["seconds"]),
+                to="" if engine == TORCH else f"{TORCH}: whitening learned",
+                missing=problem,
+            )
+        )
+    return found
 
-    Photos (find, rectify, verify), whitening and a CSV of many photos belong here, too.
-    """
+
+def asking(material: Material) -> list[Contender]:
+    """Return a query for one picture, and one for all, with every engine."""
     pictures = sorted(str(path) for path in material.cache.glob("*.jpg"))
     found = []
     for engine, problem in material.engines.items():
-        index = "" if problem else _index(material, engine)
+        index = "" if problem else str(_index(material, engine, *material.build_flags(engine)))
         found += [_query(material, engine, index, asked) for asked in (pictures[:1], pictures)]
     return found
 
 
 def _query(material: Material, engine: str, index: str, pictures: list[str]) -> Contender:
-    name = f"{{}}: start to end, pictures: {len(pictures)}"
-    flags = ("--index", index, "--k", "1", "--group", "none", "--quiet")
+    name = f"{{}}: start to end, --whole, pictures: {len(pictures)}"
+    flags = ("--index", index, "--k", "1", "--group", "none", "--quiet", "--whole")
     command = [sys.executable, str(ROOT / "query_index.py"), *pictures, *flags]
     return Contender(
         *("query", name.format(engine), "s", lambda _: command, lambda run: run.seconds),
         to="" if engine == TORCH else name.format(TORCH),
-        note=f"{material.args.vectors:,} vectors",
         missing=material.engines[engine],
     )
 
 
-def _index(material: Material, engine: str) -> str:
-    """Return an index of `--vectors` rows that was built with an engine.
+def listing(material: Material) -> list[Contender]:
+    """Return a list of the cards in photos, found by the demo's encoder, which is no CLIP."""
+    model, folder = material.folder / "lite0", material.folder / "photos"
+    material.run("scripts/make_demo_model.py", "--out", model)
+    index = _index(material, "lite0", "--model", f"local-dir:{model}")
+    material.task(prepare_photos, material.cache, folder, material.args.photos)
+    flags = ("--index", str(index), "--quiet", "--csv")
+    command = [sys.executable, str(ROOT / "query_index.py"), str(folder), *flags]
+    return [
+        Contender(
+            *("list", f"query_index.py --csv, photos: {material.args.photos}", "s"),
+            lambda scratch: [*command, str(scratch / "cards.csv")],
+            lambda run: run.seconds,
+            note="1 to 9 drawn cards in each, EfficientNet-lite0",
+        )
+    ]
 
-    A build of so many images would take long. So a small build is enlarged: its model and its
-    manifest are real, its further vectors are synthetic.
-    """
-    out = material.folder / f"index-{engine}"
-    flags = (*material.build_flags(engine), "--limit", _EMBEDDED, "--quiet")
-    material.run("build_embeddings.py", "--cache", material.cache, "--out", out, *flags)
-    manifest = json.loads((out / "build_manifest.json").read_text(encoding="utf-8"))
-    vectors = material.vectors(manifest["index"]["dimension"])
-    material.task(enlarge, out, vectors, engine == TORCH)
-    return str(out)
+
+def _index(material: Material, name: str, *flags: str) -> Path:
+    out = material.folder / f"index-{name}"
+    words = ("--cache", material.cache, "--out", out, "--no-whiten", "--quiet")
+    material.run("build_embeddings.py", *flags, *words)
+    return out
 
 
 # --- in a process of its own -----------------------------------------------------------------
@@ -103,30 +124,13 @@ def build_graph(vectors: str, _scratch: str) -> float:
     return time.perf_counter() - start
 
 
-def enlarge(out: str, vectors: str, torch: bool) -> None:  # noqa: FBT001 - from JSON
-    """Give the index in `out` these vectors and their graph, which is built once.
+def prepare_photos(cache: str, folder: str, count: int) -> None:
+    """Take photos of 1 to 9 cards of a cache."""
+    from helpers.evaluation.scenes import compose
+    from helpers.images.preprocess import load_image_rgb
 
-    With `torch` it loses its encoder: it is then asked through torch.
-    """
-    import numpy as np
-
-    from helpers.index.manifest import describe_outputs, read_manifest, write_manifest
-    from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
-
-    folder, count = Path(out), len(np.load(vectors, mmap_mode="r"))
-    graph = folder.parent / "index.faiss"
-    if not graph.exists():
-        build_index(vectors, str(folder.parent))
-    for source, name in ((vectors, VECTORS), (graph, INDEX)):
-        (folder / name).unlink()
-        os.link(source, folder / name)
-    lines = (folder / METADATA).read_text(encoding="utf-8").splitlines(keepends=True)
-    unique = [line for line in lines if '"same_as"' not in line]  # the others name a row's copy
-    text = "".join(itertools.islice(itertools.cycle(unique), count))
-    (folder / METADATA).write_text(text, encoding="utf-8")
-    manifest = read_manifest(folder)
-    if torch:
-        (folder / ENCODER).unlink(missing_ok=True)
-        manifest.pop("encoder", None)
-    manifest["index"] |= {"vectors": count, "distinct": count}
-    write_manifest(folder, {**manifest, "outputs": describe_outputs(folder)})
+    Path(folder).mkdir()
+    scans = [load_image_rgb(path) for path in sorted(Path(cache).glob("*.jpg"))[:9]]
+    for number in range(count):
+        photo = compose(scans[: 1 + number % len(scans)], number).photo
+        photo.save(Path(folder, f"{number:04}.jpg"), quality=90)

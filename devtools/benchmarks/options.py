@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from helpers.cli_validation import Flag, FlagGroup, ListOf, Number, OneOf
 
-PARTS = ("decode", "model", "pipeline", "bulk", "index", "query")
+PARTS = ("decode", "bulk", "index", "photo", "model", "pipeline", "list", "whiten", "query")
 ENGINES = ("torch-fp32", "onnx-fp32", "onnx-int8")
 
 _PARTS, _ENGINES = ListOf(OneOf(PARTS)), ListOf(OneOf(ENGINES))
@@ -16,6 +16,7 @@ FLAGS = FlagGroup(
         Flag("--parts", _PARTS, ",".join(PARTS), "LIST", "what to measure (%(default)s)"),
         Flag("--repeats", Number(int, 1, 100), None, "N", "runs of everything (3, 1 with a model)"),
         Flag("--images", Number(int, 2, 100_000), 48, "N", "pictures in the cache (%(default)s)"),
+        Flag("--photos", Number(int, 1, 10_000), 10, "N", "photos of the list (%(default)s)"),
         Flag("--vectors", _VECTORS, 10_000, "N", "rows of the index (%(default)s)"),
         Flag("--cards", _CARDS, 20_000, "N", "cards of the bulk file (%(default)s)"),
         Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.benchmarks import embedding, index, reading
+from devtools.benchmarks import embedding, index, photos, reading
 from devtools.benchmarks.compare import NAMES, Comparison, print_row
 from devtools.benchmarks.material import Material, build_arguments, model_flags
 from helpers.index.manifest import describe_environment
@@ -32,12 +32,19 @@ _PARTS: dict[str, Callable[[Material], list[Contender]]] = {
     "pipeline": embedding.pipeline,
     "bulk": reading.bulk,
     "index": index.building,
+    "photo": photos.photos,
+    "list": index.listing,
+    "whiten": index.whitening,
     "query": index.asking,
 }
 #: The parts whose contenders take turns (a pipeline is compared with the model alone).
-_COMPARISONS = (("decode",), ("bulk",), ("index",), ("model", "pipeline"), ("query",))
-_WITH_MODEL = {"model", "pipeline", "query"}  # a round takes 20 to 60 s: one is the default
-_PARAMETERS = ("parts", "engines", "images", "vectors", "cards", "repeats", "seed")
+_COMPARISONS = (
+    *(("decode",), ("bulk",), ("index",), ("photo",)),
+    *(("model", "pipeline"), ("list",), ("whiten",), ("query",)),
+)
+#: A round of these takes 10 to 40 s: one is the default.
+_WITH_MODEL = {"model", "pipeline", "list", "whiten", "query"}
+_PARAMETERS = ("parts", "engines", "images", "photos", "vectors", "cards", "repeats", "seed")
 _PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "numpy", "pillow", "faiss-cpu")
 
 
