@@ -10,7 +10,7 @@ from builds import VECTORS, Crash, Deck, build, manifest, names, same_files, sta
 from support import run
 
 from helpers import worker_process
-from helpers.building import fastest_engine
+from helpers.building import engine
 from helpers.building.engine import export_in_child
 from helpers.errors import DataError
 from helpers.index.publish import ENCODER, NAMES
@@ -226,7 +226,7 @@ def test_a_long_build_takes_the_faster_engine(
     whole = worker_process.call
 
     def call(function: Any, *arguments: Any) -> Any:
-        if function is not fastest_engine.rate_in_child:
+        if function is not engine.rate_in_child:
             return whole(function, *arguments)
         rate = rates.pop(arguments[0].name)
         if isinstance(rate, DataError):
@@ -234,8 +234,8 @@ def test_a_long_build_takes_the_faster_engine(
         return rate
 
     monkeypatch.setattr(worker_process, "call", call)
-    monkeypatch.setattr(fastest_engine, "LONG", 20)
-    monkeypatch.setattr(fastest_engine, "default_folder", lambda: tmp_path)
+    monkeypatch.setattr(engine, "_LONG", 20)
+    monkeypatch.setattr(engine, "default_folder", lambda: tmp_path)
     for out in (tmp_path / "one", tmp_path / "two"):
         flags = ("--engine", "auto", "--no-whiten")
         assert build(encoded, out, model, capsys, *flags).code == 0
