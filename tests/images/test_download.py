@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support import Scryfall, run
+from support import ROOT, Scryfall, run
 
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import list_path, read_list
@@ -206,6 +206,22 @@ def test_the_forecast_stands_before_the_download(flags: tuple[object, ...]) -> N
     (place,) = [n for n, line in enumerate(lines) if line.startswith("To download: 24 images, ")]
     assert lines[place + 1].startswith("Downloading: 24")
     assert "To download" not in run("download_images.py", *flags).err
+
+
+def test_the_next_command_is_about_the_same_cards(
+    deck: Path, flags: tuple[object, ...], tmp_path: Path
+) -> None:
+    """It is the last line, typed as it stands; flags that only a download has are left out."""
+    lines = (deck / "cards.jsonl").read_text().splitlines()
+    code = json.loads(lines[0])["set"]
+    other = ("--workers", 4, "--set", f"{code.upper()},xyz", "--limit", 1)
+    err = run("download_images.py", *flags, *other, cwd=ROOT).err
+    cache = f"--cache {tmp_path}/cache"
+    assert err.splitlines()[-1] == (
+        f"Next: python build_embeddings.py {cache} --set {code},xyz --limit 1"
+    )
+    elsewhere = run("download_images.py", *flags, cwd=ROOT / "docs").err
+    assert elsewhere.splitlines()[-1] == f"Next: python ../build_embeddings.py {cache}"
 
 
 def test_bounded_map_takes_only_what_it_can_work_off() -> None:
