@@ -9,7 +9,6 @@ about as wide on all cards.
 from __future__ import annotations
 
 import functools
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -72,7 +71,6 @@ class RapidReader:
         from rapidocr import RapidOCR
 
         self._read = RapidOCR(params={"Global.log_level": "critical"})
-        logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
 
     def lines(self, pixels: NDArray[np.uint8]) -> list[Line]:
         """Return the lines of uint8 [height, width, 3], RGB."""

@@ -53,7 +53,7 @@ class OpenIndex:
 
     def _titles(self, scans: Scans) -> TitleSearch | None:
         options = self.searcher.options
-        if not options.titles or options.whole or not_installed("cv2", "rapidocr"):
+        if not options.titles or options.whole or not_installed("cv2", "onnxruntime", "rapidocr"):
             return None
         from helpers.query.title_answers import TitleSearch
 

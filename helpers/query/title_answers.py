@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from helpers.query.scans import Scans
     from helpers.query.searcher import Searcher
 
-_SIMILAR = 0.8  # `SequenceMatcher.ratio` from which a name is compared with the picture
-_SPELT = 0.87  # from which a scan of that name need agree less
-#: Inliers in the art that suffice then. On 204 photos wrong names had 3 at most, right ones of the
-#: same picture 11 at least.
+#: `SequenceMatcher.ratio` from which a line is taken for a name; `Land` is 0.8 of `Island`.
+_SIMILAR = 0.85
+_MOST = 30  # lines of one photo that are looked into: a pile, not a printed list of a deck
+#: Inliers in the art that suffice for a scan of that name. On 204 photos wrong names had 3 at most,
+#: right ones of the same picture 11 at least.
 _ENOUGH_ART = 8
 _SHORTEST = 4  # letters of a name that is believed by its spelling alone
 _PRINTINGS = 8  # of a name that are compared, the most similar ones
@@ -76,7 +77,7 @@ class Names:
             for part in {plain(name), *map(plain, name.split("//"))} - {""}:
                 rows.setdefault(part, []).append(row)
         self._names = list(rows.items())
-        self._letters = np.asarray([_letters(name) for name, _ in self._names], np.int16)
+        self._letters = np.stack([_letters(name) for name, _ in self._names])
         self._lengths = self._letters.sum(axis=1)
 
     def similar(self, text: str) -> list[Name]:
@@ -93,8 +94,9 @@ class Names:
         return sorted(found, key=lambda each: -each.similarity)
 
 
-def _letters(text: str) -> NDArray[np.int64]:
-    return np.bincount([ord(letter) % _BUCKETS for letter in text], minlength=_BUCKETS)
+def _letters(text: str) -> NDArray[np.int16]:
+    places = [ord(letter) % _BUCKETS for letter in text]
+    return np.bincount(places, minlength=_BUCKETS).astype(np.int16)
 
 
 class TitleSearch:
@@ -126,10 +128,8 @@ class TitleSearch:
             lines = titles.read(self._reader(), search.pixels, hidden)
         comparison = Comparison(search.pixels, self._scans)
         named: list[tuple[Line, Name]] = []
-        for line in lines:
-            names = self._names.similar(line.text)[:2]
-            if not names:
-                continue
+        alike = [(line, self._names.similar(line.text)[:2]) for line in lines]
+        for line, names in [each for each in alike if each[1]][:_MOST]:
             find = self._confirmed(line, names, search, comparison)
             if find is not None:
                 search.add(find)
@@ -152,7 +152,7 @@ class TitleSearch:
             for name in names:
                 hits = self._searcher.index.scored(vector, name.rows)[:_PRINTINGS]
                 agreeing = comparison.compared(corners, [hit.row for hit in hits])
-                best = [each for each in agreeing if _is_enough(each, name)]
+                best = [each for each in agreeing if _is_enough(each)]
                 if best:
                     rows = tuple(each.row for each in best)
                     return Find(best[0].corners, hits, rows, best[0].evidence)
@@ -168,9 +168,9 @@ class TitleSearch:
         return self._searcher.embed([Image.fromarray(crop)])
 
 
-def _is_enough(agreement: Agreement, name: Name) -> bool:
+def _is_enough(agreement: Agreement) -> bool:
     evidence = agreement.evidence
-    return evidence.is_enough or (name.similarity >= _SPELT and evidence.art >= _ENOUGH_ART)
+    return evidence.is_enough or evidence.art >= _ENOUGH_ART
 
 
 def _is_title(line: Line, name: Name, lines: list[Line]) -> bool:

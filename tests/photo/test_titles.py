@@ -64,7 +64,7 @@ def test_small_pictures_are_enlarged_and_found_cards_hidden() -> None:
 @pytest.mark.skipif(not is_here("rapidocr"), reason="rapidocr is optional")
 def test_the_installed_reader_reads_a_title() -> None:
     """One that stands upright, too, and tells where it begins."""
-    photo = np.full((120, 480, 3), 230, np.uint8)
+    photo = np.full((360, 400, 3), 230, np.uint8)  # a strip would be enlarged sixfold
     cv2.putText(photo, "Shallow Grave", (40, 70), cv2.FONT_HERSHEY_DUPLEX, 1.2, (20, 20, 20), 2)
     (line,) = titles.rapid_reader().lines(np.ascontiguousarray(np.rot90(photo, 3)))
     assert line.text == "Shallow Grave"
