@@ -82,8 +82,7 @@ class Recogniser:
             None if whole else tuple((x, y) for x, y in (find.corners / search.scale).tolist())
         )
         if find.named:
-            hits = self._searcher.grouped(find.nearest)
-            return Found(UNSURE, hits, evidence_of(hits), corners, "title")
+            return self._named(find, corners)
         if find.evidence is None:
             return self._unverified(find.nearest, corners)
         printings, is_sure = self._printings(find, search)
@@ -96,6 +95,13 @@ class Recogniser:
         evidence = evidence_of(hits, find.evidence.inliers)
         verified_by = "geometry" if find.evidence.is_enough else "title"
         return Found(MATCH, hits, evidence, corners, verified_by, "sure" if is_sure else "tied")
+
+    def _named(self, find: Find, corners: tuple[tuple[float, float], ...] | None) -> Found:
+        hits = self._searcher.grouped(find.nearest)
+        evidence = evidence_of(hits)
+        if find.verified:
+            return Found(MATCH, hits, evidence, corners, "title", "tied")
+        return Found(UNSURE, hits, evidence, corners, "title")
 
     def _printings(self, find: Find, search: PhotoSearch) -> tuple[list[int], bool]:
         """Return the verified printings of a card, best first, and whether the first is clear."""
