@@ -119,6 +119,10 @@ class Scored(Searcher):
         """Return float32 [n, 2]."""
         return np.ones((len(pictures), 2), np.float32)
 
+    def rows(self, vectors: NDArray[np.float32], least: int = 1) -> list[Hit]:
+        """Return the fourth card as the nearest one."""
+        return [Hit(3, 0.5)] * min(least, len(vectors))
+
 
 def score(_: NDArray[np.float32], rows: tuple[int, ...]) -> list[Hit]:
     """Return given rows, all alike."""
@@ -149,21 +153,41 @@ def title(card: Corners, text: str) -> Line:
 
 
 @pytest.mark.parametrize(
-    ("read", "verdict", "verified_by"),
-    [("D" * 12, MATCH, "geometry"), ("E" * 12, UNSURE, "title")],
+    ("at_hand", "read", "verdict", "verified_by"),
+    [
+        (True, "D" * 12, MATCH, "geometry"),
+        (True, "E" * 12, UNSURE, "title"),
+        (False, "D" * 11, MATCH, "title"),
+        (False, "E" * 12, UNSURE, "title"),
+    ],
 )
 def test_what_becomes_of_a_title(
-    monkeypatch: pytest.MonkeyPatch, read: str, verdict: str, verified_by: str
+    monkeypatch: pytest.MonkeyPatch, read: str, verdict: str, verified_by: str, *, at_hand: bool
 ) -> None:
-    """The scan of that name agrees: a match. Another one is named by its title, and not sure."""
+    """A match if the picture agrees: the scan, or the nearest rows where there are no scans."""
     monkeypatch.setattr(PhotoSearch, "run", lambda *_, **__: None)  # nothing is found by its shape
     searcher, scans = Scored(), cast("Any", Drawn())
+    scans.at_hand = at_hand
     where = place((300, 260), 400, 10)
     reader = SimpleNamespace(lines=lambda _: [title(where, read)])
     titles = TitleSearch(searcher, scans, lambda: cast("Any", reader))
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
     (card,) = Recogniser(searcher, scans, Reporter(quiet=True), titles).cards_in(photo)
     assert (card.verdict, card.verified_by) == (verdict, verified_by)
-    assert card.hits[0]["name"] == read
+    assert card.hits[0]["name"] == read[0] * 12
     assert card.corners is not None
     assert np.abs(np.asarray(card.corners) - where).max() < 25
+
+
+def test_what_lies_in_a_found_card_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A title that becomes a match takes the lines of its own card with it."""
+    monkeypatch.setattr(PhotoSearch, "run", lambda *_, **__: None)
+    searcher, scans = Scored(), cast("Any", Drawn())
+    where = place((300, 260), 400)
+    below = place((300, 400), 400)
+    lines = [title(below, "E" * 12), title(where, "D" * 12)]
+    reader = SimpleNamespace(lines=lambda _: lines)
+    titles = TitleSearch(searcher, scans, lambda: cast("Any", reader))
+    photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
+    (card,) = Recogniser(searcher, scans, Reporter(quiet=True), titles).cards_in(photo)
+    assert card.hits[0]["name"] == "D" * 12
