@@ -155,7 +155,9 @@ class TitleSearch:
             for name in names:
                 hits = self._searcher.index.scored(vector, name.rows)[:_PRINTINGS]
                 agreeing = comparison.compared(corners, [hit.row for hit in hits])
-                best = [each for each in agreeing if _is_enough(each)]
+                best = sorted(
+                    filter(_is_enough, agreeing), key=lambda each: -each.evidence.strength
+                )
                 if best:
                     rows = tuple(each.row for each in best)
                     return Find(best[0].corners, hits, rows, best[0].evidence)
