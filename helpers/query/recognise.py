@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from helpers.index.card_index import Hit as Row
 from helpers.packages import is_here
-from helpers.query.answer import MATCH, NO_CARD, UNSURE, Found
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Evidence, Found
 from helpers.query.searcher import evidence_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Recogniser:
 
     def _named(self, find: Find, corners: tuple[tuple[float, float], ...] | None) -> Found:
         hits = self._searcher.grouped(find.nearest)
-        evidence = evidence_of(hits)
+        evidence = Evidence(None, hits[0]["score"], None)
         if find.verified:
             return Found(MATCH, hits, evidence, corners, "title", "tied")
         return Found(UNSURE, hits, evidence, corners, "title")

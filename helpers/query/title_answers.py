@@ -160,7 +160,9 @@ class TitleSearch:
                 )
                 if best:
                     rows = tuple(each.row for each in best)
-                    return Find(best[0].corners, hits, rows, best[0].evidence)
+                    known = {hit.row for hit in hits}
+                    others = [hit for hit in self._searcher.rows(vector) if hit.row not in known]
+                    return Find(best[0].corners, [*hits, *others], rows, best[0].evidence)
         return None
 
     def _named(
