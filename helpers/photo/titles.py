@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SIDE = 1600  # pixels of the longer side that is read
 _MOST_ENLARGED = 2.0  # a webcam frame of 325 pixels is legible at twice its size
+_SLIMMEST = 0.25  # shorter through longer side: rapidocr enlarges the shorter one to 736 pixels
 _PAPER = 128  # grey, in place of what is not to be read
 #: Of a card, in widths of it: a letter of its title; the title's left end; in heights: its middle.
 #: Measured on fifteen titles of modern and old frames.
@@ -90,13 +91,16 @@ def _from_the_left(box: Corners) -> Corners:
 
 
 def read(reader: Reader, pixels: NDArray[np.uint8], hidden: Sequence[Corners] = ()) -> list[Line]:
-    """Return the lines of a picture, in its pixels.
+    """Return the lines of a picture, in its pixels; none of a strip.
 
     Args:
         reader: what reads.
         pixels: uint8 [height, width, 3], RGB.
         hidden: outlines in which nothing is read.
     """
+    sides = pixels.shape[:2]
+    if min(sides) < _SLIMMEST * max(sides):
+        return []
     shown = pixels.copy()
     for corners in hidden:
         cv2.fillConvexPoly(shown, np.rint(corners).astype(np.int32), (_PAPER,) * 3)

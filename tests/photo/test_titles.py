@@ -57,8 +57,9 @@ def test_small_pictures_are_enlarged_and_found_cards_hidden() -> None:
     assert np.allclose(line.corners, recorder.line.corners / 2)
     assert np.ptp(recorder.seen[190:210, 190:210]) == 0
     assert np.array_equal(photo, table(300, 200))
-    read(recorder, table(1600, 100))
-    assert recorder.seen.shape == (100, 1600, 3)
+    read(recorder, table(1600, 400))
+    assert recorder.seen.shape == (400, 1600, 3)
+    assert read(recorder, table(1600, 399)) == []
 
 
 @pytest.mark.skipif(not is_here("rapidocr"), reason="rapidocr is optional")
