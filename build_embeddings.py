@@ -30,6 +30,7 @@ def work(args: Namespace, report: Reporter) -> int:
     manifest = embed_stage(args, report)
     report.document(manifest)
     check_losses(manifest, args, report)
+    report.info(cli.next_step("query_index.py", "photo.jpg", "--index", args.out))
     return 0
 
 

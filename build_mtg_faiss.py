@@ -35,6 +35,7 @@ def work(args: Namespace, report: Reporter) -> int:
     report.document({**manifest, "download": summary.to_json()})
     check_failures(summary, args)
     check_losses(manifest, args, report)
+    report.info(cli.next_step("query_index.py", "photo.jpg", "--index", args.out))
     return 0
 
 

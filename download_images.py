@@ -28,6 +28,7 @@ def work(args: Namespace, report: Reporter) -> int:
     summary = download_stage(args, report)
     report.document(summary.to_json())
     check_failures(summary, args)
+    report.info(cli.next_step("build_embeddings.py", *cards.same_cards(args)))
     return 0
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from helpers import __version__, signals
@@ -98,6 +100,17 @@ def _without(words: list[str], names: Sequence[str]) -> list[str]:
 def parser(description: str | None, *groups: FlagGroup) -> Parser:
     """Return a parser of the flags that all scripts have, and of those in `groups`."""
     return Parser(description or "", groups)
+
+
+def next_step(script: str, *words: str) -> str:
+    """Return the line that tells what to type next, from the current directory.
+
+    Args:
+        script: below the project's root.
+        words: its arguments.
+    """
+    path = os.path.relpath(Path(__file__).resolve().parent.parent / script)
+    return f"Next: {shlex.join(['python', path, *words])}"
 
 
 def run(

@@ -163,6 +163,13 @@ class Flag:
         """The name of its value in the `Namespace`."""
         return self.name.lstrip("-").replace("-", "_")
 
+    def words(self, args: Namespace) -> list[str]:
+        """Return the flag with its value as it is typed; nothing where it has its default."""
+        value = getattr(args, self.field)
+        if value == self.argparse["default"]:
+            return []
+        return [self.name, ",".join(value) if isinstance(value, tuple) else str(value)]
+
     def problem(self, args: Namespace) -> str | None:
         """Convert the flag's value in `args`; return what is wrong with it."""
         value = getattr(args, self.field, None)

@@ -1,4 +1,4 @@
-"""One run at a time per directory.
+"""One run at a time per directory, one per file that grows.
 
 The kernel frees the lock when its process dies, however it dies, so no stale lock needs a human.
 The lock file itself is never removed: unlinking a locked file would let two runs hold "the" lock
@@ -8,6 +8,7 @@ on two inodes (tox-dev/filelock's rule).
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import stat
@@ -88,3 +89,25 @@ def directory_lock(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a file (created if need be) for the length of the block.
+
+    The lock is on the file itself, which `filelock` would empty; and a query does without it.
+
+    Raises:
+        BusyError: another run holds it (exit code 75, at once, without waiting).
+        WriteError: the file cannot be written.
+    """
+    with disk_errors(path), path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(
+                f"another run is writing {path}",
+                details="it holds the lock of that file",
+                suggestion="stop it first, or name another file",
+            ) from error
+        yield

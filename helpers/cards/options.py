@@ -68,6 +68,15 @@ class CardSource:
         )
 
 
+#: The flags that say which cards and which of their pictures, not how to come by them.
+_WHICH = {"--kind", "--cache", "--set", "--limit", "--image-version", "--bulk-file"}
+
+
+def same_cards(args: Namespace) -> list[str]:
+    """Return the flags that make another script work on the same cards, as they are typed."""
+    return [word for flag in FLAGS.flags if flag.name in _WHICH for word in flag.words(args)]
+
+
 def _contradictions(args: Namespace) -> Iterator[str]:
     if getattr(args, "bulk_file", None) is not None and getattr(args, "refresh_bulk", False):
         yield "--refresh-bulk makes no sense with --bulk-file, which needs no request"

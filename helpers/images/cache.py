@@ -46,11 +46,15 @@ class ImageCache:
 
     def has(self, image_file: str) -> bool:
         """Tell whether the image is there. A file under its final name was validated before."""
+        return self.size(image_file) > 0
+
+    def size(self, image_file: str) -> int:
+        """Return the bytes of the image; 0 if it is not there."""
         try:
             status = os.stat(self.text_path(image_file))  # noqa: PTH116 - 3 × as fast
         except FileNotFoundError:
-            return False
-        return status.st_size > 0 and stat.S_ISREG(status.st_mode)
+            return 0
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
     def images(self) -> Iterator[Path]:
         """Yield every image file, sorted by name, which needs memory for all the names."""

@@ -14,8 +14,9 @@ from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
 from helpers.images.digests import DigestLog
-from helpers.images.disk_space import needed_bytes, space_in_errors, warn_if_short
+from helpers.images.disk_space import space_in_errors, warn_if_short
 from helpers.images.download import Downloaded, download_image
+from helpers.images.forecast import Forecast, forecast, mean_bytes
 from helpers.images.prune import KnownFiles
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
@@ -44,6 +45,7 @@ class DownloadSummary:
     faces: int = 0
     downloaded: int = 0
     already_cached: int = 0
+    cached_bytes: int = 0  # of those
     missing: int = 0  # before the run
     stale: int = 0
     size: int = 0
@@ -87,15 +89,18 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     cache = ImageCache(source.cache)
     summary = DownloadSummary()
 
-    def still_needed() -> int:
-        return needed_bytes(summary.missing - summary.downloaded, source.image_version)
+    def still_to_come() -> Forecast:
+        mean = mean_bytes(source.image_version, summary.already_cached, summary.cached_bytes)
+        return forecast(summary.missing - summary.downloaded, mean, session.policy.workers)
 
     make_directory(cache.directory)
-    with directory_lock(cache.directory), space_in_errors(cache.directory, still_needed):
+    with directory_lock(cache.directory), space_in_errors(cache.directory, still_to_come):
         remove_parts(cache.directory)
         faces = faces_of(source, bulk_for_download(source, session, report), report)
         _count_cached(faces, cache, summary)
-        warn_if_short(cache.directory, still_needed(), report)
+        if summary.missing:
+            report.info(f"To download: {still_to_come()} at 100 Mbit/s")
+        warn_if_short(cache.directory, still_to_come().size, report)
         try:
             _download_all(faces, cache, session, summary, report)
         finally:
@@ -106,7 +111,9 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
 def _count_cached(faces: FaceList, cache: ImageCache, summary: DownloadSummary) -> None:
     """Count what there is before the first image is asked for."""
     summary.faces, summary.skipped = len(faces), faces.skipped
-    summary.already_cached = sum(map(cache.has, faces.image_files()))
+    for size in map(cache.size, faces.image_files()):
+        summary.already_cached += size > 0
+        summary.cached_bytes += size
     summary.missing = summary.faces - summary.already_cached
     known = KnownFiles(faces.image_files())
     summary.stale = sum(known.judge(name) == "stale" for name in cache.image_names())

@@ -18,7 +18,7 @@ from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_publis
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from io import BufferedReader
 
     from numpy.typing import NDArray
@@ -125,6 +125,24 @@ class CardIndex:
             [Hit(row, score) for row, score in zip(*pair, strict=True)]
             for pair in zip(rows.tolist(), scores.tolist(), strict=True)
         ]
+
+    def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
+        """Return given rows with their cosine to the query that is nearest to each, best first.
+
+        Args:
+            queries: float32 [n, D], rows of unit length.
+            rows: of the index.
+        """
+        from helpers.index.graph import row_numbers, stored_vectors
+
+        queries = self._checked(queries)
+        if self.whitening is not None:
+            queries = self.whitening.apply(queries)
+        first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
+        places = np.searchsorted(row_numbers(self._graph), [first.get(row, row) for row in rows])
+        scores = (stored_vectors(self._graph)[places] @ queries.T).max(axis=1)
+        hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
+        return sorted(hits, key=lambda hit: -hit.score)
 
     def _checked(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         queries = np.ascontiguousarray(queries, dtype=np.float32)

@@ -63,6 +63,12 @@ def area(corners: Corners) -> float:
     return float(cv2.contourArea(corners))
 
 
+def holds(corners: Corners, point: NDArray[np.float32]) -> bool:
+    """Tell whether a point lies inside."""
+    inside: float = cv2.pointPolygonTest(corners, tuple(map(float, point)), measureDist=False)
+    return inside > 0
+
+
 def overlap(one: Corners, other: Corners) -> float:
     """Return the share of the smaller outline that both cover."""
     shared, _ = cv2.intersectConvexConvex(one, other)

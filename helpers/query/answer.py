@@ -40,7 +40,8 @@ class Found:
         evidence: what the verdict rests on.
         corners: four (x, y) in pixels of the upright picture, clockwise from the card's own top
             left corner; None where the whole picture was taken as the card.
-        verified_by: `geometry`, `title` or `score`; None unless it is a match.
+        verified_by: `geometry`, `title` or `score` for a match; `title` also where a title names
+            the card and no scan of that name agrees with the picture; else None.
         printing: `sure` if this printing is told from those with the same art, else `tied`; None
             unless it is a match.
     """

@@ -73,10 +73,14 @@ class Comparison:
             corners: of the place, in pixels of the picture.
             rows: of the index; those that were compared with this place before are left out.
         """
+        return (each for each in self.compared(corners, rows) if each.evidence.is_enough)
+
+    def compared(self, corners: Corners, rows: Iterable[int]) -> Iterator[Agreement]:
+        """Yield the same, however little they agree."""
         place = self._place(outlines.grown(corners, _MARGIN))
         for row in rows:
             evidence = self._compared(place, row)
-            if evidence is not None and evidence.is_enough:
+            if evidence is not None:
                 yield Agreement(row, evidence, _projected(evidence, place))
 
     def _compared(self, place: _Place, row: int) -> homography.Evidence | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from helpers.packages import not_installed
 from helpers.query.answer import Answer
 from helpers.query.options import QueryOptions
 from helpers.query.photo_file import load_photo
@@ -27,6 +28,7 @@ from helpers.report import Reporter
 
 if TYPE_CHECKING:
     from helpers.query.inputs import Picture
+    from helpers.query.title_answers import TitleSearch
 
 Source = Path | str | bytes | Image.Image | np.ndarray
 
@@ -47,7 +49,15 @@ class OpenIndex:
         built_from = Path(self.searcher.index.manifest["parameters"]["cache"])
         self.cache = options.cache or built_from
         scans = Scans(self.searcher.index, self.cache, wanted=options.verify)
-        self._recogniser = Recogniser(self.searcher, scans, report)
+        self._recogniser = Recogniser(self.searcher, scans, report, self._titles(scans))
+
+    def _titles(self, scans: Scans) -> TitleSearch | None:
+        options = self.searcher.options
+        if not options.titles or options.whole or not_installed("cv2", "onnxruntime", "rapidocr"):
+            return None
+        from helpers.query.title_answers import TitleSearch
+
+        return TitleSearch(self.searcher, scans)
 
     def ask(self, source: Source) -> Answer:
         """Return the cards in a picture.

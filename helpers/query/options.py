@@ -35,6 +35,7 @@ class QueryOptions:
         cache: pictures of the cards; None for the cache that the index was built from.
         verify: compare local features with the scans of the nearest cards.
         sentences: whether sentences will be asked, which needs the unwhitened vectors.
+        titles: read the titles of cards, where rapidocr is installed.
         whitened: False to compare plain cosines with every vector, as if none had been learned.
     """
 
@@ -49,6 +50,7 @@ class QueryOptions:
     verify: bool = True
     sentences: bool = False
     whitened: bool = True
+    titles: bool = True
 
     @classmethod
     def from_args(cls, args: Namespace) -> QueryOptions:

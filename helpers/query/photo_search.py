@@ -70,12 +70,14 @@ class Find:
         nearest: rows of the index, best first.
         verified: rows whose scans agree, the strongest first; empty if none does.
         evidence: of the strongest one.
+        named: `nearest` are the cards whose title was read here.
     """
 
     corners: NDArray[np.float32]
     nearest: list[Hit]
     verified: tuple[int, ...] = ()
     evidence: homography.Evidence | None = None
+    named: bool = False
 
     @property
     def strength(self) -> float:
@@ -130,7 +132,7 @@ class PhotoSearch:
         if self._look_further():
             self._try_neighbours(everything)
 
-    def unverified(self, least: float, most: int) -> list[Find]:
+    def unverified(self, least: float, most: int, named: Sequence[Find] = ()) -> list[Find]:
         """Return the best candidates that nothing verified, apart from each other and from cards.
 
         Where no card is verified that is one at least; others only if they look like cards.
@@ -138,9 +140,10 @@ class PhotoSearch:
         Args:
             least: score that further ones must have.
             most: how many to return.
+            named: cards that are known by their titles.
         """
         ranked = sorted(self.others, key=lambda find: -find.nearest[0].score)
-        chosen = [] if self.found else ranked[:1]
+        chosen = [] if self.found or named else ranked[:1]
         for find in ranked:
             if find.nearest[0].score < least or len(chosen) == most:
                 break
@@ -148,7 +151,10 @@ class PhotoSearch:
             if (
                 _CARD_LIKE[0] < ratio < _CARD_LIKE[1]
                 and self._is_worth_trying(find.corners)
-                and all(outlines.overlap(find.corners, f.corners) <= _SAME_PLACE for f in chosen)
+                and all(
+                    outlines.overlap(find.corners, f.corners) <= _SAME_PLACE
+                    for f in (*chosen, *named)
+                )
             ):
                 chosen.append(find)
         return chosen
@@ -236,9 +242,9 @@ class PhotoSearch:
         if better is None:
             self.others = [*(other for other in self.others if other is not find), find]
             return
-        self._add(better)
+        self.add(better)
 
-    def _add(self, new: Find) -> None:
+    def add(self, new: Find) -> None:
         """Keep one card of those found at one place, the strongest."""
         apart = [f for f in self.found if outlines.overlap(new.corners, f.corners) <= _SAME_PLACE]
         rivals = [find for find in self.found if all(find is not other for other in apart)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from helpers.index.card_index import Hit as Row
 from helpers.packages import is_here
-from helpers.query.answer import MATCH, NO_CARD, UNSURE, Found
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Evidence, Found
 from helpers.query.searcher import evidence_of
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from helpers.query.photo_search import Find, PhotoSearch
     from helpers.query.scans import Scans
     from helpers.query.searcher import Searcher
+    from helpers.query.title_answers import TitleSearch
     from helpers.report import Reporter
 
 
@@ -32,11 +33,19 @@ class Recogniser:
         searcher: an opened index.
         scans: its pictures, to verify by.
         report: hears what is missing here.
+        titles: reads the titles of cards; None if nothing here can read.
     """
 
-    def __init__(self, searcher: Searcher, scans: Scans, report: Reporter) -> None:
+    def __init__(
+        self,
+        searcher: Searcher,
+        scans: Scans,
+        report: Reporter,
+        titles: TitleSearch | None = None,
+    ) -> None:
         self._searcher = searcher
         self._scans = scans
+        self._titles = titles
         self._sees = is_here("cv2")
         if not self._sees:
             report.info(
@@ -53,24 +62,27 @@ class Recogniser:
 
         search = PhotoSearch(self._searcher, self._scans, picture)
         search.run(whole=self._searcher.options.whole)
-        finds = [*search.found, *self._others(search)]
+        named = self._titles.run(search) if self._titles else []
+        finds = [*search.found, *named, *self._others(search, named)]
         order = reading_order([find.corners for find in finds])
         return tuple(self._judged(finds[place], search) for place in order)
 
-    def _others(self, search: PhotoSearch) -> list[Find]:
+    def _others(self, search: PhotoSearch, named: list[Find]) -> list[Find]:
         """Return the candidates that are worth showing though no scan agrees."""
         thresholds = self._searcher.thresholds
         if thresholds is None:
-            return search.unverified(_CERTAIN, 1)
+            return search.unverified(_CERTAIN, 1, named)
         if self._scans.at_hand:
-            return search.unverified(thresholds.noise, _MOST_UNSURE)
-        return search.unverified(thresholds.score, _MOST_BY_SCORE)
+            return search.unverified(thresholds.noise, _MOST_UNSURE, named)
+        return search.unverified(thresholds.score, _MOST_BY_SCORE, named)
 
     def _judged(self, find: Find, search: PhotoSearch) -> Found:
         whole = self._searcher.options.whole
         corners = (
             None if whole else tuple((x, y) for x, y in (find.corners / search.scale).tolist())
         )
+        if find.named:
+            return self._named(find, corners)
         if find.evidence is None:
             return self._unverified(find.nearest, corners)
         printings, is_sure = self._printings(find, search)
@@ -81,7 +93,15 @@ class Recogniser:
         for hit in hits:
             hit["tie"] = False
         evidence = evidence_of(hits, find.evidence.inliers)
-        return Found(MATCH, hits, evidence, corners, "geometry", "sure" if is_sure else "tied")
+        verified_by = "geometry" if find.evidence.is_enough else "title"
+        return Found(MATCH, hits, evidence, corners, verified_by, "sure" if is_sure else "tied")
+
+    def _named(self, find: Find, corners: tuple[tuple[float, float], ...] | None) -> Found:
+        hits = self._searcher.grouped(find.nearest)
+        evidence = Evidence(None, hits[0]["score"], None)
+        if find.verified:
+            return Found(MATCH, hits, evidence, corners, "title", "tied")
+        return Found(UNSURE, hits, evidence, corners, "title")
 
     def _printings(self, find: Find, search: PhotoSearch) -> tuple[list[int], bool]:
         """Return the verified printings of a card, best first, and whether the first is clear."""

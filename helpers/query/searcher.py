@@ -11,13 +11,13 @@ import numpy as np
 from helpers.errors import DataError
 from helpers.images.preprocess import prepare
 from helpers.index.card_index import CardIndex
+from helpers.index.thresholds import Thresholds
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.model.own_encoder import ONNX_DIR
 from helpers.packages import is_here
 from helpers.query.answer import UNSURE, Answer, Evidence, Found
 from helpers.query.grouping import group_hits, group_key
-from helpers.query.thresholds import Thresholds
 from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from helpers import signals
 from helpers.atomic_io import atomic_write, disk_errors
 from helpers.errors import DataError
+from helpers.lock import file_lock
 from helpers.network.clock import Clock
 from helpers.query import inputs
 from helpers.query.output import exports
@@ -92,6 +93,11 @@ class Arrivals:
                         yield entry.name, (about.st_size, about.st_mtime_ns)
 
 
+def state_of(target: Path) -> Path:
+    """Return the file that remembers what is in a list."""
+    return target.with_name(target.name + STATE_SUFFIX)
+
+
 class Journal:
     """A list of cards that grows, and beside it the memory of what is in it.
 
@@ -106,7 +112,7 @@ class Journal:
 
     def __init__(self, target: Path | None, layout: Layout) -> None:
         self._target = target
-        self._state = target and target.with_name(target.name + STATE_SUFFIX)
+        self._state = target and state_of(target)
         self._layout = layout
         self.stamps: dict[str, _Stamp] = {}
         self.digests: set[str] = set()
@@ -197,7 +203,14 @@ def watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
     Raises:
         Stopped: by a signal; a picture in hand is finished first.
         DataError: the list belongs to another layout.
+        BusyError: another process adds to the same list.
     """
+    target = Path(args.csv) if args.csv else None
+    with file_lock(state_of(target)) if target else contextlib.nullcontext():
+        _watch(index, args, report)
+
+
+def _watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
     cards = CardList(Layout(args.csv_format))
     journal = Journal(Path(args.csv) if args.csv else None, cards.layout)
     arrivals = Arrivals(Path(args.watch), dict(journal.stamps), report)

@@ -44,6 +44,7 @@ def test_five_broken_of_a_hundred(tmp_path: Path, model: str, capsys: Capture) -
     result = build(deck, tmp_path / "out", model, capsys, "--max-failure-rate", 0.05)
 
     assert result.code == 0, result.err
+    assert result.err.splitlines()[-1].endswith(f"query_index.py photo.jpg --index {tmp_path}/out")
     assert np.load(tmp_path / "out" / VECTORS).shape == (95, 32)
     kept = [card["name"] for card in lines(tmp_path / "out")]
     assert kept == [f"Card {number}" for number in range(100) if number not in broken]

@@ -10,13 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support import Scryfall, run
+from support import ROOT, Scryfall, run
 
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import list_path, read_list
 from helpers.images import disk_space
 from helpers.images.cache import ImageCache
-from helpers.images.disk_space import MEAN_BYTES, needed_bytes, warn_if_short
+from helpers.images.disk_space import warn_if_short
+from helpers.images.forecast import MEAN_BYTES, forecast, mean_bytes
 from helpers.parallel import STOP_SECONDS, bounded_map
 from helpers.report import Reporter
 
@@ -164,7 +165,7 @@ def test_a_short_disk_is_mentioned_before_a_long_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """6 GB of images and 1 GB free: a warning with both figures; enough room: silence."""
-    needed = needed_bytes(54_963, "normal")
+    needed = forecast(54_963, mean_bytes("normal"), 16).size
     monkeypatch.setattr(disk_space, "_free_bytes", lambda _: 10**9)
     warn_if_short(tmp_path, needed, Reporter())
     assert "need about 6.1 GB, but only 1.0 GB are free" in capsys.readouterr().err
@@ -175,6 +176,52 @@ def test_a_short_disk_is_mentioned_before_a_long_run(
 def test_every_image_version_has_an_estimate() -> None:
     """No version is left out of the table of sizes."""
     assert MEAN_BYTES.keys() == set(IMAGE_VERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("images", "version", "workers", "said"),
+    [
+        (274, "normal", 16, "274 images, about 30.4 MB, less than a minute"),
+        (1_000, "small", 1, "1,000 images, about 10.0 MB, about 2 minutes"),
+        (54_963, "normal", 16, "54,963 images, about 6.1 GB, about 8 minutes"),
+        (540_484, "png", 128, "540,484 images, about 732.4 GB, about 16 hours"),
+    ],
+)
+def test_a_forecast_names_images_bytes_and_time(
+    images: int, version: str, workers: int, said: str
+) -> None:
+    """The line is the bottleneck, or the wait for answers where images are small or workers few."""
+    assert str(forecast(images, mean_bytes(version), workers)) == said
+
+
+def test_cached_images_tell_the_size_of_the_others() -> None:
+    """Fifty do; fewer may be odd ones."""
+    assert mean_bytes("normal", 50, 50 * 7_000) == 7_000
+    assert mean_bytes("normal", 49, 49 * 7_000) == MEAN_BYTES["normal"]
+
+
+def test_the_forecast_stands_before_the_download(flags: tuple[object, ...]) -> None:
+    """It is the line before "Downloading"; where nothing is to be downloaded there is none."""
+    lines = run("download_images.py", *flags).err.splitlines()
+    (place,) = [n for n, line in enumerate(lines) if line.startswith("To download: 24 images, ")]
+    assert lines[place + 1].startswith("Downloading: 24")
+    assert "To download" not in run("download_images.py", *flags).err
+
+
+def test_the_next_command_is_about_the_same_cards(
+    deck: Path, flags: tuple[object, ...], tmp_path: Path
+) -> None:
+    """It is the last line, typed as it stands; flags that only a download has are left out."""
+    lines = (deck / "cards.jsonl").read_text().splitlines()
+    code = json.loads(lines[0])["set"]
+    other = ("--workers", 4, "--set", f"{code.upper()},xyz", "--limit", 1)
+    err = run("download_images.py", *flags, *other, cwd=ROOT).err
+    cache = f"--cache {tmp_path}/cache"
+    assert err.splitlines()[-1] == (
+        f"Next: python build_embeddings.py {cache} --set {code},xyz --limit 1"
+    )
+    elsewhere = run("download_images.py", *flags, cwd=ROOT / "docs").err
+    assert elsewhere.splitlines()[-1] == f"Next: python ../build_embeddings.py {cache}"
 
 
 def test_bounded_map_takes_only_what_it_can_work_off() -> None:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from argparse import Namespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from builds import picture
 from finds import answer, found, hit
 from support import command, environment
 
-from helpers.errors import DataError
+from helpers.errors import BusyError, DataError, WriteError
+from helpers.lock import file_lock
 from helpers.query.answer import MATCH, UNSURE
 from helpers.query.inputs import Picture
 from helpers.query.output.exports import CardList, Layout
-from helpers.query.watch import PATIENCE, STATE_SUFFIX, Arrivals, Journal
+from helpers.query.watch import PATIENCE, STATE_SUFFIX, Arrivals, Journal, state_of, watch
 from helpers.report import Reporter
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from helpers.query.open_index import OpenIndex
 
 STAMP = (1, 2)
 
@@ -107,6 +111,19 @@ def test_a_list_of_another_site_is_refused(tmp_path: Path) -> None:
     (tmp_path / f"cards.csv{STATE_SUFFIX}").write_text("{junk\n")
     with pytest.raises(DataError, match="damaged"):
         Journal(tmp_path / "cards.csv", Layout("moxfield"))
+
+
+def test_two_processes_do_not_add_to_one_list(tmp_path: Path) -> None:
+    """The second ends with 75 before it has read or written anything; later the list is free."""
+    target = tmp_path / "cards.csv"
+    args = Namespace(csv=str(target), csv_format="moxfield", watch=str(tmp_path / "gone"))
+    index = cast("OpenIndex", None)
+    with file_lock(state_of(target)), pytest.raises(BusyError, match=STATE_SUFFIX) as busy:
+        watch(index, args, Reporter())
+    assert busy.value.exit_code == 75
+    assert not target.exists()
+    with pytest.raises(WriteError, match="gone"):
+        watch(index, args, Reporter())
 
 
 def test_a_folder_is_watched_until_stopped(

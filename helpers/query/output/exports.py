@@ -2,8 +2,9 @@
 
 Where the columns and their values are from: Moxfield's help page "Importing a Collection";
 ManaBox's guide "Import and export"; Archidekt's note on its collection importer (columns are
-assigned there, the Scryfall id decides); Deckbox's "Exports and imports", and MTGGoldfish's help
-page on its format. What a photo does not show (condition, foil) is left empty.
+assigned there, the Scryfall id decides) and what its exports hold; Deckbox's "Exports and imports",
+and MTGGoldfish's help page on its format. What a photo does not show (condition, foil) is left
+empty.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 #: Behind the columns of every site; they ignore what they do not know.
 OWN_COLUMNS = ("Verdict", "Printing", "Picture", "Card")
 
-#: Scryfall's code of a language: its name, its code at ManaBox, its code at Archidekt.
+#: Scryfall's code of a language: its name, its code at ManaBox, its code at Archidekt. That one is
+#: documented nowhere; these are in its exports, but SP, which is inferred: the others are the codes
+#: printed on cards, too. Where none is known it is left empty; the Scryfall id tells the language.
 _LANGUAGES = {
     "en": ("English", "en", "EN"),
     "es": ("Spanish", "es", "SP"),
@@ -37,12 +40,12 @@ _LANGUAGES = {
     "ru": ("Russian", "ru", "RU"),
     "zhs": ("Simplified Chinese", "zh_CN", "CS"),
     "zht": ("Traditional Chinese", "zh_TW", "CT"),
-    "he": ("Hebrew", "he", "HE"),
-    "la": ("Latin", "la", "LA"),
-    "grc": ("Ancient Greek", "grc", "GRC"),
-    "ar": ("Arabic", "ar", "AR"),
-    "sa": ("Sanskrit", "sa", "SA"),
-    "ph": ("Phyrexian", "ph", "PH"),
+    "he": ("Hebrew", "he", ""),
+    "la": ("Latin", "la", ""),
+    "grc": ("Ancient Greek", "grc", ""),
+    "ar": ("Arabic", "ar", ""),
+    "sa": ("Sanskrit", "sa", ""),
+    "ph": ("Phyrexian", "ph", ""),
 }
 _NAME, _MANABOX, _ARCHIDEKT = range(3)
 

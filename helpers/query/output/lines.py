@@ -70,7 +70,7 @@ def _aligned(answer: Answer) -> Iterator[tuple[str, ...]]:
 def in_words(card: Found) -> str:
     """Return the verdict with what it rests on."""
     if card.verdict != MATCH:
-        return card.verdict
+        return f"{card.verdict} (by {card.verified_by})" if card.verified_by else card.verdict
     printing = ", printing not sure" if card.printing == "tied" else ""
     if card.verified_by == "geometry":
         return f"match ({card.evidence.inliers} points{printing})"
