@@ -9,18 +9,20 @@ import threading
 import time
 import traceback
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from helpers.errors import AppError, WriteError, write_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 #: Without a terminal, one status line in this many seconds: enough for a log, no flood.
 STATUS_SECONDS = 30.0
 #: Of every JSON document; documents only gain fields.
 DOCUMENT_VERSION = "1.0"
+_BYTES = "B"  # the unit of a transfer
 _TENTHS_BELOW = 10
 _KILO = 1000
 
@@ -213,19 +215,42 @@ class Reporter:
             self.line("  ".join(cells).rstrip())
 
     @contextmanager
-    def progress(self, total: int, label: str, unit: str = "images") -> Iterator[Progress]:
-        """Show how far a loop over `total` items has come, with rate and time left."""
-        if self.quiet:
+    def progress(
+        self,
+        total: int,
+        label: str,
+        unit: str = "images",
+        waiting: Callable[[], int] = lambda: 0,
+    ) -> Iterator[Progress]:
+        """Show how far a loop over `total` items has come, with rate and time left.
+
+        Args:
+            total: items; nothing is shown for none.
+            label: what is done to them.
+            unit: what they are.
+            waiting: returns how many workers a server keeps waiting right now.
+        """
+        with self._shown(_Loop(total, label, unit, waiting=waiting)) as shown:
+            yield shown
+
+    @contextmanager
+    def transfer(self, total: int, label: str, done: int = 0) -> Iterator[Progress]:
+        """Show how far a transfer of `total` bytes has come, `done` of them before."""
+        with self._shown(_Loop(total, label, _BYTES, done)) as shown:
+            yield shown
+
+    @contextmanager
+    def _shown(self, loop: _Loop) -> Iterator[Progress]:
+        if self.quiet or loop.total == 0:
             yield _Silent()
-        elif sys.stderr.isatty():
-            with _Bar(total, label, unit) as bar:
-                yield bar
-        else:
-            lines = _StatusLines(self, total, label, unit)
-            try:
-                yield lines
-            finally:
-                lines.end()
+            return
+        shown = _Bar(loop) if sys.stderr.isatty() else _StatusLines(self, loop)
+        ticker = _Ticker(shown)
+        try:
+            yield shown
+        finally:
+            ticker.end()
+            shown.end()
 
     def _put(self, text: str) -> None:
         with _stdout_errors():
@@ -288,57 +313,119 @@ class _Silent:
         pass
 
 
-class _Bar:
-    def __init__(self, total: int, label: str, unit: str) -> None:
-        from tqdm import tqdm
+@dataclass(slots=True)
+class _Loop:
+    """What is shown of a loop: `done` of `total` so far."""
 
-        self._bar = tqdm(total=total, desc=label, unit=f" {unit}", dynamic_ncols=True)
+    total: int
+    label: str
+    unit: str
+    done: int = 0
+    waiting: Callable[[], int] = lambda: 0
 
-    def advance(self, count: int = 1) -> None:
-        self._bar.update(count)
+    @property
+    def of_bytes(self) -> bool:
+        return self.unit == _BYTES
 
-    def __enter__(self) -> Self:
-        return self
+    def amount(self, count: int) -> str:
+        return byte_size(count) if self.of_bytes else f"{count:,}"
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
+    def rate(self, count: int, seconds: float) -> str:
+        if self.of_bytes and seconds > 0:
+            return f"{byte_size(count / seconds)}/s"
+        return f"{safe_rate(count, seconds)} {self.unit}/s"
+
+    def held_up(self) -> str:
+        waiting = self.waiting()
+        return f"{waiting} waiting for the server" if waiting else ""
 
 
-class _StatusLines:
-    """Lines for a log, from a thread of their own: a run that is told to wait says so, too."""
+class _Shown(Protocol):
+    """A way to show a loop; `tick` is called every `seconds` from another thread."""
 
-    def __init__(self, report: Reporter, total: int, label: str, unit: str) -> None:
-        self._report, self._total, self._label, self._unit = report, total, label, unit
-        self._done = 0
-        self._shown: int | None = None
-        self._start = time.monotonic()
+    seconds: float
+
+    def advance(self, count: int = 1) -> None: ...
+    def tick(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class _Ticker:
+    """A thread that lets what is shown move, also while nothing is finished."""
+
+    def __init__(self, shown: _Shown) -> None:
+        self._shown = shown
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._show_regularly, name="status", daemon=True)
-        report.info(f"{label}: {total:,} {unit}")
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
         self._thread.start()
 
-    def advance(self, count: int = 1) -> None:
-        self._done += count
+    def _run(self) -> None:
+        while not self._ended.wait(self._shown.seconds):
+            self._shown.tick()
 
     def end(self) -> None:
         self._ended.set()
         self._thread.join()
-        if self._shown != self._done:
-            self._show()
 
-    def _show_regularly(self) -> None:
-        while not self._ended.wait(STATUS_SECONDS):
-            self._show()
 
-    def _show(self) -> None:
-        done = self._shown = self._done
-        seconds = time.monotonic() - self._start
-        left = (self._total - done) * seconds / done if done else 0
-        self._report.info(
-            f"{self._label}: {done:,} of {self._total:,} ({safe_percentage(done, self._total)}),"
-            f" {safe_rate(done, seconds)} {self._unit}/s"
-            + (f", {duration(left)} left" if left else "")
+class _Bar:
+    seconds = 1.0
+
+    def __init__(self, loop: _Loop) -> None:
+        from tqdm import tqdm
+
+        self._loop = loop
+        self._bar = tqdm(
+            total=loop.total,
+            desc=loop.label,
+            unit=loop.unit if loop.of_bytes else f" {loop.unit}",
+            unit_scale=loop.of_bytes,
+            initial=loop.done,
+            dynamic_ncols=True,
         )
+
+    def advance(self, count: int = 1) -> None:
+        self._bar.update(count)
+
+    def tick(self) -> None:
+        self._bar.set_postfix_str(self._loop.held_up(), refresh=False)
+        self._bar.refresh()
+
+    def end(self) -> None:
+        self._bar.set_postfix_str("", refresh=False)
+        self._bar.close()
+
+
+class _StatusLines:
+    """Lines for a log; a run that is told to wait says so, too."""
+
+    def __init__(self, report: Reporter, loop: _Loop) -> None:
+        self.seconds = STATUS_SECONDS
+        self._report, self._loop = report, loop
+        self._before = loop.done
+        self._last: int | None = None
+        self._start = time.monotonic()
+        noun = "" if loop.of_bytes else f" {loop.unit}"
+        report.info(f"{loop.label}: {loop.amount(loop.total)}{noun}")
+
+    def advance(self, count: int = 1) -> None:
+        self._loop.done += count
+
+    def end(self) -> None:
+        if self._last != self._loop.done:
+            self.tick()
+
+    def tick(self) -> None:
+        loop = self._loop
+        done = self._last = loop.done
+        new, seconds = done - self._before, time.monotonic() - self._start
+        left = (loop.total - done) * seconds / new if new > 0 else 0
+        text = (
+            f"{loop.label}: {loop.amount(done)} of {loop.amount(loop.total)}"
+            f" ({safe_percentage(done, loop.total)}), {loop.rate(new, seconds)}"
+        )
+        parts = [text, f"{duration(left)} left" if left else "", loop.held_up()]
+        self._report.info(", ".join(filter(None, parts)))
 
 
 def _coloured(text: str, code: str) -> str:

@@ -139,6 +139,7 @@ class DownloadSession:
         limit: int,
         size: int | None = None,
         patience: float | None = None,
+        kept: int | None = None,
     ) -> None:
         """Send the body of `url` to `sink`; after a break only the rest is asked for.
 
@@ -148,11 +149,12 @@ class DownloadSession:
             limit: bytes that the body may have.
             size: bytes that it must have, if that is known.
             patience: seconds in transfer for all tries together (the policy's for an image).
+            kept: bytes that an earlier run has left in the sink, if its check knows the digest.
 
         Raises:
             FetchError, SourceError: as `get_bytes`.
         """
-        body = PartialBody(sink, limit, size)
+        body = PartialBody(sink, limit, size, kept)
 
         def receive(response: requests.Response) -> None:
             body.take(response, self.clock)

@@ -45,8 +45,15 @@ class ImageSource(Protocol):
         """Return the file, or None if there is none."""
 
 
-class Scryfall:
+class Answers(Protocol):
     """Answers requests; knows nothing of sockets."""
+
+    def answer(self, target: str, headers: Mapping[str, str]) -> Response:
+        """Answer a GET for `target`, a path with an optional query; header names in Title-Case."""
+
+
+class Scryfall:
+    """What Scryfall answers."""
 
     def __init__(self, bulk: Bulk, images: dict[str, ImageUrl], source: ImageSource) -> None:
         self._bulk = bulk
@@ -177,7 +184,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 256
-    scryfall: Scryfall
+    scryfall: Answers
 
     def __init__(self, port: int, faults: FaultPlan, latency: float, log: RequestLog) -> None:
         super().__init__(("127.0.0.1", port), Handler)

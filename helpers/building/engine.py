@@ -96,7 +96,7 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
         return _own_encoder(options, report)
     name = _choose(options, out)
     if name == "torch":
-        _check_torch(options)
+        _require_model(options, report)
     found: Encoder | str = "onnxruntime is not installed"
     if is_here("onnxruntime"):
         found = _Encoders(options, out, sample, report).get()
@@ -112,7 +112,7 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
             suggestion=f"{_INSTALL}, or leave the flag out",
         )
     if name != "torch":
-        _check_torch(options)
+        _require_model(options, report)
     report.info(f"The index takes no encoder along and is asked through torch: {found}")
     return Engine("torch", options, None)
 
@@ -135,10 +135,11 @@ def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
     return Engine("onnx", options, kept)
 
 
-def _check_torch(options: ModelOptions) -> None:
-    from helpers.model.weights import check_choice
+def _require_model(options: ModelOptions, report: Reporter) -> None:
+    from helpers.model.weights import check_choice, fetch_weights
 
     check_choice(options)
+    fetch_weights(options, report)
 
 
 def _choose(options: ModelOptions, out: Path) -> str:
@@ -272,6 +273,7 @@ class _Encoders:
         if missing:
             return missing
         name = f"{self._options.model} {self._options.pretrained}".rstrip()
+        _require_model(self._options, self._report)
         self._report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
         part = self._store.new_part(self._key, "fp32")
         plain = replace(self._options, device="cpu", precision="fp32", engine="torch")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from helpers.cli_validation import Flag, FlagGroup, Number, OneOf
@@ -126,6 +129,29 @@ def model_config(name: str) -> dict[str, Any] | None:
     """Return open_clip's description of a model without importing it; None if it knows none."""
     path = _config_folder() / f"{name}.json"
     return cast("dict[str, Any]", json.loads(path.read_bytes())) if path.is_file() else None
+
+
+def known_weights(model: str) -> dict[str, dict[str, Any]]:
+    """Return what open_clip says of the weights that it knows for a model, by their tags.
+
+    Its table is loaded without torch, which it needs for nothing here and which takes seconds.
+    """
+    table = sys.modules.get("open_clip.pretrained") or _table_alone()
+    tags = table.list_pretrained_tags_by_model(model)
+    return {tag: table.get_pretrained_cfg(model, tag) for tag in tags}
+
+
+def _table_alone() -> ModuleType:
+    package = ModuleType("open_clip")
+    package.__path__ = [str(_config_folder().parent)]
+    stand_ins = {"open_clip": package, "safetensors.torch": None}
+    stand_ins = {name: value for name, value in stand_ins.items() if name not in sys.modules}
+    sys.modules.update(stand_ins)  # type: ignore[arg-type] # None: as if it were not installed
+    try:
+        return importlib.import_module("open_clip.pretrained")
+    finally:
+        for name in [*stand_ins, *(name for name in sys.modules if name.startswith("open_clip."))]:
+            sys.modules.pop(name, None)
 
 
 def _config_folder() -> Path:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
 import pickle
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +12,14 @@ from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
 from helpers.model.unit_vectors import normalize
 from helpers.model.weights import (
-    _WAYS_OUT,
+    WAYS_OUT,
     _no_weights,
     _weights_digest,
     check_choice,
+    quiet_libraries,
+    require_here,
     require_text_tower,
     require_torch,
-    require_weights,
     torch_device,
 )
 
@@ -53,12 +51,12 @@ class OpenClipEmbedder:
 
     def __init__(self, options: ModelOptions) -> None:
         require_torch()
-        with _quiet_libraries():
+        with quiet_libraries():
             import open_clip
             import torch
 
             check_choice(options)
-            require_weights(options)
+            require_here(options)
             self.device = torch_device(options.device)
             self._torch = torch
             torch.manual_seed(0)  # untrained weights are at least the same ones every time
@@ -110,7 +108,7 @@ class OpenClipEmbedder:
             DataError: the model's text tower was never trained, or there is none.
         """
         require_text_tower(self._options)
-        with _quiet_libraries():
+        with quiet_libraries():
             import open_clip
 
             tokens = open_clip.get_tokenizer(self._options.model)(texts).to(self.device)
@@ -141,22 +139,8 @@ def _loading_errors(options: ModelOptions) -> Iterator[None]:
         raise DataError(
             f"the weights do not load: {options.model}, {options.pretrained}",
             details=f"{type(error).__name__}: {str(error)[:300]}",
-            suggestion=_WAYS_OUT,
+            suggestion=WAYS_OUT,
         ) from error
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Keep chatter off stderr, but make the one warning that matters an error."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1" if not os.isatty(2) else "0")
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", message="QuickGELU mismatch")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessing:

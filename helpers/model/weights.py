@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
+import os
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from helpers.cards.options import SCRYFALL_API, USER_AGENT
 from helpers.errors import DataError, SourceError, UsageError
-from helpers.model.options import LOCAL_DIR, RANDOM, WEIGHT_FILES, ModelOptions
+from helpers.model.options import (
+    LOCAL_DIR,
+    RANDOM,
+    WEIGHT_FILES,
+    ModelOptions,
+    known_weights,
+    model_config,
+)
+from helpers.network.policy import Policy
 from helpers.packages import not_installed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
 
+    from helpers.network.model_hub import HubFile
+    from helpers.report import Reporter
 
-_WAYS_OUT = (
-    "with network, type the same command again (about 605 MB, once);\n"
+
+WAYS_OUT = (
+    "with network, type the same command again: what has arrived is kept;\n"
     "without: --pretrained FILE for a weights file you have,\n"
     "or --model local-dir:DIR for an open_clip model directory"
 )
-_HUB_SECONDS = 4.0
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep chatter off stderr, but make the one warning that matters an error."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1" if not os.isatty(2) else "0")
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("error", message="QuickGELU mismatch")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def require_torch() -> None:
@@ -61,80 +92,134 @@ def check_choice(options: ModelOptions) -> None:
     """
     require_torch()
     options.check_files()
-    _check_precision(options, torch_device(options.device))
-    if _is_local(options):
-        return
-    import open_clip
-
-    tags = open_clip.list_pretrained_tags_by_model(options.model)
-    if options.pretrained not in tags:
-        raise UsageError(
-            f"{options.model} has no weights {options.pretrained!r}, and no such file exists",
-            details=f"tags of {options.model}: {', '.join(tags) or 'none'}",
-            suggestion="choose a tag, a file, or --pretrained random for untrained test weights",
-        )
-    _check_activation(options)
+    if not _is_local(options):
+        known = known_weights(options.model)
+        if options.pretrained not in known:
+            raise UsageError(
+                f"{options.model} has no weights {options.pretrained!r}, and no such file exists",
+                details=f"looked for {Path(options.pretrained).absolute()}\n"
+                f"tags of {options.model}: {', '.join(known) or 'none'}",
+                suggestion="choose a tag, a file, or --pretrained random (untrained, for tests)",
+            )
+        _check_activation(options, known[options.pretrained])
+    if options.device != "auto" or options.precision == "fp16":  # else torch need not be loaded
+        _check_precision(options, torch_device(options.device))
 
 
 def _is_local(options: ModelOptions) -> bool:
     """Tell whether the weights are on this machine, or none are wanted."""
     return (
         options.model.startswith(LOCAL_DIR)
+        or options.is_own_encoder
         or options.pretrained == RANDOM
         or Path(options.pretrained).is_file()
     )
 
 
-def require_weights(options: ModelOptions) -> None:
-    """Make sure, within seconds, that the weights of a tag are here or can be had.
+def hub_file(options: ModelOptions) -> HubFile | None:
+    """Return where the model hub keeps the weights of a tag; None for weights of another kind."""
+    if _is_local(options):
+        return None
+    from helpers.network.model_hub import HubFile
 
-    The hub's client retries for 47 s before it gives up, and asks the network even for weights
-    that lie in its cache; so one short question is asked first, or none at all.
+    about = known_weights(options.model).get(options.pretrained, {})
+    repository, _, file = str(about.get("hf_hub", "")).rpartition("/")
+    if not repository:  # older weights come from a plain address
+        return None
+    if not file:
+        return HubFile(repository, WEIGHT_FILES)
+    # open_clip's own rule: it asks for the safer format first.
+    safe = [f"{file[:-4]}.safetensors"] if file.endswith((".bin", ".pth")) else []
+    return HubFile(repository, (*safe, file))
+
+
+def fetch_weights(options: ModelOptions, report: Reporter) -> None:
+    """Make sure that the weights of a tag are on this machine, fetching them if need be.
 
     Raises:
-        SourceError: they are not in the hub's cache, and the hub does not answer.
+        SourceError: they cannot be had; said within seconds where nobody answers.
+        DataError: they are damaged.
+        WriteError, BusyError: they cannot be written.
     """
-    if _is_local(options):
+    wanted = hub_file(options)
+    if wanted is None:
         return
-    import huggingface_hub
-    import open_clip
-    from huggingface_hub import constants
+    from helpers.network import model_hub
 
-    weights = open_clip.get_pretrained_cfg(options.model, options.pretrained)
-    repository, _, file = str(weights.get("hf_hub", "")).rpartition("/")
-    if not repository:  # older weights come from a plain URL, which fails at once
-        return
-    names = (file, str(Path(file).with_suffix(".safetensors"))) if file else WEIGHT_FILES
-    if any(_in_cache(repository, name) for name in names):
-        constants.HF_HUB_OFFLINE = True
-        return
+    with quiet_libraries():
+        found = model_hub.cached(wanted)
+        if found is not None:
+            _require_sound(found)
+            return
+        if model_hub.is_offline():
+            raise _no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
+        _fetch(wanted, options, report)
+
+
+def _fetch(wanted: HubFile, options: ModelOptions, report: Reporter) -> None:
+    from helpers.network import model_hub
+    from helpers.network.responses import FetchError
+    from helpers.session import DownloadSession
+
+    address = f"{model_hub.endpoint()}/{wanted.repository}"
     try:
-        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
-    except Exception as error:
-        reason = str(error).split("\n", 1)[0] or type(error).__name__
-        raise _no_weights(options, f"{constants.ENDPOINT}: {reason}") from error
+        model_hub.fetch(wanted, DownloadSession(Policy(USER_AGENT, SCRYFALL_API)), report)
+    except FetchError as error:
+        raise _no_weights(options, f"{address}{_through(address)}: {error}") from error
+    except SourceError as error:
+        raise _no_weights(options, f"{address}{_through(address)}: {error.message}") from error
 
 
-def _in_cache(repository: str, name: str) -> bool:
-    import huggingface_hub
+def _through(address: str) -> str:
+    """Say which proxy stands between, without its credentials."""
+    from requests.utils import get_environ_proxies, select_proxy, urldefragauth
 
-    return isinstance(huggingface_hub.try_to_load_from_cache(repository, name), str)
+    proxy = select_proxy(address, get_environ_proxies(address))
+    return f" (through the proxy {urldefragauth(proxy)})" if proxy else ""
+
+
+def _require_sound(path: Path) -> None:
+    from helpers.network import model_hub
+
+    try:
+        damaged = "its content has changed" if model_hub.is_damaged(path) else ""
+    except OSError as error:
+        damaged = str(error)
+    if damaged:
+        raise DataError(
+            f"the weights are damaged: {path}",
+            details=damaged,
+            suggestion=f"rm {path.resolve()}\nthen type the same command again, with network",
+        )
+
+
+def require_here(options: ModelOptions) -> None:
+    """Let open_clip take the weights from the hub's cache, asking nobody.
+
+    Raises:
+        SourceError: they are not there (see `fetch_weights`).
+    """
+    wanted = hub_file(options)
+    if wanted is None:
+        return
+    from helpers.network import model_hub
+
+    if model_hub.cached(wanted) is None:
+        raise _no_weights(options, "they are not in the cache of the model hub's client")
+    model_hub.ask_nobody()
 
 
 def _no_weights(options: ModelOptions, details: str) -> SourceError:
     return SourceError(
-        f"the weights {options.model}/{options.pretrained} cannot be downloaded",
+        f"the weights {options.model}/{options.pretrained} cannot be had",
         details=details,
-        suggestion=_WAYS_OUT,
+        suggestion=WAYS_OUT,
     )
 
 
-def _check_activation(options: ModelOptions) -> None:
-    import open_clip
-
-    weights = open_clip.get_pretrained_cfg(options.model, options.pretrained)
-    model_quick = bool((open_clip.get_model_config(options.model) or {}).get("quick_gelu"))
-    if bool(weights.get("quick_gelu")) != model_quick:
+def _check_activation(options: ModelOptions, about: dict[str, Any]) -> None:
+    model_quick = bool((model_config(options.model) or {}).get("quick_gelu"))
+    if bool(about.get("quick_gelu")) != model_quick:
         plain = options.model.removesuffix("-quickgelu")
         raise UsageError(
             f"{options.model} does not fit the weights {options.pretrained!r}",

@@ -41,23 +41,28 @@ class PartialBody:
         sink: where it goes.
         limit: bytes that it may have.
         size: bytes that it must have, None if that is not known.
+        kept: bytes that an earlier run has left in the sink. Not None means that the sink's check
+            knows the digest of the whole: then parts need not name their version.
     """
 
-    def __init__(self, sink: Sink, limit: int, size: int | None) -> None:
+    def __init__(self, sink: Sink, limit: int, size: int | None, kept: int | None = None) -> None:
         self._sink = sink
         self._limit = limit
         self._size = size
-        self._total: int | None = None  # of the version that is on its way
-        self._received = 0
+        self._total = size  # of the version that is on its way
+        self._received = kept or 0
+        self._by_digest = kept is not None
         self._etag = ""
         self._modified: str | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the headers that ask for the rest; none if the whole must come (again)."""
-        strong = self._etag.startswith('"')  # only such an ETag tells the very bytes
-        if strong and 0 < self._received < (self._total or self._limit):
-            return {"Range": f"bytes={self._received}-", "If-Range": self._etag}
-        return {}
+        if not 0 < self._received < (self._total or self._limit):
+            return {}
+        rest = {"Range": f"bytes={self._received}-"}
+        if self._etag.startswith('"'):  # only such an ETag tells the very bytes
+            return {**rest, "If-Range": self._etag}
+        return rest if self._by_digest else {}
 
     def take(self, response: requests.Response, clock: Clock) -> None:
         """Take in one answer (200; 206 or 416 to a request for the rest).
@@ -101,7 +106,12 @@ class PartialBody:
         return (
             int(shape[1]) == self._received
             and shape[2] in {"*", str(self._total)}
-            and part.headers.get("ETag") == self._etag
+            and (self._by_digest or self._is_same_version(part))
+        )
+
+    def _is_same_version(self, part: requests.Response) -> bool:
+        return (
+            part.headers.get("ETag") == self._etag
             and part.headers.get("Last-Modified", self._modified) == self._modified
         )
 

@@ -207,6 +207,7 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
             suggestion="ask with a picture; pip install -r requirements-query.txt",
         )
     from helpers.model.torch_embedder import OpenClipEmbedder
+    from helpers.model.weights import fetch_weights
 
     options = ModelOptions(
         model=model["model"],
@@ -224,6 +225,7 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
             f"the index is {model['precision']}, and without onnxruntime queries are fp32:"
             " scores differ a little"
         )
+    fetch_weights(options, report)
     embedder = OpenClipEmbedder(options)
     require_same_model(model, embedder.fingerprint)
     return embedder

@@ -1,0 +1,355 @@
+"""A file of a model hub, fetched into the cache of the hub's own client (`huggingface_hub`).
+
+The client says how large the file is and which SHA-256 it has, and gives it its place in the cache;
+the bytes come through `DownloadSession`. The client alone throws away what has arrived of a
+download that ends early, and compares no digest.
+Its cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from helpers.atomic_io import disk_errors, make_directory, replace_durably, sha256_file
+from helpers.errors import BusyError, WriteError, write_error
+from helpers.network.host_gate import LONGEST_WAIT, backoff
+from helpers.network.responses import FetchError, PermanentError, parse_retry_after
+from helpers.report import byte_size
+from helpers.session import RETRIED_STATUSES, DownloadSession
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from helpers.report import Progress, Reporter
+
+#: Seconds in which the hub must say what the file is; then it counts as out of reach.
+ANSWER_SECONDS = 4.0
+_SLOWEST_BYTES_PER_SECOND = 10_000
+_MOST_BYTES = 20 * 10**9  # of one file: the largest CLIP has 10 GB
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MEANINGS = {
+    401: "the hub shows it to nobody without a token, or has no such repository",
+    403: "the hub refuses it to this token or address",
+    404: "the hub has no such file",
+    429: "the hub wants fewer requests",
+}
+
+
+class HubError(FetchError):
+    """What the hub's client could not do.
+
+    Args:
+        reason: in one line.
+        status: of the hub's answer; 0 where there was none.
+        retry_after: seconds to stay away, if the hub said so.
+    """
+
+    def __init__(self, reason: str, status: int = 0, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`.
+
+    Args:
+        repository: its name at the hub.
+        names: what the file may be called; the first that there is counts.
+    """
+
+    repository: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """What the hub says of a file; `etag` is the SHA-256 of a large one."""
+
+    name: str
+    url: str
+    etag: str
+    size: int
+
+
+def endpoint() -> str:
+    """Return the hub's address (`$HF_ENDPOINT`)."""
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def is_offline() -> bool:
+    """Tell whether the client was told to ask nobody (`$HF_HUB_OFFLINE`)."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def ask_nobody() -> None:
+    """Let the client look into its cache only; it would ask whether there is a newer version."""
+    from huggingface_hub import constants
+
+    constants.HF_HUB_OFFLINE = True
+
+
+def cached(wanted: HubFile) -> Path | None:
+    """Return the file in the client's cache, None if it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in wanted.names:
+        path = try_to_load_from_cache(wanted.repository, name)
+        if isinstance(path, str):
+            return Path(path)
+    return None
+
+
+def is_damaged(path: Path) -> bool:
+    """Tell whether a file of the cache has another content than it had at the hub.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    blob = path.resolve().name  # the cache calls large contents by their SHA-256
+    return bool(_SHA256.fullmatch(blob)) and sha256_file(path) != blob
+
+
+def fetch(wanted: HubFile, session: DownloadSession, report: Reporter) -> None:
+    """Fetch a file into the client's cache, going on where an earlier run was stopped.
+
+    Raises:
+        FetchError, SourceError: it cannot be had.
+        WriteError: the disk refuses, or has no room for it.
+        BusyError: another run is fetching it.
+    """
+    remote = _ask(wanted, session, report)
+    blob, lock = _places(wanted.repository, remote.etag)
+    with _locked(lock):
+        if not blob.is_file():
+            _download(remote, blob, session, report)
+    _note(wanted.repository, remote.name, blob)
+
+
+def _ask(wanted: HubFile, session: DownloadSession, report: Reporter) -> _Remote:
+    """Ask what the file is; wait and ask again where the hub is overloaded."""
+    names, attempt = list(wanted.names), 0
+    while True:
+        try:
+            return _ask_in_time(wanted.repository, names[0])
+        except HubError as error:
+            if error.status == HTTPStatus.NOT_FOUND and len(names) > 1:
+                names.pop(0)
+                continue
+            wait = max(backoff(attempt), error.retry_after or 0.0)
+            again = error.status in RETRIED_STATUSES and wait <= LONGEST_WAIT
+            if not again or attempt == session.policy.max_retries:
+                raise
+            report.info(f"The model hub answers {error}: asking again in {wait:.0f} s")
+            attempt += 1
+            if not session.clock.wait(wait):
+                raise
+
+
+def _ask_in_time(repository: str, name: str) -> _Remote:
+    """Ask once, in a thread of its own: to look up a host's name has no timeout.
+
+    Raises:
+        FetchError: the hub cannot be asked, does not answer in time, or has no such file.
+    """
+    outcome: list[_Remote | FetchError] = []
+
+    def ask() -> None:
+        try:
+            outcome.append(_metadata(repository, name))
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
+            outcome.append(_client_error(error))
+
+    thread = threading.Thread(target=ask, name="model hub", daemon=True)
+    thread.start()
+    thread.join(ANSWER_SECONDS)
+    found = outcome[0] if outcome else HubError(f"no answer in {ANSWER_SECONDS:.0f} s")
+    if isinstance(found, FetchError):
+        raise found
+    return found
+
+
+def _metadata(repository: str, name: str) -> _Remote:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(repository, name)
+    found = get_hf_file_metadata(url, timeout=ANSWER_SECONDS)
+    if not (found.etag and found.size and found.commit_hash):
+        raise PermanentError("something answers that is no model hub")
+    return _Remote(name, url, found.etag, found.size)
+
+
+def _client_error(error: Exception) -> FetchError:
+    """Return what an error of the client, or of the libraries below it, means, in one line."""
+    if isinstance(error, FetchError):
+        return error
+    response: Any = getattr(error, "response", None)
+    if response is None:
+        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
+        return HubError(reason[:200])
+    status = int(response.status_code)
+    meaning = _MEANINGS.get(status, "")
+    waits = parse_retry_after(response.headers.get("Retry-After"))
+    return HubError(f"HTTP {status}: {meaning}".rstrip(": "), status, waits)
+
+
+def _places(repository: str, etag: str) -> tuple[Path, Path]:
+    """Return where the client's cache keeps a content, and the lock under which it is written."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = repo_folder_name(repo_id=repository, repo_type="model")
+    cache = Path(constants.HF_HUB_CACHE)
+    return cache / folder / "blobs" / etag, cache / ".locks" / folder / f"{etag}.lock"
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    make_directory(path.parent)
+    lock = FileLock(path, timeout=0)
+    try:
+        with disk_errors(path):
+            lock.acquire()
+    except Timeout as error:
+        raise BusyError(
+            "another run is fetching the same weights",
+            details=f"it holds the lock {path}",
+            suggestion="wait until it ends, then type the same command again",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Reporter) -> None:
+    make_directory(blob.parent)
+    # The client's own name for it, where it can go on with such a file, too.
+    part = blob.with_name(f"{blob.name}.incomplete")
+    patience = max(session.policy.patience, remote.size / _SLOWEST_BYTES_PER_SECOND)
+    with contextlib.closing(_Incoming(part, remote)) as incoming:
+        _require_room(part.parent, remote.size - incoming.kept)
+        report.info(
+            f"Weights: {byte_size(remote.size)}, once, from {remote.url.partition('/resolve/')[0]}"
+            f" to {blob.parent.parent}"
+            + (f"; {byte_size(incoming.kept)} are here already" if incoming.kept else "")
+        )
+        with report.transfer(remote.size, "Weights", incoming.kept) as incoming.progress:
+            if not incoming.is_whole():
+                session.get_stream(
+                    remote.url,
+                    incoming,
+                    limit=_MOST_BYTES,
+                    size=remote.size,
+                    patience=patience,
+                    kept=incoming.kept,
+                )
+    replace_durably(part, blob)
+
+
+def _note(repository: str, name: str, blob: Path) -> None:
+    """Let the client note in its cache what the content is; it fetches nothing again."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        hf_hub_download(repository, name, etag_timeout=ANSWER_SECONDS)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise write_error(error, blob.parent.parent) from error
+        raise _client_error(error) from error
+
+
+def _require_room(directory: Path, needed: int) -> None:
+    with disk_errors(directory):
+        free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise WriteError(
+            f"no room for the weights in {directory}",
+            details=f"{byte_size(needed)} are needed, {byte_size(free)} are free",
+            suggestion="free some space, or set HF_HOME to a directory on another disk,"
+            "\nthen type the same command again",
+        )
+
+
+class _Incoming:
+    """A file on its way in, which stays where it is when the run ends early.
+
+    Args:
+        part: its name until it is whole.
+        remote: what it must be.
+    """
+
+    def __init__(self, part: Path, remote: _Remote) -> None:
+        self._part, self._remote = part, remote
+        self._checked = False
+        self.progress: Progress | None = None
+        with disk_errors(part):
+            self._file: IO[bytes] = part.open("ab")
+            self.kept = self._file.tell()
+        if self.kept > remote.size or not _SHA256.fullmatch(remote.etag):
+            self.restart()  # without a digest, parts of two versions could be joined
+
+    def restart(self) -> None:
+        """Throw away everything that has arrived."""
+        with disk_errors(self._part):
+            gone = self._file.tell()
+            self._file.truncate(0)
+            self._file.seek(0)
+        self.kept = 0
+        if self.progress is not None:
+            self.progress.advance(-gone)
+
+    def write(self, data: bytes) -> None:
+        """Append `data`."""
+        with disk_errors(self._part):
+            self._file.write(data)
+        if self.progress is not None:
+            self.progress.advance(len(data))
+
+    def is_whole(self) -> bool:
+        """Tell whether an earlier run was stopped right after the last byte."""
+        with contextlib.suppress(ValueError):
+            if self.kept == self._remote.size:
+                self.check()
+                return True
+        return False
+
+    def check(self) -> None:
+        """Compare the digest; what is wrong twice is wrong at the hub.
+
+        Raises:
+            ValueError: it is not what the hub announced.
+            PermanentError: again.
+        """
+        with disk_errors(self._part):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            digest = sha256_file(self._part)
+        if not _SHA256.fullmatch(self._remote.etag) or digest == self._remote.etag:
+            return
+        self.restart()
+        problem = f"its SHA-256 is {digest[:16]}…, {self._remote.etag[:16]}… was announced"
+        if self._checked:
+            raise PermanentError(problem)
+        self._checked = True
+        raise ValueError(problem)
+
+    def close(self) -> None:
+        """Keep what has arrived for the next run."""
+        with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
+            self._file.close()
