@@ -223,14 +223,15 @@ def _locked(path: Path) -> Iterator[None]:
     make_directory(path.parent)
     lock = FileLock(path, timeout=0)
     try:
-        with disk_errors(path):
-            lock.acquire()
+        lock.acquire()
     except Timeout as error:
         raise BusyError(
             "another run is fetching the same weights",
             details=f"it holds the lock {path}",
             suggestion="wait until it ends, then type the same command again",
         ) from error
+    except OSError as error:
+        raise write_error(error, path) from error
     try:
         yield
     finally:
@@ -353,3 +354,6 @@ class _Incoming:
         """Keep what has arrived for the next run."""
         with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
             self._file.close()
+        with contextlib.suppress(OSError):
+            if self._part.stat().st_size == 0:
+                self._part.unlink()
