@@ -25,10 +25,11 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Download what is missing, build from what is there, and say how both went."""
-    from helpers.building.build_stage import build_repaired
+    from helpers.building.build_stage import build_repaired, look_ahead
     from helpers.building.losses import check_losses
     from helpers.images.download_stage import check_failures, download_stage
 
+    look_ahead(args, report)
     summary = download_stage(args, report)
     args.refresh_bulk, args.max_bulk_age = False, None  # step 1 has just asked
     manifest, summary = build_repaired(args, summary, report)

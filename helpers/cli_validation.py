@@ -8,6 +8,7 @@ into what its rule says and lists *all* problems at once, which argparse's own `
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,7 @@ from helpers.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 #: Where the product declares its flags, for a `Namespace` that no parser of ours has made.
 _OPTIONS = ("cards.options", "network.policy", "model.options", "building.options", "query.options")
@@ -240,6 +241,27 @@ def _product_groups() -> Iterator[FlagGroup]:
     for name in _OPTIONS:
         module = import_module(f"helpers.{name}")
         yield from (value for value in vars(module).values() if isinstance(value, FlagGroup))
+
+
+def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> str:
+    """Return the command that runs a script with these values, without those that are the default.
+
+    Args:
+        script: as it is typed from the project's directory.
+        values: by the flag's name without dashes, `-` as `_`; others are left out.
+        groups: whose flags the script has.
+    """
+    words = ["python", script]
+    for flag in (flag for group in groups for flag in group.flags):
+        value, default = values.get(flag.field), flag.argparse["default"]
+        if value is False and default is True:
+            words.append(flag.name.replace("--", "--no-", 1))
+        elif value not in (None, "", default):
+            words += [
+                flag.name,
+                ",".join(value) if isinstance(value, (tuple, list)) else str(value),
+            ]
+    return shlex.join(words)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -32,9 +32,11 @@ def build_parser() -> cli.Parser:
 def work(args: Namespace, report: Reporter) -> int:
     """Check, name every problem, and fail if there is one."""
     from helpers.errors import DataError
+    from helpers.index.manifest import read_manifest, rebuild_command
     from helpers.index.verify import check_index
 
-    check = check_index(Path(args.index))
+    out = Path(args.index)
+    check = check_index(out)
     report.document(check.to_json())
     for problem in check.problems:
         report.line(problem)
@@ -42,7 +44,7 @@ def work(args: Namespace, report: Reporter) -> int:
         raise DataError(
             f"the index in {args.index} is damaged",
             details=f"{len(check.problems)} problems, named above",
-            suggestion=f"build it anew: python build_embeddings.py --out {args.index}",
+            suggestion=f"build it anew: {rebuild_command(read_manifest(out), out)}",
         )
     report.info(f"The index in {args.index} is whole: {check.rows:,} rows, build {check.build_id}")
     for name in check.checks:

@@ -17,6 +17,7 @@ from helpers.errors import BrokenImagesError, DataError
 from helpers.images.cache import ImageCache
 from helpers.index import manifest, publish
 from helpers.lock import directory_lock
+from helpers.report import byte_size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -75,6 +76,29 @@ def _as_before(options: BuildOptions) -> BuildOptions:
         return options
     resizes = last["model"]["preprocessing"].get("resizes", 2)
     return replace(options, model=replace(options.model, resizes=resizes))
+
+
+def look_ahead(args: Namespace, report: Reporter) -> None:
+    """Say what a first run will fetch, and end it now if its model cannot be had.
+
+    Raises:
+        UsageError, SourceError, DataError, WriteError: no image has been asked for yet.
+    """
+    from helpers.building.engine import require_model
+    from helpers.images.disk_space import first_download
+
+    options = BuildOptions.from_args(args)
+    images = first_download(options.source)
+    needed = [images] if images else []
+
+    def announce(size: int) -> None:
+        weights = f"{byte_size(size)} of weights, once"
+        report.info(f"Needed: {', and '.join([weights, *needed])}")
+        needed.clear()
+
+    require_model(options.model, options.out, report, announce)
+    if needed:
+        report.info(f"Needed: {images}")
 
 
 def build_repaired(
@@ -157,7 +181,7 @@ def _nothing_valid(inputs: Inputs, scan: Scan, failed: int) -> DataError:
         "No valid images to embed",
         details=f"{len(inputs.faces):,} faces: {scan.missing:,} are not in {directory},"
         f" {scan.invalid + failed:,} are invalid",
-        suggestion=f"python download_images.py --cache {directory}",
+        suggestion=inputs.options.source.download_command(),
     )
 
 

@@ -117,6 +117,35 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
     return Engine("torch", options, None)
 
 
+def require_model(
+    options: ModelOptions, out: Path, report: Reporter, announce: Callable[[int], object]
+) -> None:
+    """Find out, before a download of hours, whether the model can be had and fits its weights.
+
+    Args:
+        options: the model.
+        out: where the index will be; what it was built with is known to work.
+        report: hears how far a download of weights is.
+        announce: is told how many bytes the weights have, before they are fetched.
+
+    Raises:
+        UsageError, SourceError, DataError, WriteError: as a build would, but without its images.
+    """
+    options.check_files()
+    if options.is_own_encoder:
+        _own_encoder(options, report)
+        return
+    encoders = _Encoders(options, out, lambda _: [], report)
+    is_exported = is_here("onnxruntime") and encoders.are_known()
+    if is_exported and _choose(options, out) == "onnx":
+        return
+    _require_model(options, report, announce)
+    # What a hub has for a tag fits; of a person's own file nothing is known until it is loaded.
+    if not is_exported and any(options.files()) and _last_engine(options, out) is None:
+        report.info(f"Trying whether {options.model} loads")
+        worker_process.call(load_in_child, options)
+
+
 def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
     """Keep a copy of somebody's exported encoder, which may change later, and build with it."""
     missing = not_installed("onnxruntime")
@@ -135,11 +164,13 @@ def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
     return Engine("onnx", options, kept)
 
 
-def _require_model(options: ModelOptions, report: Reporter) -> None:
+def _require_model(
+    options: ModelOptions, report: Reporter, announce: Callable[[int], object] = lambda _: None
+) -> None:
     from helpers.model.weights import check_choice, fetch_weights
 
     check_choice(options)
-    fetch_weights(options, report)
+    fetch_weights(options, report, announce)
 
 
 def _choose(options: ModelOptions, out: Path) -> str:
@@ -263,6 +294,10 @@ class _Encoders:
             return self._quantize(full)
         return self._judge(small) if small is not None else missing
 
+    def are_known(self) -> bool:
+        """Tell whether nothing has to be loaded to get the encoder."""
+        return any(map(self._find, {self._options.precision, "fp32"}))
+
     def _find(self, precision: str) -> Encoder | None:
         return self._store.find(self._key, precision) or published_encoder(
             self._out, self._key, precision
@@ -346,6 +381,13 @@ class _Encoders:
                 suggestion="build with --precision fp32",
             )
         return encoder
+
+
+def load_in_child(options: ModelOptions) -> None:
+    """Load a model with torch and forget it."""
+    from helpers.model.torch_embedder import OpenClipEmbedder
+
+    OpenClipEmbedder(options)
 
 
 def export_in_child(

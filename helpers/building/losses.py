@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from helpers.cards.options import CardSource
 from helpers.errors import BrokenImagesError, DataError, IncompleteError, UsageError
 from helpers.index.manifest import read_manifest
 from helpers.report import safe_percentage
@@ -46,11 +47,12 @@ def require_rows(inputs: Inputs, scan: Scan, failed: int = 0) -> None:
     directory, broken = inputs.cache.directory, scan.invalid + failed
     kind = BrokenImagesError if broken else DataError
     repair = f"python scripts/validate_cache.py --cache {directory} --fix\n" if broken else ""
+    fetch = options.source.download_command()
     raise kind(
         message,
         details=f"{broken:,} images are broken, {scan.missing:,} are not in {directory};"
         " the old index is kept",
-        suggestion=f"{repair}python download_images.py --cache {directory}\n{anyway}",
+        suggestion=f"{repair}{fetch}\n{anyway}",
     )
 
 
@@ -81,7 +83,7 @@ def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) ->
             details=f"{safe_percentage(broken, images)} of {images:,} images,"
             f" more than --max-failure-rate {args.max_failure_rate:g}",
             suggestion=f"python scripts/validate_cache.py --cache {args.cache} --fix\n"
-            f"python download_images.py --cache {args.cache}",
+            + CardSource.from_args(args).download_command(),
         )
     if broken or numbers["missing_from_cache"]:
         report.warning(

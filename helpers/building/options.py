@@ -64,8 +64,9 @@ class BuildOptions:
             "limit": self.source.limit,
             "set": self.source.sets,
             "image_version": self.source.image_version,
-            "cache": str(self.source.cache),
-            "bulk_file": str(self.source.bulk_file) if self.source.bulk_file else None,
+            # Absolute: whoever asks the index may do so from another directory.
+            "cache": str(self.source.cache.absolute()),
+            "bulk_file": str(self.source.bulk_file.absolute()) if self.source.bulk_file else None,
             "batch": self.batch,
             "threads": self.threads,
             "validate_cache": self.validate_cache,

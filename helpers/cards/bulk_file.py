@@ -12,6 +12,7 @@ import io
 import json
 import math
 import re
+import shlex
 import time
 import zlib
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
 _SEPARATORS = re.compile(r"[ \t\r\n,]*")
+_CACHED = re.compile(r"bulk-([a-z_]+)-\w+\.jsonl?(?:\.gz)?(?:\..*\.part)?")
 _GZIP_MAGIC = b"\x1f\x8b"
 _TEXT_CHUNK = 1 << 20
 _UNZIPPED = 1 << 17  # bytes at a time
@@ -170,10 +172,14 @@ def iter_cards(path: Path) -> Iterator[dict[str, Any] | BadEntry]:
 
 def unusable_bulk(path: Path, details: str) -> DataError:
     """Return the error that says why a bulk file cannot be used."""
+    cached = _CACHED.fullmatch(path.name)
     return DataError(
         f"not a usable bulk file: {path}",
         details=details,
-        suggestion="get a new one: python download_images.py --refresh-bulk",
+        suggestion=f"get a new one: python download_images.py --kind {cached[1]}"
+        f" --cache {shlex.quote(str(path.parent))} --refresh-bulk"
+        if cached
+        else "choose another file, or leave --bulk-file out to ask Scryfall for one",
     )
 
 

@@ -108,5 +108,5 @@ def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> Bul
     raise DataError(
         f"the cache holds no bulk file of kind {source.kind}",
         details=f"looked in {source.cache.absolute()}",
-        suggestion=f"python download_images.py --kind {source.kind} --cache {source.cache}",
+        suggestion=source.download_command(),
     )

@@ -17,6 +17,7 @@ from helpers.cli_validation import (
     Number,
     OneOf,
     Text,
+    command_line,
 )
 from helpers.network.policy import BaseUrl
 
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
 
 SCRYFALL_API = "https://api.scryfall.com"
 USER_AGENT = "MTG-Image-DB/1.0 (+https://github.com/FrimJo/spell-coven-mono; ifrim@me.com)"
-KINDS = ("unique_artwork", "default_cards", "all_cards", "oracle_cards")
+#: The kinds of bulk data, and how many cards each had in September 2026.
+CARDS_OF_KIND = {
+    "unique_artwork": 54_963,
+    "default_cards": 116_700,
+    "all_cards": 540_484,
+    "oracle_cards": 38_416,
+}
+KINDS = tuple(CARDS_OF_KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,18 @@ class CardSource:
             refresh=args.refresh_bulk,
             max_bulk_age=args.max_bulk_age,
         )
+
+    def download_command(self, **more: Any) -> str:
+        """Return what to type to fetch these cards."""
+        values = {
+            "kind": self.kind,
+            "cache": self.cache,
+            "set": self.sets,
+            "limit": self.limit,
+            "image_version": self.image_version,
+            "bulk_file": self.bulk_file,
+        }
+        return command_line("download_images.py", {**values, **more}, FLAGS)
 
 
 #: The flags that say which cards and which of their pictures, not how to come by them.

@@ -31,8 +31,8 @@ class ImageCache:
         """Raise `DataError` (exit code 5) unless the directory exists."""
         if not self.directory.is_dir():
             raise DataError(
-                f"there is no image cache at {self.directory}",
-                details=f"no such directory: {self.directory.absolute()}",
+                f"there is no image cache at {self.directory.absolute()}",
+                details=f"no such directory: {self.directory}",
                 suggestion=f"python download_images.py --cache {self.directory}",
             )
 

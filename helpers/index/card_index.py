@@ -73,12 +73,14 @@ class CardIndex:
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
             self._lines = MetadataLines(files[METADATA])
             if len(self._lines) != self.vectors:
-                raise no_index(out, f"{self.vectors} vectors, {len(self._lines)} metadata lines")
+                found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
+                raise no_index(out, found, self.manifest)
             try:
                 self._graph = read_graph(files[INDEX], about)
                 self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
-                raise no_index(out, f"{INDEX} or {VECTORS}: {error}") from error
+                problem = f"{INDEX} or {VECTORS}: {error}"
+                raise no_index(out, problem, self.manifest) from error
         self.whitening = whitening_of(self._graph)
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
@@ -221,7 +223,7 @@ def open_set(
                 yield manifest, files
                 return
         if before == (manifest["build_id"], problem):
-            raise no_index(out, problem)
+            raise no_index(out, problem, manifest)
         before = (manifest["build_id"], problem)
         time.sleep(_PAUSE)
     raise no_index(out, "its files keep changing")

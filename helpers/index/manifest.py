@@ -6,14 +6,18 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from helpers.atomic_io import atomic_write_json, sha256_file
+from helpers.cards import options as cards
+from helpers.cli_validation import command_line
 from helpers.errors import DataError
 from helpers.index.manifest_schema import SEAL, SchemaError, check_manifest, seal
 from helpers.index.publish import MANIFEST, NAMES, open_published
+from helpers.model import options as model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,13 +106,26 @@ def write_manifest(directory: Path, document: dict[str, Any]) -> dict[str, Any]:
     return sealed
 
 
-def no_index(out: Path, details: str) -> DataError:
-    """Return the error for a directory that holds no usable index."""
+def no_index(out: Path, details: str, document: dict[str, Any] | None = None) -> DataError:
+    """Return the error for a directory that holds no usable index.
+
+    Args:
+        out: the directory.
+        details: what is wrong.
+        document: its manifest, if that can be believed.
+    """
     return DataError(
-        f"no usable index in {out}",
+        f"no usable index in {out.absolute()}",
         details=details,
-        suggestion=f"build it: python build_embeddings.py --out {out}",
+        suggestion=f"build it: {rebuild_command(document or {'parameters': {}}, out)}",
     )
+
+
+def rebuild_command(document: dict[str, Any], out: Path) -> str:
+    """Return what to type to build an index again, from the same cards and with the same model."""
+    command = command_line("build_embeddings.py", document["parameters"], cards.FLAGS, model.FLAGS)
+    whiten = "" if document["parameters"].get("whiten", True) else " --no-whiten"
+    return f"{command} --out {shlex.quote(str(out))}{whiten}"
 
 
 def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> str | None:

@@ -7,12 +7,13 @@ from typing import Any
 from helpers.errors import DataError
 
 
-def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
+def require_same_model(wanted: dict[str, Any], found: dict[str, Any], again: str) -> None:
     """Raise unless the query is embedded as the index was, by whatever engine.
 
     Args:
         wanted: the fingerprint in the manifest.
         found: the fingerprint of the model that was loaded for the query.
+        again: what to type to build the index anew.
 
     Raises:
         DataError: names every difference.
@@ -22,7 +23,7 @@ def require_same_model(wanted: dict[str, Any], found: dict[str, Any]) -> None:
         raise DataError(
             "the model here is not the one that the index was built with",
             details="\n".join(different),
-            suggestion="restore that model, or build the index anew: python build_embeddings.py",
+            suggestion=f"restore that model, or build the index anew: {again}",
         )
 
 

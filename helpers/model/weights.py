@@ -25,7 +25,7 @@ from helpers.network.policy import Policy
 from helpers.packages import not_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import torch
 
@@ -133,8 +133,15 @@ def hub_file(options: ModelOptions) -> HubFile | None:
     return HubFile(repository, (*safe, file))
 
 
-def fetch_weights(options: ModelOptions, report: Reporter) -> None:
+def fetch_weights(
+    options: ModelOptions, report: Reporter, announce: Callable[[int], object] = lambda _: None
+) -> None:
     """Make sure that the weights of a tag are on this machine, fetching them if need be.
+
+    Args:
+        options: which weights.
+        report: hears how far it is.
+        announce: is told how many bytes they have, before they are fetched.
 
     Raises:
         SourceError: they cannot be had; said within seconds where nobody answers.
@@ -145,6 +152,7 @@ def fetch_weights(options: ModelOptions, report: Reporter) -> None:
     if wanted is None:
         return
     from helpers.network import model_hub
+    from helpers.session import DownloadSession
 
     with quiet_libraries():
         found = model_hub.cached(wanted)
@@ -153,17 +161,18 @@ def fetch_weights(options: ModelOptions, report: Reporter) -> None:
             return
         if model_hub.is_offline():
             raise _no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
-        _fetch(wanted, options, report)
+        address = f"{model_hub.endpoint()}/{wanted.repository}"
+        with _hub_errors(options, address):
+            session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
+            model_hub.fetch(wanted, session, report, announce)
 
 
-def _fetch(wanted: HubFile, options: ModelOptions, report: Reporter) -> None:
-    from helpers.network import model_hub
+@contextlib.contextmanager
+def _hub_errors(options: ModelOptions, address: str) -> Iterator[None]:
     from helpers.network.responses import FetchError
-    from helpers.session import DownloadSession
 
-    address = f"{model_hub.endpoint()}/{wanted.repository}"
     try:
-        model_hub.fetch(wanted, DownloadSession(Policy(USER_AGENT, SCRYFALL_API)), report)
+        yield
     except FetchError as error:
         raise _no_weights(options, f"{address}{_through(address)}: {error}") from error
     except SourceError as error:

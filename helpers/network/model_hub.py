@@ -26,7 +26,7 @@ from helpers.report import byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from helpers.report import Progress, Reporter
 
@@ -123,8 +123,19 @@ def is_damaged(path: Path) -> bool:
     return bool(_SHA256.fullmatch(blob)) and sha256_file(path) != blob
 
 
-def fetch(wanted: HubFile, session: DownloadSession, report: Reporter) -> None:
+def fetch(
+    wanted: HubFile,
+    session: DownloadSession,
+    report: Reporter,
+    announce: Callable[[int], object] = lambda _: None,
+) -> None:
     """Fetch a file into the client's cache, going on where an earlier run was stopped.
+
+    Args:
+        wanted: the file.
+        session: brings the bytes.
+        report: hears how far it is.
+        announce: is told how many bytes it has, before the first one comes.
 
     Raises:
         FetchError, SourceError: it cannot be had.
@@ -135,6 +146,7 @@ def fetch(wanted: HubFile, session: DownloadSession, report: Reporter) -> None:
     blob, lock = _places(wanted.repository, remote.etag)
     with _locked(lock):
         if not blob.is_file():
+            announce(remote.size)
             _download(remote, blob, session, report)
     _note(wanted.repository, remote.name, blob)
 

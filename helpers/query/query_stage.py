@@ -78,6 +78,18 @@ def _write_files(
 
         Sheet(index.cache, cards.layout).write(Path(args.sheet), kept)
         report.info(f"Sheet: {args.sheet}")
+        _warn_of_no_pictures(kept, index, report)
+
+
+def _warn_of_no_pictures(kept: list[Answer], index: OpenIndex, report: Reporter) -> None:
+    """Say where the pictures of the cards were looked for, if not one of them is there."""
+    hits = (hit for answer in kept for card in answer.cards for hit in card.hits[:1])
+    files = [str(hit["image_file"]) for hit in hits if hit.get("image_file")]
+    if files and not any((index.cache / name).is_file() for name in files):
+        report.warning(
+            f"the sheet shows no scans: they are not in {index.cache.absolute()};"
+            " --cache DIR names where the image cache is now"
+        )
 
 
 def _session() -> DownloadSession:

@@ -11,6 +11,7 @@ import numpy as np
 from helpers.errors import DataError
 from helpers.images.preprocess import prepare
 from helpers.index.card_index import CardIndex
+from helpers.index.manifest import rebuild_command
 from helpers.index.thresholds import Thresholds
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
@@ -74,7 +75,7 @@ class Searcher:
 
     @functools.cached_property
     def _torch_embedder(self) -> OpenClipEmbedder:
-        return load_model(self.index.manifest, self.report)
+        return load_model(self.index.manifest, self.options.index, self.report)
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Return float32 [n, D], rows of unit length, in one pass of the model."""
@@ -170,8 +171,8 @@ class Searcher:
         if "whitening" not in self.index.manifest:
             self.report.info(
                 "This index is of an older version, without whitening, which recognises photos far"
-                " better; to get it, with no card embedded again, type: python build_embeddings.py"
-                f" --out {self.options.index}, with the flags that it was built with"
+                " better; to get it, with no card embedded again, type: "
+                + rebuild_command(self.index.manifest, self.options.index)
             )
 
 
@@ -193,8 +194,8 @@ def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> E
     return Evidence(inliers, hits[0]["score"], round(hits[0]["score"] - rest, 6))
 
 
-def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
-    """Load the model of a manifest through torch, and make sure that it is the same one.
+def load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenClipEmbedder:
+    """Load the model of the manifest in `out` through torch, and make sure that it is the same one.
 
     Raises:
         DataError: it is gone, or another one now (names every difference); or there is no torch.
@@ -218,7 +219,8 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         fit=shape["fit"],
         resizes=shape.get("resizes", 2),
     )
-    _require_weights_file(options)
+    again = rebuild_command(manifest, out)
+    _require_weights_file(options, again)
     options.check_files()
     if model["precision"] != "fp32" and not is_here("onnxruntime"):
         report.warning(
@@ -227,15 +229,15 @@ def load_model(manifest: dict[str, Any], report: Reporter) -> OpenClipEmbedder:
         )
     fetch_weights(options, report)
     embedder = OpenClipEmbedder(options)
-    require_same_model(model, embedder.fingerprint)
+    require_same_model(model, embedder.fingerprint, again)
     return embedder
 
 
-def _require_weights_file(options: ModelOptions) -> None:
+def _require_weights_file(options: ModelOptions, again: str) -> None:
     path = Path(options.pretrained)
     if path.is_absolute() and not path.is_file():
         raise DataError(
             "the weights that the index was built with are gone",
             details=f"no such file: {path}",
-            suggestion="put the file back, or build the index anew: python build_embeddings.py",
+            suggestion=f"put the file back, or build the index anew with other weights: {again}",
         )
