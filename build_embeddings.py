@@ -27,6 +27,7 @@ def work(args: Namespace, report: Reporter) -> int:
     from helpers.building.build_stage import embed_stage
     from helpers.building.losses import check_losses
 
+    report.hold()
     manifest = embed_stage(args, report)
     report.document(manifest)
     check_losses(manifest, args, report)

@@ -29,6 +29,7 @@ def work(args: Namespace, report: Reporter) -> int:
     from helpers.building.losses import check_losses
     from helpers.images.download_stage import check_failures, download_stage
 
+    report.hold()
     look_ahead(args, report)
     summary = download_stage(args, report)
     args.refresh_bulk, args.max_bulk_age = False, None  # step 1 has just asked

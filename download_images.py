@@ -25,7 +25,10 @@ def work(args: Namespace, report: Reporter) -> int:
     """Download what is missing, and say how it went."""
     from helpers.images.download_stage import check_failures, download_stage
 
+    report.hold()
     summary = download_stage(args, report)
+    if summary.missing == 0:
+        report.nothing_new(summary.date, f"all {summary.faces:,} images are in {args.cache}")
     report.document(summary.to_json())
     check_failures(summary, args)
     report.info(cli.next_step("build_embeddings.py", *cards.same_cards(args)))

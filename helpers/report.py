@@ -110,11 +110,40 @@ class Reporter:
         self.verbose = verbose
         self.as_json = as_json
         self._has_answered = False
+        self._held: list[str] | None = None
 
     def info(self, text: str) -> None:
         """Say something on stderr, unless `--quiet`."""
-        if not self.quiet:
+        if self._held is not None:
+            self._held.append(text)
+        elif not self.quiet:
             self._say(text)
+
+    def hold(self) -> None:
+        """Keep in mind what `info` says, until it is clear whether this run brings anything new.
+
+        So a log gets one line of a run that does nothing. At a terminal nothing is held back.
+        """
+        if not (self.verbose or sys.stderr.isatty()):
+            self._held = []
+
+    def release(self) -> None:
+        """Say what was held back: there is something new, or something is wrong."""
+        held, self._held = self._held, None
+        for text in held or ():
+            self.info(text)
+
+    def notice(self, text: str) -> None:
+        """Say what somebody who waits should know, unless `--quiet`."""
+        self.release()
+        self.info(text)
+
+    def nothing_new(self, since: str, text: str) -> None:
+        """Say in one line, with the date in a log, that nothing has changed; drop what was held."""
+        in_log = self._held is not None
+        self._held = None
+        start = f"{timestamp()} nothing" if in_log else "Nothing"
+        self.info(f"{start} new since {since}: {text}")
 
     def detail(self, text: str) -> None:
         """Say something on stderr that only `--verbose` shows."""
@@ -123,6 +152,7 @@ class Reporter:
 
     def warning(self, text: str) -> None:
         """Warn on stderr, under `--quiet`, too: cron sends a mail of whatever is printed."""
+        self.release()
         self._say(text, _coloured("WARNING: ", "33"))
 
     def at_once(self, text: str) -> None:
@@ -135,6 +165,7 @@ class Reporter:
 
     def error(self, error: AppError) -> None:
         """Show a failure that ends the run, with its traceback under `--verbose`."""
+        self.release()
         if self.verbose:
             self._show_traceback(error)
         label = "ERROR: "
@@ -143,10 +174,12 @@ class Reporter:
 
     def item_error(self, text: str) -> None:
         """Name one item that failed; shown under `--quiet`, too."""
+        self.release()
         self._say(text, _coloured("ERROR: ", "31"))
 
     def bug(self, error: Exception) -> None:
         """Show an error that nobody foresaw, always with its traceback."""
+        self.release()
         self._show_traceback(error)
         self.item_error(f"unexpected: {type(error).__name__}: {error}")
         self._say("  Details: this is a bug; nothing that was finished is lost")

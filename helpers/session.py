@@ -23,6 +23,7 @@ import requests
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
 from helpers.network.connections import ConnectionAdapter, Connections
+from helpers.network.first_contact import FirstContact
 from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
 from helpers.network.partial_body import PartialBody
 from helpers.network.responses import (
@@ -69,6 +70,7 @@ class _Request(Generic[T]):
     api: bool  # asks Scryfall's API, which is limited and whose refusal ends the run
     left: float  # seconds in transfer, for all tries together
     gate: Gate
+    contact: FirstContact
     attempt: int = 0
     asked: float = 0.0  # when the latest request left
 
@@ -79,15 +81,23 @@ class DownloadSession:
     Args:
         policy: how to ask.
         clock: tells the time and waits; tests put in their own.
+        say: is told, once a host and within seconds, that nobody answers there.
     """
 
-    def __init__(self, policy: Policy, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        clock: Clock | None = None,
+        say: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self.policy = policy
         self.clock = clock or Clock()
         self._connections = Connections(policy.workers)
         self._adapter = ConnectionAdapter(self._connections, policy.workers)
         self._local = threading.local()
+        self._say = say
         self._gates: dict[str, Gate] = {}
+        self._contacts: dict[str, FirstContact] = {}
         self._gates_lock = threading.Lock()
 
     def get_bytes(
@@ -186,7 +196,7 @@ class DownloadSession:
         """Ask for `url` until `receive` does not raise a `TransientError`; return what it does."""
         check_url(url)
         left = self.policy.patience if patience is None else patience
-        request = _Request(url, receive, headers, api, left, self._gate(url))
+        request = _Request(url, receive, headers, api, left, *self._host(url))
         try:
             while True:
                 try:
@@ -209,6 +219,7 @@ class DownloadSession:
 
     def _ask_in_time(self, request: _Request[T]) -> T:
         request.asked = self.clock.now()
+        request.contact.asked()
         # One dripping answer must not eat up the time of all tries: half of it is for the next.
         share = request.left if self._is_last(request) else request.left / 2
         self._connections.set_deadline(share * TIME_FACTOR)
@@ -235,6 +246,7 @@ class DownloadSession:
         if self._is_last(request):
             self._count_exhausted(request, error)
             raise _given_up(error, request.attempt + 1, out_of_time=request.left <= 0) from error
+        request.contact.failed(error)
         if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
             raise AbortedError("stopped") from error
 
@@ -260,6 +272,7 @@ class DownloadSession:
         url = request.url
         for _ in range(MAX_REDIRECTS + 1):
             with self._get(url, request.headers()) as response:
+                request.contact.answered()
                 target = redirect_target(response)
                 if target is None:
                     self._check_status(response, api=request.api)
@@ -297,12 +310,13 @@ class DownloadSession:
             )
         raise PermanentError(reason)
 
-    def _gate(self, url: str) -> Gate:
+    def _host(self, url: str) -> tuple[Gate, FirstContact]:
         host = urlsplit(url).netloc
         with self._gates_lock:
             if host not in self._gates:
                 self._gates[host] = Gate(self.clock, self.policy.workers)
-            return self._gates[host]
+                self._contacts[host] = FirstContact(host, self._say)
+            return self._gates[host], self._contacts[host]
 
     def _session(self) -> requests.Session:
         """Return the calling thread's own `Session` (psf/requests#1871) over the shared pool."""

@@ -51,6 +51,8 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
     look_first = not options.out.exists() or len(inputs.faces) == 0
+    if look_first:
+        report.release()
     material = _prepare(inputs, report) if look_first else None
     with directory_lock(options.out):
         publish.recover(options.out)
@@ -58,8 +60,10 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
         state = input_state(options, bulk, inputs.faces, cache)
         last = _unchanged(options, state, report)
         if last is not None:
-            report.info(f"Nothing to do: {options.out} is up to date ({last['timestamp']})")
+            rows = last["index"]["vectors"]
+            report.nothing_new(last["timestamp"], f"{options.out} is up to date, {rows:,} cards")
             return last
+        report.release()
         return _build(inputs, material or _prepare(inputs, report), state, report)
 
 
@@ -92,6 +96,7 @@ def look_ahead(args: Namespace, report: Reporter) -> None:
     needed = [images] if images else []
 
     def announce(size: int) -> None:
+        report.release()
         weights = f"{byte_size(size)} of weights, once"
         report.info(f"Needed: {', and '.join([weights, *needed])}")
         needed.clear()

@@ -73,9 +73,10 @@ def report_summary(document: dict[str, Any], options: BuildOptions, report: Repo
     numbers, index = document["statistics"], document["index"]
     reused, resumed = numbers["reused_embeddings"], numbers["resumed_embeddings"]
     embedded = numbers["successful_embeddings"] - reused - resumed
+    seconds = numbers["embedding_seconds"]
+    speed = f" ({safe_rate(embedded, seconds)} images/s, start-up included)" if embedded else ""
     report.info(
-        f"Embedded {embedded:,} images in {duration(numbers['embedding_seconds'])}"
-        f" ({safe_rate(embedded, numbers['embedding_seconds'])} images/s, start-up included),"
+        f"Embedded {embedded:,} images in {duration(seconds)}{speed},"
         f" reused {reused:,} of the last build"
         + (f" and {resumed:,} of a stopped one" if resumed else "")
     )

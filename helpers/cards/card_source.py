@@ -104,7 +104,8 @@ def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> Bul
         from helpers.network.policy import Policy
         from helpers.session import DownloadSession
 
-        return bulk_for_download(source, DownloadSession(Policy.from_args(args)), report)
+        session = DownloadSession(Policy.from_args(args), say=report.notice)
+        return bulk_for_download(source, session, report)
     raise DataError(
         f"the cache holds no bulk file of kind {source.kind}",
         details=f"looked in {source.cache.absolute()}",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
+from helpers.cards.bulk_file import bulk_date
 from helpers.cards.card_source import bulk_for_download, faces_of
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
@@ -43,6 +44,7 @@ class DownloadSummary:
     """What a run did. Memory grows with its failures only."""
 
     faces: int = 0
+    date: str = ""  # of the list of cards, for people
     downloaded: int = 0
     already_cached: int = 0
     cached_bytes: int = 0  # of those
@@ -85,7 +87,7 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
         SourceError, DataError, WriteError, BusyError: nothing that was finished is lost.
     """
     source = CardSource.from_args(args)
-    session = DownloadSession(Policy.from_args(args))
+    session = DownloadSession(Policy.from_args(args), say=report.notice)
     cache = ImageCache(source.cache)
     summary = DownloadSummary()
 
@@ -96,9 +98,12 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     make_directory(cache.directory)
     with directory_lock(cache.directory), space_in_errors(cache.directory, still_to_come):
         remove_parts(cache.directory)
-        faces = faces_of(source, bulk_for_download(source, session, report), report)
+        bulk = bulk_for_download(source, session, report)
+        summary.date = bulk_date(bulk)
+        faces = faces_of(source, bulk, report)
         _count_cached(faces, cache, summary)
         if summary.missing:
+            report.release()
             report.info(f"To download: {still_to_come()} at 100 Mbit/s")
         warn_if_short(cache.directory, still_to_come().size, report)
         try:
@@ -165,7 +170,9 @@ def _download_all(
         at_the_end.callback(_keep_failures, cache, summary)
         at_the_end.callback(remove_parts, cache.directory)
         at_the_end.callback(log.flush)
-        progress = at_the_end.enter_context(report.progress(summary.missing, "Downloading"))
+        progress = at_the_end.enter_context(
+            report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
+        )
         at_the_end.callback(results.close)
         for face, result in results:
             _count(summary, face, result, log, report)
@@ -214,12 +221,14 @@ def _keep_failures(cache: ImageCache, summary: DownloadSummary) -> None:
 
 def _report_summary(summary: DownloadSummary, args: Namespace, report: Reporter) -> None:
     present = summary.downloaded + summary.already_cached
-    report.info(
-        f"Downloaded {summary.downloaded:,} images ({byte_size(summary.size)})"
-        f" in {duration(summary.seconds)}"
-        f" ({safe_rate(summary.downloaded, summary.seconds)} images/s);"
-        f" {summary.already_cached:,} were already cached; {summary.failed:,} failed"
-    )
+    if summary.missing:
+        rate = safe_rate(summary.downloaded, summary.seconds)
+        report.info(
+            f"Downloaded {summary.downloaded:,} images ({byte_size(summary.size)})"
+            f" in {duration(summary.seconds)}"
+            + (f" ({rate} images/s)" if summary.downloaded else "")
+            + f"; {summary.already_cached:,} were already cached; {summary.failed:,} failed"
+        )
     report.info(
         f"In the cache: {present:,} of {summary.faces:,} faces"
         f" ({safe_percentage(present, summary.faces)})"

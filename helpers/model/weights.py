@@ -163,7 +163,7 @@ def fetch_weights(
             raise _no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
         address = f"{model_hub.endpoint()}/{wanted.repository}"
         with _hub_errors(options, address):
-            session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
+            session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API), say=report.notice)
             model_hub.fetch(wanted, session, report, announce)
 
 

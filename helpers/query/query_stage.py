@@ -45,6 +45,7 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         total += 1
         failed += answer.error is not None
         publish(answer, report, ndjson=args.ndjson)
+        _say_if_nothing_is_left(answer, args.min_score, report)
         cards.add(answer)
         if report.as_json or args.sheet:
             kept.append(answer)
@@ -65,6 +66,14 @@ def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
         yield index.ask_text(text)
     for picture in inputs.pictures(args.images, functools.cache(_session)):
         yield index.answer(picture, keep_image=bool(args.sheet))
+
+
+def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporter) -> None:
+    scores = [card.evidence.score for card in answer.cards if card.evidence.score is not None]
+    if least is not None and scores and not any(card.hits for card in answer.cards):
+        report.info(
+            f"{answer.query}: nothing reaches --min-score {least:g}, the best has {max(scores):.3f}"
+        )
 
 
 def _write_files(

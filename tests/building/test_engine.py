@@ -40,7 +40,7 @@ def test_without_onnxruntime(encoded: Deck, model: str, tmp_path: Path) -> None:
     assert statistics(out)["reused_embeddings"] == 24
     assert manifest(out)["model"]["engine"] == "torch"
     assert (out / VECTORS).read_bytes() == before
-    assert "Nothing to do" in run(BUILD, *flags).err
+    assert "nothing new since" in run(BUILD, *flags).err
 
     asked = run("query_index.py", "--index", out, encoded.image(3), hide="torch,open_clip")
     assert asked.code == 0, asked.err

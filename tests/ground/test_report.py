@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import shlex
 import subprocess
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from support import command, run
@@ -171,3 +173,97 @@ def test_status_lines_come_while_nothing_happens(monkeypatch: pytest.MonkeyPatch
             assert shown.acquire(timeout=10)
     assert lines[0] == "Working: 4 images"
     assert set(lines[1:]) == {"Working: 0 of 4 (0.0%), 0.0 images/s"}
+
+
+class Terminal(io.StringIO):
+    """A stderr at which somebody sits."""
+
+    def isatty(self) -> bool:
+        """Tell so."""
+        return True
+
+
+@pytest.mark.parametrize("at_terminal", [True, False])
+def test_progress_moves_while_everybody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+    at_terminal: bool,  # noqa: FBT001
+) -> None:
+    """With nothing finished, time alone brings what is seen, and who is waited for."""
+    stderr = Terminal() if at_terminal else io.StringIO()
+    monkeypatch.setattr("sys.stderr", stderr)
+    waiting = iter([3, 1, 0])
+    with Reporter().progress(40, "Downloading", waiting=lambda: next(waiting)) as bar:
+        shown = cast("Any", bar)
+        seen = []
+        for _ in range(3):
+            start = len(stderr.getvalue())
+            shown.tick()
+            seen.append(stderr.getvalue()[start:])
+    assert ["3 waiting for the server" in text for text in seen] == [True, False, False]
+    assert ["1 waiting for the server" in text for text in seen] == [False, True, False]
+    assert all("Downloading" in text for text in seen)
+
+
+@pytest.mark.parametrize("at_terminal", [True, False])
+def test_a_transfer_is_shown_in_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+    at_terminal: bool,  # noqa: FBT001
+) -> None:
+    """How much has come of how much, what was there before included, and how fast."""
+    stderr = Terminal() if at_terminal else io.StringIO()
+    monkeypatch.setattr("sys.stderr", stderr)
+    with Reporter().transfer(605_000_000, "Weights", 200_000_000) as transfer:
+        transfer.advance(405_000_000)
+    last = re.split(r"[\r\n]+", stderr.getvalue().strip())[-1]
+    assert ("605M/605M" if at_terminal else "605.0 MB of 605.0 MB (100.0%)") in last
+    assert "B/s" in last
+
+
+def test_nothing_is_shown_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A loop over no items is not worth a line, still less a rate of `N/A`."""
+    with Reporter().progress(0, "Downloading"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_brings_nothing_new_is_one_line_of_a_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was held back is dropped, and the line begins with the time."""
+    report = Reporter()
+    report.hold()
+    report.info("looking")
+    report.nothing_new("yesterday", "all there")
+    report.info("the end")
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:+]+ nothing new since yesterday: all there", first)
+    assert second == "the end"
+
+
+@pytest.mark.parametrize("what", ["warning", "item_error", "error", "notice", "release", "bug"])
+def test_what_was_held_back_is_said_once_something_is_up(
+    capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """In its place, before the warning or the error."""
+    report = Reporter()
+    report.hold()
+    report.info("looking")
+    argument: Any = {"error": DataError("x"), "bug": ValueError("x"), "release": None}.get(
+        what, "x"
+    )
+    getattr(report, what)(*([] if argument is None else [argument]))
+    report.info("going on")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "looking"
+    assert lines[-1] == "going on"
+
+
+def test_at_a_terminal_nothing_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches sees what is done, as it is done."""
+    stderr = Terminal()
+    monkeypatch.setattr("sys.stderr", stderr)
+    report = Reporter()
+    report.hold()
+    report.info("looking")
+    report.nothing_new("yesterday", "all there")
+    assert stderr.getvalue() == "looking\nNothing new since yesterday: all there\n"

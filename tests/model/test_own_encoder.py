@@ -78,7 +78,7 @@ def test_build_and_query(
     assert document["model"]["input"]["dtype"] == description["dtype"]
     assert (out / ENCODER).read_bytes() == (folder / "encoder.onnx").read_bytes()
     again = build(deck, out, f"onnx:{folder}", capsys, "--engine", "auto", "--size", 64)
-    assert "Nothing to do" in again.err
+    assert "nothing new since" in again.err
     shutil.rmtree(folder)
     shutil.rmtree(store)
     asked = call(query_index.main, ["--index", out, "--json", "--whole", deck.cache], capsys)

@@ -121,6 +121,19 @@ def test_a_minimal_score(built: Deck, capsys: Capture) -> None:
     assert [hit["row"] for hit in hits] == [3]
 
 
+def test_a_minimal_score_that_nothing_reaches(built: Deck, tmp_path: Path, capsys: Capture) -> None:
+    """It is said for each picture, with the best score there was; the exit code is 0."""
+    one, other = tmp_path / "98.jpg", tmp_path / "99.jpg"
+    for path in (one, other):
+        path.write_bytes(picture(int(path.stem)))
+    flags = ("--whole", "--min-score", 1)
+    result = ask(built.folder / "out", capsys, *flags, one, other)
+    assert (result.code, result.out) == (0, "")
+    said = [line for line in result.err.splitlines() if "nothing reaches --min-score 1" in line]
+    assert [line.partition(":")[0] for line in said] == [str(one), str(other)]
+    assert all(-1 < float(line.rpartition(" ")[2]) < 1 for line in said)
+
+
 def test_one_unreadable_picture(built: Deck, tmp_path: Path, capsys: Capture) -> None:
     """The others are answered; the broken one is named; exit 3."""
     (tmp_path / "broken.jpg").write_bytes(b"junk")
