@@ -27,7 +27,7 @@ def work(args: Namespace, report: Reporter) -> int:
 
     report.hold()
     summary = download_stage(args, report)
-    if summary.missing == 0:
+    if summary.faces and summary.missing == 0:
         report.nothing_new(summary.date, f"all {summary.faces:,} images are in {args.cache}")
     report.document(summary.to_json())
     check_failures(summary, args)

@@ -38,6 +38,7 @@ _START = 64  # bytes in which something else than space must come
 _SMALL = 16 << 20  # bytes that any file may unfold to
 _MOST_UNFOLDED = 100  # times its size; bulk files unfold to 10 times theirs, empty lines to 1,000
 _FEW_BAD, _MOST_BAD = 10, 0.01  # entries, and share of the cards, that may be bad
+_MOST_EMPTY = 1_000_000  # lines: half a gigabyte of them would take minutes
 _LONGEST_NOTE = 64 * 1024  # bytes
 _LONGEST_ELEMENT = 64 << 20  # characters or bytes; a card object has about 5,000
 
@@ -252,11 +253,16 @@ def _parsed(line: bytes) -> Any:
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
     # Bytes split at \n only; str.splitlines() would also split at U+2028 inside a card's text.
     # With a limit, because a few hundred packed bytes can hold a line that fills the memory.
+    empty = 0
     while line := file.readline(_LONGEST_ELEMENT):
         if len(line) == _LONGEST_ELEMENT:
             raise ValueError("a line without end")
         if not line.isspace():
             yield line
+            continue
+        empty += 1
+        if empty > _MOST_EMPTY:
+            raise ValueError(f"{empty:,} empty lines")
 
 
 def _array(file: IO[bytes]) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -130,6 +131,17 @@ def test_a_damaged_index_says_how_to_build_it(
     command = next(line for line in result.err.splitlines() if "build it: " in line)
     args = build_embeddings.build_parser().read(shlex.split(command.partition("build it: ")[2])[2:])
     assert (args.cache, args.model, args.out) == (str(filled_cache), model, str(index))
+
+
+def test_a_week_without_news_is_one_line_of_the_log(
+    filled_cache: Path, built_index: Path, model: str
+) -> None:
+    """Both steps, in a log: the time, since when, and nothing else; under `--quiet` nothing."""
+    flags = ("--cache", filled_cache, "--out", built_index, "--model", model)
+    result = run("build_mtg_faiss.py", *flags, "--scryfall-api", NOWHERE)
+    assert (result.code, result.out) == (0, "")
+    assert re.fullmatch(r"20[-\d]+T[:\d]+\+00:00 nothing new since 20.*, 24 cards\n", result.err)
+    assert run("build_mtg_faiss.py", *flags, "--scryfall-api", NOWHERE, "--quiet").err == ""
 
 
 def test_a_moved_cache_is_named(

@@ -152,6 +152,18 @@ def test_what_unfolds_without_end_is_bounded(
     assert "unfolds to more than 100 times its size" in caught.value.details
 
 
+def test_empty_lines_are_soon_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some are overlooked, very many are no bulk file, however well they unfold."""
+    monkeypatch.setattr("helpers.cards.bulk_file._MOST_EMPTY", 100)
+    path = tmp_path / "bulk"
+    path.write_bytes(b"\n" * 100 + JSONL)
+    assert list(iter_cards(path)) == CARDS
+    path.write_bytes(b"\n" * 101 + JSONL)
+    with pytest.raises(DataError) as caught:
+        list(iter_cards(path))
+    assert "101 empty lines" in caught.value.details
+
+
 def test_objects_that_are_no_cards_are_soon_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
