@@ -45,7 +45,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     options = _as_before(BuildOptions.from_args(args))
     options.model.check_files()
     cache = ImageCache(options.source.cache)
-    cache.require()
+    cache.require(options.source.download_command())
     bulk = bulk_for_build(options.source, args, report)
     inputs = Inputs(options, cache, bulk, faces_of(options.source, bulk, report))
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no

@@ -27,13 +27,17 @@ class ImageCache:
         self.directory = Path(directory)
         self._prefix = os.path.join(directory, "")  # noqa: PTH118 - of strings, for `text_path`
 
-    def require(self) -> None:
-        """Raise `DataError` (exit code 5) unless the directory exists."""
+    def require(self, command: str = "") -> None:
+        """Raise `DataError` (exit code 5) unless the directory exists.
+
+        Args:
+            command: what to type to fill it, if more is known of it than the directory.
+        """
         if not self.directory.is_dir():
             raise DataError(
                 f"there is no image cache at {self.directory.absolute()}",
                 details=f"no such directory: {self.directory}",
-                suggestion=f"python download_images.py --cache {self.directory}",
+                suggestion=command or f"python download_images.py --cache {self.directory}",
             )
 
     def path(self, image_file: str) -> Path:
