@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 #: How files of the usual formats begin.
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
+_LONGEST_PATTERN = 1024  # characters: a pattern of 10,000 brackets takes a minute to understand
 SUFFIXES = frozenset(
     (
         *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
@@ -103,7 +104,8 @@ def _expanded(word: str) -> list[str]:
         return [word]
     if path.is_dir():
         return sorted(str(entry) for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
-    return sorted(glob.glob(word, recursive=True)) if glob.has_magic(word) else []  # noqa: PTH207
+    is_pattern = glob.has_magic(word) and len(word) <= _LONGEST_PATTERN
+    return sorted(glob.glob(word, recursive=True)) if is_pattern else []  # noqa: PTH207
 
 
 def load(name: str, session: Callable[[], DownloadSession]) -> Picture:

@@ -34,6 +34,13 @@ def test_no_name_ends_the_run(word: str) -> None:
     assert picture.error
 
 
+@pytest.mark.parametrize("word", ["[" * 30_000, "x/" + "[" * 9000, "?*[" * 5000])
+def test_what_is_too_long_is_no_pattern(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To make a pattern of it would take minutes (found by the fuzzer)."""
+    monkeypatch.setattr("glob.glob", lambda *_, **__: pytest.fail("it was taken for a pattern"))
+    assert list(inputs.expand(word)) == [word]
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
 def test_a_directory_that_may_not_be_read(tmp_path: Path) -> None:
     """It stands for itself, and has a reason."""
