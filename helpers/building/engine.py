@@ -101,8 +101,12 @@ def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Rep
     if is_here("onnxruntime"):
         found = _Encoders(options, out, sample, report).get()
     if isinstance(found, Encoder):
-        if name:
-            return Engine(name, options, found)
+        from helpers.model.weights import are_here
+
+        # To compare with torch is not worth a download of weights.
+        if name or not_installed("torch", "open_clip") or not are_here(options):
+            return Engine(name or "onnx", options, found)
+
         return _fastest(Engine("onnx", options, found), sample, report)
     if options.engine == "onnx" or options.precision == "int8":
         raise DataError(
@@ -137,7 +141,7 @@ def require_model(
         return
     encoders = _Encoders(options, out, lambda _: [], report)
     is_exported = is_here("onnxruntime") and encoders.are_known()
-    if is_exported and _choose(options, out) == "onnx":
+    if is_exported and _choose(options, out) != "torch":
         return
     _require_model(options, report, announce)
     # What a hub has for a tag fits; of a person's own file nothing is known until it is loaded.

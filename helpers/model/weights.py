@@ -202,20 +202,28 @@ def _require_sound(path: Path) -> None:
         )
 
 
+def are_here(options: ModelOptions) -> bool:
+    """Tell whether the weights can be loaded without asking anybody."""
+    wanted = hub_file(options)
+    if wanted is None:
+        return True
+    from helpers.network import model_hub
+
+    return model_hub.cached(wanted) is not None
+
+
 def require_here(options: ModelOptions) -> None:
     """Let open_clip take the weights from the hub's cache, asking nobody.
 
     Raises:
         SourceError: they are not there (see `fetch_weights`).
     """
-    wanted = hub_file(options)
-    if wanted is None:
-        return
-    from helpers.network import model_hub
-
-    if model_hub.cached(wanted) is None:
+    if not are_here(options):
         raise _no_weights(options, "they are not in the cache of the model hub's client")
-    model_hub.ask_nobody()
+    if hub_file(options) is not None:
+        from helpers.network import model_hub
+
+        model_hub.ask_nobody()
 
 
 def _no_weights(options: ModelOptions, details: str) -> SourceError:
