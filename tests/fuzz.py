@@ -100,7 +100,8 @@ class Fuzzer:
         self.pictures = list(_pictures())
         self.cards = b"".join(json.dumps(card(number)).encode() + b"\n" for number in range(6))
         self.whole = _index(folder / "whole")
-        self.photo = folder / "photo.png"
+        (folder / "photos").mkdir()
+        self.photo = folder / "photos" / "photo.png"
         self.photo.write_bytes(self.pictures[1])
 
     def picture(self, chance: random.Random) -> None:
@@ -153,10 +154,12 @@ class Fuzzer:
 
     def stdin(self, chance: random.Random) -> None:
         """Names of pictures, a line each."""
-        data = mutate((str(self.photo).encode() + b"\n") * 3, chance)
+        # Relative: the end of an absolute one may be cut off, and then name a directory of others.
+        data = mutate((f"./photos/{self.photo.name}".encode() + b"\n") * 3, chance)
         stdin, sys.stdin = sys.stdin, _Stdin(data)
         try:
-            found = list(inputs.pictures(["-"], _no_network))  # type: ignore[arg-type]
+            with contextlib.chdir(self.folder):
+                found = list(inputs.pictures(["-"], _no_network))  # type: ignore[arg-type]
         finally:
             sys.stdin = stdin
         errors = [picture.error for picture in found]
