@@ -139,11 +139,12 @@ class Reporter:
         self.info(text)
 
     def nothing_new(self, since: str, text: str) -> None:
-        """Say in one line, with the date in a log, that nothing has changed; drop what was held."""
+        """Say that nothing has changed; in a log with the date, and as the only line."""
         in_log = self._held is not None
         self._held = None
         start = f"{timestamp()} nothing" if in_log else "Nothing"
         self.info(f"{start} new since {since}: {text}")
+        self._held = [] if in_log else None
 
     def detail(self, text: str) -> None:
         """Say something on stderr that only `--verbose` shows."""
