@@ -16,7 +16,7 @@ lint: $(STAMP)
 	$(VENV)/bin/mypy
 
 test: lint
-	$(VENV)/bin/pytest -n auto
+	$(VENV)/bin/pytest -n auto --dist loadscope --no-loadscope-reorder
 
 bench: $(STAMP)
 	$(VENV)/bin/python scripts/benchmark.py

@@ -91,7 +91,8 @@ class Deck:
     def flags(self, out: Path, model: str) -> list[str]:
         """Return the flags of a build of this deck; tests of the whitening turn it on."""
         words = ["--bulk-file", self.bulk, "--cache", self.cache, "--out", out, "--model", model]
-        return [*map(str, words), "--batch", "8", "--engine", "torch", "--no-whiten"]
+        engine = "auto" if model.startswith("onnx:") else "torch"
+        return [*map(str, words), "--batch", "8", "--engine", engine, "--no-whiten"]
 
 
 def build(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from builds import Deck, manifest
+from builds import Deck, card, manifest
+from encoders import FLOAT, encoder
+from filelock import FileLock
 from support import Scryfall, run
 
+from helpers import packages
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FACES = 24
 
@@ -27,9 +32,24 @@ SMALL_CLIP: dict[str, dict[str, Any]] = {
 }
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first worker to need it has made for all of them.
+
+    None may change it. See pytest-xdist, "Making session-scoped fixtures execute only once".
+    """
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / ".made").exists():
+            folder.mkdir()  # where another worker has failed, this one does, too
+            make(folder)
+            (folder / ".made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def encoder_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Exported encoders of all tests; never those of whoever runs them."""
+    """Exported encoders of this worker's tests; never those of whoever runs them."""
     folder = tmp_path_factory.mktemp("encoders")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MTG_ENCODER_CACHE", str(folder))
@@ -39,9 +59,11 @@ def encoder_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def deck(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `cards.jsonl` and `images/`: 24 faces, drawn once."""
-    folder = tmp_path_factory.mktemp("deck")
-    assert run("scripts/draw_cards.py", "--out", folder, "--count", FACES).code == 0
-    return folder
+
+    def make(folder: Path) -> None:
+        assert run("scripts/draw_cards.py", "--out", folder, "--count", FACES).code == 0
+
+    return once(tmp_path_factory, "deck", make)
 
 
 @pytest.fixture
@@ -54,11 +76,14 @@ def scryfall(deck: Path) -> Iterator[Scryfall]:
 @pytest.fixture(scope="session")
 def filled_cache(deck: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with all 24 images; copy it before changing it (`cache`)."""
-    cache = tmp_path_factory.mktemp("filled") / "cache"
-    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
-        result = run("download_images.py", "--scryfall-api", server.url, "--cache", cache)
-    assert result.code == 0, result.err
-    return cache
+
+    def make(folder: Path) -> None:
+        with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+            flags = ("--scryfall-api", server.url, "--cache", folder / "cache")
+            result = run("download_images.py", *flags)
+        assert result.code == 0, result.err
+
+    return once(tmp_path_factory, "filled", make) / "cache"
 
 
 @pytest.fixture
@@ -68,39 +93,70 @@ def cache(filled_cache: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A small real open_clip model with fixed untrained weights, as `local-dir:DIR`."""
-    import open_clip
-    import torch
-    from safetensors.torch import save_file
 
-    folder = tmp_path_factory.mktemp("small-clip")
-    (folder / "open_clip_config.json").write_text(json.dumps(SMALL_CLIP))
-    torch.manual_seed(7)
-    clip = open_clip.CLIP(**SMALL_CLIP["model_cfg"])
-    save_file(clip.state_dict(), folder / "open_clip_model.safetensors")
-    return f"local-dir:{folder}"
+    def make(folder: Path) -> None:
+        import open_clip
+        import torch
+        from safetensors.torch import save_file
+
+        (folder / "open_clip_config.json").write_text(json.dumps(SMALL_CLIP))
+        torch.manual_seed(7)
+        clip = open_clip.CLIP(**SMALL_CLIP["model_cfg"])
+        save_file(clip.state_dict(), folder / "open_clip_model.safetensors")
+
+    return f"local-dir:{once(tmp_path_factory, 'small-clip', make)}"
 
 
 @pytest.fixture(scope="session")
-def built_index(filled_cache: Path, model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plain_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An encoder as `onnx:DIR`, for processes that need any model: torch alone loads for 4 s."""
+    folder = once(tmp_path_factory, "plain-model", lambda folder: encoder(folder, FLOAT))
+    return f"onnx:{folder}"
+
+
+@pytest.fixture(scope="session")
+def built_index(
+    filled_cache: Path, plain_model: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """An index of the filled cache; copy it before changing it (`index`)."""
-    out = tmp_path_factory.mktemp("built") / "index"
-    result = run("build_embeddings.py", "--cache", filled_cache, "--out", out, "--model", model)
-    assert result.code == 0, result.err
-    return out
+
+    def make(folder: Path) -> None:
+        cache = shutil.copytree(filled_cache, folder / "cache")
+        flags = ("--cache", cache, "--out", folder / "index", "--model", plain_model)
+        result = run("build_embeddings.py", *flags)
+        assert result.code == 0, result.err
+
+    return once(tmp_path_factory, "built", make) / "index"
 
 
 @pytest.fixture(scope="session")
-def encoded(model: str, tmp_path_factory: pytest.TempPathFactory, encoder_cache: Path) -> Deck:
+def encoded(small_clip: str, tmp_path_factory: pytest.TempPathFactory, encoder_cache: Path) -> Deck:
     """A deck of 24 small pictures, with a build by ONNX Runtime in `out` that none may change."""
-    deck = Deck.of(tmp_path_factory.mktemp("encoded"), FACES)
-    flags = deck.flags(deck.folder / "out", model)
-    for path in encoder_cache.glob("*-fp32.*"):  # another test's, judged on other pictures
-        path.unlink()
-    result = run("build_embeddings.py", *flags, "--engine", "onnx")
-    assert result.code == 0, result.err
-    return deck
+
+    def make(folder: Path) -> None:
+        flags = Deck.of(folder, FACES).flags(folder / "out", small_clip)
+        where = {"MTG_ENCODER_CACHE": str(folder / "store")}
+        result = run("build_embeddings.py", *flags, "--engine", "onnx", **where)
+        assert result.code == 0, result.err
+
+    folder = once(tmp_path_factory, "encoded", make)
+    shutil.copytree(folder / "store", encoder_cache, dirs_exist_ok=True)
+    return Deck(folder, [card(number) for number in range(FACES)])
+
+
+@pytest.fixture(scope="session")
+def model(small_clip: str, encoded: Deck) -> str:
+    """The small model, whose encoder is in the store: an export takes seconds."""
+    return small_clip
+
+
+@pytest.fixture
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds in this process work as if ONNX Runtime were not installed."""
+    here = "helpers.building.engine.is_here"
+    monkeypatch.setattr(here, lambda name: name != "onnxruntime" and packages.is_here(name))
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def run(
     *args: object,
     cwd: Path | None = None,
     stdin: str | None = None,
-    timeout: float = 120,
+    timeout: float = 300,
     hide: str = "",
     file_limit: int = resource.RLIM_INFINITY,
     **env: str,

@@ -23,6 +23,7 @@ from helpers.cli_validation import validate_args
 from helpers.errors import DataError
 from helpers.model import options as model
 from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
+from helpers.model.own_encoder import ONNX_DIR
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -138,7 +139,7 @@ class Material:
 
 def model_flags(args: Namespace) -> list[str]:
     """Return the flags that tell a build which model is meant; its weights may be random."""
-    if args.pretrained is None and args.model.startswith(LOCAL_DIR):
+    if args.pretrained is None and args.model.startswith((LOCAL_DIR, ONNX_DIR)):
         return ["--model", args.model]
     return ["--model", args.model, "--pretrained", args.pretrained or RANDOM]
 

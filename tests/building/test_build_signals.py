@@ -26,12 +26,12 @@ SLOW = """
 import sys, time
 sys.path.insert(0, sys.argv.pop(1))
 import build_embeddings
-from helpers.model.torch_embedder import OpenClipEmbedder
-whole, seconds = OpenClipEmbedder.embed, float(sys.argv.pop(1))
+from helpers.model.onnx_embedder import OnnxEmbedder
+whole, seconds = OnnxEmbedder.embed, float(sys.argv.pop(1))
 def embed(self, pixels):
     time.sleep(seconds if len(pixels) > 1 else 0)
     return whole(self, pixels)
-OpenClipEmbedder.embed = embed
+OnnxEmbedder.embed = embed
 raise SystemExit(build_embeddings.main())
 """
 
@@ -43,6 +43,12 @@ sys.path.insert(0, sys.argv.pop(1))
 from helpers.building.hnsw import IndexOptions, build_index
 build_index(IndexOptions(*map(Path, sys.argv[1:]), 64, 1000, 60.0))
 """
+
+
+@pytest.fixture
+def model(plain_model: str) -> str:
+    """A model that is there at once."""
+    return plain_model
 
 
 class SlowBuild:

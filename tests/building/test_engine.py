@@ -22,25 +22,25 @@ Capture = pytest.CaptureFixture[str]
 BUILD = "build_embeddings.py"
 
 
-def test_without_onnxruntime(encoded: Deck, model: str, tmp_path: Path) -> None:
+def test_without_onnxruntime(encoded: Deck, model: str, tmp_path: Path, capsys: Capture) -> None:
     """Torch builds an index without encoder; once installed, it comes along and no vector anew."""
     out = tmp_path / "out"
-    flags = [*encoded.flags(out, model), "--engine", "auto"]
+    auto = ("--engine", "auto")
 
-    without = run(BUILD, *flags, hide="onnxruntime")
+    without = run(BUILD, *encoded.flags(out, model), *auto, hide="onnxruntime")
     assert without.code == 0, without.err
     assert "is asked through torch: onnxruntime is not installed" in without.err
     assert names(out) == set(NAMES) - {ENCODER}
     assert "encoder" not in manifest(out)
     before = (out / VECTORS).read_bytes()
 
-    later = run(BUILD, *flags)
+    later = build(encoded, out, model, capsys, *auto)
     assert later.code == 0, later.err
     assert names(out) == set(NAMES)
     assert statistics(out)["reused_embeddings"] == 24
     assert manifest(out)["model"]["engine"] == "torch"
     assert (out / VECTORS).read_bytes() == before
-    assert "nothing new since" in run(BUILD, *flags).err
+    assert "nothing new since" in build(encoded, out, model, capsys, *auto).err
 
     asked = run("query_index.py", "--index", out, encoded.image(3), hide="torch,open_clip")
     assert asked.code == 0, asked.err

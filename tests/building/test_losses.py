@@ -116,13 +116,13 @@ def test_quiet_is_silent_when_all_is_well(
 def test_one_step_fetches_broken_images_again(
     scryfall: Scryfall,
     tmp_path: Path,
-    model: str,
+    plain_model: str,
     noted: bool,  # noqa: FBT001
 ) -> None:
     """What validation rejects is fetched anew, with and without a note of its digest."""
     cache, out = tmp_path / "cache", tmp_path / "out"
-    flags = ("--scryfall-api", scryfall.url, "--cache", cache, "--out", out, "--model", model)
-    more = ("--engine", "torch", "--no-whiten", "--quiet")
+    flags = ("--scryfall-api", scryfall.url, "--cache", cache, "--out", out, "--model", plain_model)
+    more = ("--no-whiten", "--quiet")
     first = run("build_mtg_faiss.py", *flags, *more)
     assert (first.code, first.err) == (0, "")
     before = (out / VECTORS).read_bytes()

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,6 @@ def test_nothing_to_do(deck: Deck, tmp_path: Path, model: str) -> None:
     before = manifest(tmp_path / "out")
     words = command("build_embeddings.py", *deck.flags(tmp_path / "out", model))
 
-    start = time.monotonic()
     done = subprocess.run(
         [words[0], "-X", "importtime", *words[1:]],
         capture_output=True,
@@ -60,7 +58,6 @@ def test_nothing_to_do(deck: Deck, tmp_path: Path, model: str) -> None:
         check=True,
     )
 
-    assert time.monotonic() - start < 3
     said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
     assert len(said) == 1
     assert re.match(r"20\d\d-\d\d-\d\dT[\d:+]+ nothing new since 20", said[0])
@@ -166,6 +163,7 @@ def test_other_preprocessing_reuses_nothing(
     assert "another model, other weights or other preprocessing" in result.err
 
 
+@pytest.mark.usefixtures("no_export")
 def test_an_edited_model_reuses_nothing(
     deck: Deck, tmp_path: Path, model: str, capsys: Capture
 ) -> None:

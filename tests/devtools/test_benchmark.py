@@ -102,10 +102,10 @@ def rows_of(result: Result) -> dict[str, list[str]]:
     return {row[1]: row for row in rows}
 
 
-def test_an_engine_is_measured(model: str) -> None:
+def test_an_engine_is_measured(plain_model: str) -> None:
     """The table holds the pipeline and the build beside the ceiling, queries and searches."""
-    flags = ("--parts", "model,pipeline,query", "--repeats", 1, "--model", model)
-    result = run(SCRIPT, *flags, *SMALL, "--engines", "onnx-fp32")
+    flags = ("--parts", "model,pipeline,query", "--repeats", 1, "--model", plain_model)
+    result = run(SCRIPT, *flags, *SMALL, "--images", 3, "--engines", "onnx-fp32")
     assert result.code == 0, result.err
     shown = rows_of(result)
     parts = [row[0] for row in shown.values()]
@@ -129,6 +129,7 @@ def test_engines_that_are_missing_are_rows(model: str) -> None:
     assert "not installed: torch" in shown["torch-fp32: pipeline"][9]
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_data_loader_feeds_torch(filled_cache: Path, model: str, tmp_path: Path) -> None:
     """It embeds the whole cache."""
     with pytest.MonkeyPatch.context() as patch:
@@ -181,7 +182,7 @@ def processes_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_shows_what_has_been_measured(tmp_path: Path, *, as_json: bool) -> None:
     """In the middle of the second part: the rows of the first, no process and no file stays."""
-    flags = ("--parts", "decode,bulk", "--images", 2, "--cards", 9999, "--repeats", 2)
+    flags = ("--parts", "decode,bulk", "--images", 2, "--cards", 2000, "--repeats", 2)
     process = subprocess.Popen(
         command(SCRIPT, *flags, *["--json"] * as_json),
         stdout=subprocess.PIPE,

@@ -78,10 +78,10 @@ def test_the_manifest_tells(small: Path, encoded: Deck) -> None:
 
 
 def test_queries_are_int8_as_well(
-    small: Path, encoded: Deck, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    small: Path, encoded: Deck, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every picture finds itself with score 1; through torch nearly so, with a warning."""
-    ask = ("--index", small, "--json", "--k", 1)
+    ask = ("--index", small, "--json", "--whole", "--cache", tmp_path, "--k", 1)
     by_encoder = call(query_index.main, [*ask, encoded.cache], capsys)
     assert by_encoder.code == 0, by_encoder.err
     scores = [query["hits"][0]["score"] for query in by_encoder.json()["queries"]]

@@ -35,7 +35,7 @@ class Travelled:
 
 
 @pytest.fixture(scope="module")
-def travelled(model: str, tmp_path_factory: pytest.TempPathFactory) -> Travelled:
+def travelled(model: str, encoded: Deck, tmp_path_factory: pytest.TempPathFactory) -> Travelled:
     """An index of 24 cards that was built, asked through torch, copied, and lost its home."""
     home, away = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("away")
     deck = Deck.of(home, 24)
@@ -43,7 +43,7 @@ def travelled(model: str, tmp_path_factory: pytest.TempPathFactory) -> Travelled
     flags = deck.flags(home / "out", f"local-dir:{home}/model")
     built = run("build_embeddings.py", *flags, "--engine", "onnx")
     assert built.code == 0, built.err
-    asked = ("--index", home / "out", "--json", "--k", 3, deck.cache)
+    asked = ("--index", home / "out", "--whole", "--json", "--k", 3, "--cache", away, deck.cache)
     by_torch = run("query_index.py", *asked, hide="onnxruntime")
     assert by_torch.code == 0, by_torch.err
     shutil.copytree(home / "out", away / "index")
@@ -107,7 +107,7 @@ def test_an_encoder_that_is_gone_is_missed(encoded: Deck, tmp_path: Path) -> Non
 
 def test_the_same_hits_without_torch_and_model(travelled: Travelled) -> None:
     """Far from home the encoder finds what torch found there, with equal scores to 1e-5."""
-    result = travelled.ask("--json", "--k", 3, travelled.pictures[0].parent)
+    result = travelled.ask("--whole", "--json", "--k", 3, travelled.pictures[0].parent)
 
     assert result.code == 0, result.err
     found, wanted = result.json()["queries"], travelled.by_torch["queries"]

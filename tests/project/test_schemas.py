@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from builds import manifest
 from jsonschema import Draft202012Validator
 from support import ROOT, Scryfall, run
 
@@ -78,19 +79,22 @@ def test_query(built_index: Path, filled_cache: Path) -> None:
         check(json.loads(line), "query_index_line")
 
 
-def test_download_and_builds(deck: Path, model: str, tmp_path: Path) -> None:
-    """The summary, the manifest, and the two in one."""
+def test_download_and_builds(
+    deck: Path, built_index: Path, plain_model: str, tmp_path: Path
+) -> None:
+    """The summary, the manifest with and without whitening, and the two in one."""
     cache, out = tmp_path / "cache", tmp_path / "out"
     with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         server.faults({"match": "/back/", "fault": "status", "params": {"code": 404}})
         flags = ("--scryfall-api", server.url, "--cache", cache, "--limit", 24, "--json")
         check(run("download_images.py", *flags).json(), "download_images")
         server.faults()
-        built = run("build_mtg_faiss.py", *flags, "--model", model, "--out", out)
-        check(built.json(), "build_mtg_faiss")
-    again = run("build_embeddings.py", "--cache", cache, "--model", model, "--out", out, "--json")
+        build = ("--model", plain_model, "--no-whiten", "--out", out)
+        check(run("build_mtg_faiss.py", *flags, *build).json(), "build_mtg_faiss")
+    again = run("build_embeddings.py", "--cache", cache, *build, "--json")
     check(again.json(), "build_embeddings")
-    check(json.loads((out / "build_manifest.json").read_text()), "build_embeddings")
+    for folder in (out, built_index):
+        check(manifest(folder), "build_embeddings")
 
 
 def test_the_cache_tools(cache: Path, tmp_path: Path) -> None:

@@ -24,12 +24,11 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def built(model: str, tmp_path_factory: pytest.TempPathFactory) -> Deck:
+def built(plain_model: str, tmp_path_factory: pytest.TempPathFactory) -> Deck:
     """A deck of 30 cards, card 20 and 21 with the same picture, and a build of it in `out`."""
     deck = Deck.of(tmp_path_factory.mktemp("query"), 30)
     deck.image(21).write_bytes(picture(20))
-    own = Path(shutil.copytree(model.removeprefix("local-dir:"), deck.folder / "model"))
-    done = run("build_embeddings.py", *deck.flags(deck.folder / "out", f"local-dir:{own}"))
+    done = run("build_embeddings.py", *deck.flags(deck.folder / "out", plain_model))
     assert done.code == 0, done.err
     return deck
 
@@ -41,14 +40,16 @@ def out(built: Deck, tmp_path: Path) -> Path:
 
 
 def ask(out: Path, capture: Capture, *more: object) -> Result:
-    """Run `query_index.py` inside this process."""
-    return call(query_index.main, ["--index", out, *more], capture)
+    """Run `query_index.py` inside this process; each picture is one card."""
+    return call(query_index.main, ["--index", out, "--whole", *more], capture)
 
 
-def test_every_picture_finds_itself(built: Deck, capsys: Capture) -> None:
+def test_every_picture_finds_itself(built: Deck, tmp_path: Path, capsys: Capture) -> None:
     """A directory of pictures, in the graph and by brute force: rank 1, score ≥ 0.99."""
+    without_scans = ("--cache", tmp_path)  # none is compared with its hits
     for exact in ([], ["--exact"]):
-        result = ask(built.folder / "out", capsys, "--json", "--whole", *exact, built.cache)
+        flags = ("--json", *without_scans, *exact)
+        result = ask(built.folder / "out", capsys, *flags, built.cache)
         assert result.code == 0, result.err
         queries = result.json()["queries"]
         assert len(queries) == 30
@@ -97,7 +98,7 @@ def test_paths_on_stdin(built: Deck) -> None:
     """`-` reads one path per line."""
     result = run(
         "query_index.py",
-        *("--index", built.folder / "out", "--k", 1, "-"),
+        *("--index", built.folder / "out", "--whole", "--k", 1, "-"),
         stdin=f"{built.image(1)}\n\n{built.image(2)}\n",
     )
 
@@ -207,29 +208,30 @@ def test_an_index_of_a_later_version(out: Path, built: Deck, capsys: Capture) ->
 
 
 def test_other_weights_than_the_index_was_built_with(
-    built: Deck, tmp_path: Path, capsys: Capture
+    encoded: Deck, model: str, tmp_path: Path, capsys: Capture
 ) -> None:
     """The model directory has changed since the build: refused, with both digests."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    folder = Path(shutil.copytree(built.folder / "model", tmp_path / "model"))
-    out = Path(shutil.copytree(built.folder / "out", tmp_path / "out"))
+    folder = Path(shutil.copytree(model.removeprefix("local-dir:"), tmp_path / "model"))
+    out = Path(shutil.copytree(encoded.folder / "out", tmp_path / "out"))
     document = manifest(out)
     document["model"]["model"] = f"local-dir:{folder}"
     del document["encoder"], document["outputs"][ENCODER]  # as built without onnxruntime
     write_manifest(out, document)
-    assert ask(out, capsys, built.image(1)).code == 0, "a moved model is the same model"
+    assert ask(out, capsys, encoded.image(1)).code == 0, "a moved model is the same model"
     weights = load_file(folder / "open_clip_model.safetensors")
     weights["visual.proj"] += torch.tensor(1e-3)
     save_file(weights, folder / "open_clip_model.safetensors")
 
-    result = ask(out, capsys, built.image(1))
+    result = ask(out, capsys, encoded.image(1))
 
     assert result.code == 5
     assert "weights_sha256: was" in result.err
 
 
+@pytest.mark.usefixtures("no_export")
 def test_an_index_on_random_weights_says_so(tmp_path: Path, capsys: Capture) -> None:
     """Untrained weights are fixed, so the index answers, with a warning."""
     deck = Deck.of(tmp_path, 2)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import http.server
+import shutil
 import subprocess
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from builds import Deck, call
 from PIL import Image
 from support import command, environment, run
 
+import query_index
 from helpers.index.manifest import read_manifest, write_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +105,20 @@ def test_sheets(built_index: Path, photos: Path, filled_cache: Path, tmp_path: P
     assert page.count('src="') == page.count('src="data:image/jpeg;base64,')
 
 
-def test_a_model_without_words_says_so(built_index: Path, model: str) -> None:
+def test_a_model_without_words_says_so(
+    encoded: Deck, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`--text` with a text tower that is marked as untrained is refused with a way out."""
-    from pathlib import Path
+    folder = Path(shutil.copytree(model.removeprefix("local-dir:"), tmp_path / "model"))
+    config = folder / "open_clip_config.json"
+    config.write_text(config.read_text().replace("{", '{"text_tower": "untrained",', 1))
+    out = Path(shutil.copytree(encoded.folder / "out", tmp_path / "out"))
+    document = read_manifest(out)
+    document["model"]["model"] = f"local-dir:{folder}"
+    write_manifest(out, document)
 
-    config = Path(model.removeprefix("local-dir:")) / "open_clip_config.json"
-    marked = config.read_text().replace("{", '{"text_tower": "untrained",', 1)
-    before = config.read_text()
-    config.write_text(marked)
-    try:
-        result = run("query_index.py", "--index", built_index, "--text", "a red dragon")
-    finally:
-        config.write_text(before)
+    result = call(query_index.main, ["--index", out, "--text", "a red dragon"], capsys)
+
     assert result.code == 5
     assert "no trained text tower" in result.err
 
