@@ -83,8 +83,7 @@ def run_demo(args: Namespace, report: Reporter) -> None:
     if args.model == "demo":
         steps.say(NOT_CLIP)
     steps.say(f"\nThe demo took {duration(time.monotonic() - start)}.")
-    kept = {"encoder": ENCODERS[args.model], "sheet": str(folder / photos.SHEET)}
-    report.document(kept | photos.document(answers))
+    report.document(photos.document(answers, ENCODERS[args.model], folder / photos.SHEET))
 
 
 def forget(folder: Path) -> None:

@@ -19,6 +19,7 @@ from devtools.drawn_cards.cards import EXTENSIONS, deck, image_faces
 from helpers import cli
 from helpers.atomic_io import atomic_write, make_directory
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
+from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -63,7 +64,8 @@ def work(args: Namespace, report: Reporter) -> int:
             atomic_write(out / "images" / name, drawing.render(card, face, version))
             progress.advance()
     report.line(args.out)
-    report.document({"out": args.out, "cards": len(cards), "images": len(faces)})
+    counts = {"cards": len(cards), "images": len(faces)}
+    report.document({"version": DOCUMENT_VERSION, "out": args.out, **counts})
     return 0
 
 

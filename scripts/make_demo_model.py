@@ -16,6 +16,7 @@ import _project  # noqa: F401 - puts the project's root on the path
 from devtools.demo.model import is_complete, make_model
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup
+from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,7 +47,7 @@ def work(args: Namespace, report: Reporter) -> int:
     else:
         make_model(out)
         report.info(f"{out}: EfficientNet-lite0 (ImageNet) as an open_clip model, not CLIP")
-    report.document({"out": args.out, "made": not there})
+    report.document({"version": DOCUMENT_VERSION, "out": args.out, "made": not there})
     return 0
 
 

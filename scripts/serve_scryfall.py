@@ -31,6 +31,7 @@ from devtools.scryfall.server import RequestLog, Scryfall, Server
 from helpers import cli
 from helpers.atomic_io import disk_errors
 from helpers.errors import DataError, UsageError
+from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -81,7 +82,7 @@ def work(args: Namespace, report: Reporter) -> int:
         signal.signal(number, lambda *_: server.stop.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     report.line(server.base)
-    report.document({"url": server.base})
+    report.document({"version": DOCUMENT_VERSION, "url": server.base})
     report.flush()
     server.stop.wait()
     server.shutdown()

@@ -32,7 +32,7 @@ SMALL_CLIP: dict[str, dict[str, Any]] = {
 }
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """Return a folder that the first worker to need it has made for all of them.
 
     None may change it. See pytest-xdist, "Making session-scoped fixtures execute only once".
@@ -137,8 +137,8 @@ def encoded(small_clip: str, tmp_path_factory: pytest.TempPathFactory, encoder_c
 
     def make(folder: Path) -> None:
         flags = Deck.of(folder, FACES).flags(folder / "out", small_clip)
-        where = {"MTG_ENCODER_CACHE": str(folder / "store")}
-        result = run("build_embeddings.py", *flags, "--engine", "onnx", **where)
+        store = str(folder / "store")
+        result = run("build_embeddings.py", *flags, "--engine", "onnx", MTG_ENCODER_CACHE=store)
         assert result.code == 0, result.err
 
     folder = once(tmp_path_factory, "encoded", make)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import atomic_write, make_directory
 from helpers.errors import DataError
+from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,15 +125,25 @@ def show_answers(steps: Steps, photos: Sequence[Photo]) -> None:
 
 def summary(photos: Sequence[Photo]) -> str:
     """Return the result in one line."""
-    totals = document(photos)
+    totals = counts(photos)
     return (
         f"{totals['found']} of {totals['cards']} cards found and verified,"
         f" {totals['found_printings']} in their very printing, {totals['wrong']} wrong"
     )
 
 
-def document(photos: Sequence[Photo]) -> dict[str, Any]:
-    """Return the figures for `--json`."""
+def document(photos: Sequence[Photo], encoder: str, sheet: Path) -> dict[str, Any]:
+    """Return the document of `--json`: what was asked, how it was answered, where that is shown."""
+    return {
+        "version": DOCUMENT_VERSION,
+        "encoder": encoder,
+        "sheet": str(sheet),
+        **counts(photos),
+    }
+
+
+def counts(photos: Sequence[Photo]) -> dict[str, int]:
+    """Return how many cards lie in the photos, and how many of them were found."""
     return {
         "photos": len(photos),
         "cards": sum(len(photo.shown) for photo in photos),

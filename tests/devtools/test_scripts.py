@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from support import run
 
-from devtools.demo.photos import CACHE, INDEX, Photo, take_photos
+from devtools.demo.photos import CACHE, INDEX, Photo, summary, take_photos
 from devtools.drawn_cards.cards import deck, image_faces
 from devtools.drawn_cards.drawing import draw
 
@@ -88,3 +88,4 @@ def test_what_was_found_is_counted_card_by_card(tmp_path: Path) -> None:
     found = [shown[0], {"name": "B", "face_id": "reprint"}, {"name": "C", "face_id": "C"}]
     photo = Photo(tmp_path, shown, found)
     assert (photo.found_cards(), photo.found_printings(), photo.wrong()) == (2, 1, 1)
+    assert summary([photo]).startswith("2 of 3 cards found")

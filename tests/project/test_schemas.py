@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
 
 import pytest
 from builds import manifest
 from jsonschema import Draft202012Validator
-from support import ROOT, Scryfall, run
+from support import ROOT, Scryfall, command, run
 
+from devtools.demo.model import FILE_NAMES
+from devtools.demo.photos import Photo, document
 from devtools.flags_doc import scripts
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from devtools.scryfall.process import running
 
 SCHEMAS = ROOT / "docs" / "schemas"
 
 #: The size of a benchmark.
 SMALL = ("--images", 8, "--cards", 60, "--vectors", 300)
-#: Scripts that print no document.
-SILENT = {"demo.py", "draw_cards.py", "make_demo_model.py", "serve_scryfall.py"}
 
 
 def strict(schema: Any) -> Any:
@@ -44,8 +44,8 @@ def check(document: Any, name: str) -> None:
 def test_every_script_has_its_schema() -> None:
     """Each schema is one, and belongs to a script, to a line of a stream or to an error."""
     names = {path.stem for path in SCHEMAS.glob("*.json")}
-    printing = {name.rsplit("/", 1)[-1] for name in scripts()} - SILENT
-    assert names == {name.removesuffix(".py") for name in printing} | {"query_index_line", "error"}
+    printing = {Path(name).stem for name in scripts()}
+    assert names == printing | {"query_index_line", "error"}
     for name in names:
         schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
         Draft202012Validator.check_schema(schema)
@@ -125,9 +125,25 @@ def test_benchmark() -> None:
     check(result.json(), "benchmark")
 
 
+def test_the_demo_and_its_tools(tmp_path: Path) -> None:
+    """Cards drawn, a model that is there, a server that is ended, and what the demo counts."""
+    out = ("--json", "--out", tmp_path)
+    check(run("scripts/draw_cards.py", *out, "--count", 2).json(), "draw_cards")
+    for name in FILE_NAMES:
+        (tmp_path / name).touch()
+    check(run("scripts/make_demo_model.py", *out).json(), "make_demo_model")
+    with running(command("scripts/serve_scryfall.py", "--json"), stdout=PIPE) as server:
+        assert server.stdout is not None
+        with server.stdout as lines:
+            text = "".join(iter(lines.readline, "}\n")) + "}"
+    check(json.loads(text), "serve_scryfall")
+    photo = Photo(tmp_path, [{"name": "A", "face_id": "a"}], [{"name": "B", "face_id": "b"}])
+    check(document([photo], "an encoder", tmp_path), "demo")
+
+
 def test_errors(tmp_path: Path) -> None:
     """Of whatever script, before and during its work."""
-    for script in sorted(set(scripts()) - {f"scripts/{name}" for name in SILENT}):
+    for script in sorted(scripts()):
         result = run(script, "--json", "--no-such-flag")
         assert result.code == 2
         check(result.json(), "error")
