@@ -102,7 +102,7 @@ def parser(description: str | None, *groups: FlagGroup) -> Parser:
     return Parser(description or "", groups)
 
 
-def next_step(script: str, *words: str) -> str:
+def next_step(script: str, *words: object) -> str:
     """Return the line that tells what to type next, from the current directory.
 
     Args:
@@ -110,7 +110,7 @@ def next_step(script: str, *words: str) -> str:
         words: its arguments.
     """
     path = os.path.relpath(Path(__file__).resolve().parent.parent / script)
-    return f"Next: {shlex.join(['python', path, *words])}"
+    return f"Next: {shlex.join(['python', path, *map(str, words)])}"
 
 
 def run(

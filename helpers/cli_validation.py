@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from helpers.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from _typeshed import DataclassInstance
+
+_Options = TypeVar("_Options", bound="DataclassInstance")
 
 #: Where the product declares its flags, for a `Namespace` that no parser of ours has made.
 _OPTIONS = ("cards.options", "network.policy", "model.options", "building.options", "query.options")
@@ -104,26 +108,27 @@ class Directory:
 
     must_exist: bool = False
 
-    def read(self, value: Any) -> str:
-        """Return `value`, or raise ValueError."""
+    def read(self, value: Any) -> Path:
+        """Return the path, or raise ValueError."""
         if not value:
             raise ValueError("must be a directory, not an empty word")
-        if Path(value).exists() and not Path(value).is_dir():
+        path = Path(value)
+        if path.exists() and not path.is_dir():
             raise ValueError(f"must be a directory, but {value} is a file")
-        if self.must_exist and not Path(value).is_dir():
-            raise ValueError(f"must be an existing directory, not {value!r}")
-        return str(value)
+        if self.must_exist and not path.is_dir():
+            raise ValueError(f"must be an existing directory, not {str(value)!r}")
+        return path
 
 
 @dataclass(frozen=True, slots=True)
 class ExistingFile:
     """A file that is there."""
 
-    def read(self, value: Any) -> str:
-        """Return `value`, or raise ValueError."""
+    def read(self, value: Any) -> Path:
+        """Return the path, or raise ValueError."""
         if Path(value).is_file():
-            return str(value)
-        raise ValueError(f"must be an existing file, not {value!r}")
+            return Path(value)
+        raise ValueError(f"must be an existing file, not {str(value)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +137,11 @@ class FileName:
 
     endings: tuple[str, ...]
 
-    def read(self, value: Any) -> str:
-        """Return `value`, or raise ValueError."""
+    def read(self, value: Any) -> Path:
+        """Return the path, or raise ValueError."""
         if Path(value).suffix.lower() in self.endings:
-            return str(value)
-        raise ValueError(f"must end in {' or '.join(self.endings)}, not {value!r}")
+            return Path(value)
+        raise ValueError(f"must end in {' or '.join(self.endings)}, not {str(value)!r}")
 
 
 class Flag:
@@ -167,9 +172,8 @@ class Flag:
     def words(self, args: Namespace) -> list[str]:
         """Return the flag with its value as it is typed; nothing where it has its default."""
         value = getattr(args, self.field)
-        if value == self.argparse["default"]:
-            return []
-        return [self.name, ",".join(value) if isinstance(value, tuple) else str(value)]
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        return [] if text == str(self.argparse["default"]) else [self.name, text]
 
     def problem(self, args: Namespace) -> str | None:
         """Convert the flag's value in `args`; return what is wrong with it."""
@@ -222,6 +226,18 @@ def validate_args(args: Namespace) -> None:
             details="\n".join(problems),
             suggestion="correct what is named above; --help lists every flag",
         )
+
+
+def options_of(cls: type[_Options], args: Namespace, **given: Any) -> _Options:
+    """Fill a dataclass with the flags that its fields are named after.
+
+    Args:
+        cls: the dataclass; a field without a flag keeps its default.
+        args: flags, already validated.
+        given: the fields that are not one flag each.
+    """
+    flags = {each.name for each in fields(cls)} & vars(args).keys()
+    return cls(**{**{name: getattr(args, name) for name in flags}, **given})
 
 
 def _problems(args: Namespace) -> Iterator[str]:

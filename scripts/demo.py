@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -27,6 +26,7 @@ from helpers.report import duration
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
+    from pathlib import Path
 
     from helpers.report import Reporter
 
@@ -60,7 +60,7 @@ def build_parser() -> cli.Parser:
 def work(args: Namespace, report: Reporter) -> int:
     """Run the demo; the exit code is that of a failing step."""
     signals.ignore_further()
-    make_directory(Path(args.work))
+    make_directory(args.work)
     try:
         run_demo(args, report)
     except StepFailedError as failure:
@@ -71,7 +71,7 @@ def work(args: Namespace, report: Reporter) -> int:
 
 def run_demo(args: Namespace, report: Reporter) -> None:
     """Build an index of drawn cards, ask it about photos of a table, and show how well it did."""
-    start, folder, steps = time.monotonic(), Path(args.work), Steps(report)
+    start, folder, steps = time.monotonic(), args.work, Steps(report)
     if args.fresh:
         forget(folder)
     steps.say(f"Image encoder: {ENCODERS[args.model]}")
@@ -98,7 +98,7 @@ def forget(folder: Path) -> None:
 
 def build_index(steps: Steps, args: Namespace) -> None:
     """Run the real scripts, from a list of cards to an index of their pictures."""
-    folder = Path(args.work)
+    folder = args.work
     model: tuple[str, ...] = ()
     cache = ("--cache", folder / photos.CACHE)
     if args.model == "demo":

@@ -10,7 +10,6 @@ The same seed draws the same cards.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -53,7 +52,7 @@ def work(args: Namespace, report: Reporter) -> int:
     """Draw and write."""
     from devtools.drawn_cards import drawing
 
-    cards, out, version = deck(args.count, args.seed), Path(args.out), args.image_version
+    cards, out, version = deck(args.count, args.seed), args.out, args.image_version
     make_directory(out / "images")
     lines = (json.dumps(card, ensure_ascii=False) + "\n" for card in cards)
     atomic_write(out / "cards.jsonl", "".join(lines))
@@ -63,9 +62,9 @@ def work(args: Namespace, report: Reporter) -> int:
             name = card["id"] + (f"-{face}" if face else "") + f".{EXTENSIONS[version]}"
             atomic_write(out / "images" / name, drawing.render(card, face, version))
             progress.advance()
-    report.line(args.out)
+    report.line(str(out))
     counts = {"cards": len(cards), "images": len(faces)}
-    report.document({"version": DOCUMENT_VERSION, "out": args.out, **counts})
+    report.document({"version": DOCUMENT_VERSION, "out": str(out), **counts})
     return 0
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -35,7 +34,7 @@ def work(args: Namespace, report: Reporter) -> int:
     tables.show(document, report)
     report.document(document)
     if args.plot:
-        plot.write_plot(Path(args.plot), document)
+        plot.write_plot(args.plot, document)
         report.info(f"Plot: {args.plot}")
     run.check_photos(document)
     return 0

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number
+from helpers.index.options import INDEX
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FLAGS = FlagGroup(
     "export",
     (
-        Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),
+        INDEX,
         Flag("--out", Directory(), metavar="DIR", help="directory for the files", required=True),
         Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare (%(default)s)"),
     ),
@@ -38,7 +38,7 @@ def work(args: Namespace, report: Reporter) -> int:
     from helpers.index.browser_export import EMBEDDINGS, META, QUERIES, export
     from helpers.report import byte_size, safe_percentage
 
-    done = export(Path(args.index), Path(args.out), args.seed)
+    done = export(args.index, args.out, args.seed)
     report.document(done.to_json())
     report.info(
         f"{EMBEDDINGS}: {done.rows:,} × {done.dimension}, {byte_size(done.bytes_embeddings)}"

@@ -8,7 +8,6 @@ result is an open_clip model directory, which every script takes as `--model loc
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -40,14 +39,14 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Make the model unless it is there."""
-    out = Path(args.out)
+    out = args.out
     there = is_complete(out) and not args.force
     if there:
         report.info(f"{out} is there already (make it again with --force)")
     else:
         make_model(out)
         report.info(f"{out}: EfficientNet-lite0 (ImageNet) as an open_clip model, not CLIP")
-    report.document({"version": DOCUMENT_VERSION, "out": args.out, "made": not there})
+    report.document({"version": DOCUMENT_VERSION, "out": str(out), "made": not there})
     return 0
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -60,7 +59,7 @@ def work(args: Namespace, report: Reporter) -> int:
         check = check_cache(cache, args.workers, report)
         _print_result(check, report)
         if args.report:
-            atomic_write_json(Path(args.report), check.to_json())
+            atomic_write_json(args.report, check.to_json())
         if fix:
             remove_failures(check)
     return _conclude(check, args, report)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
-from helpers.cli_validation import Directory, Flag, FlagGroup
+from helpers.cli_validation import FlagGroup
+from helpers.index.options import INDEX
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 
-FLAGS = FlagGroup(
-    "index",
-    (Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),),
-)
+FLAGS = FlagGroup("index", (INDEX,))
 
 
 def build_parser() -> cli.Parser:
@@ -35,8 +32,7 @@ def work(args: Namespace, report: Reporter) -> int:
     from helpers.index.manifest import read_manifest, rebuild_command
     from helpers.index.verify import check_index
 
-    out = Path(args.index)
-    check = check_index(out)
+    check = check_index(args.index)
     report.document(check.to_json())
     for problem in check.problems:
         report.line(problem)
@@ -44,7 +40,7 @@ def work(args: Namespace, report: Reporter) -> int:
         raise DataError(
             f"the index in {args.index} is damaged",
             details=f"{len(check.problems)} problems, named above",
-            suggestion=f"build it anew: {rebuild_command(read_manifest(out), out)}",
+            suggestion=f"build it anew: {rebuild_command(read_manifest(args.index), args.index)}",
         )
     report.info(f"The index in {args.index} is whole: {check.rows:,} rows, build {check.build_id}")
     for name in check.checks:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.cards.options import CardSource
-from helpers.cli_validation import Directory, Flag, FlagGroup, Number
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number, options_of
 from helpers.model.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -41,21 +41,8 @@ class BuildOptions:
         Raises:
             UsageError: the flags of the model contradict each other.
         """
-        return cls(
-            out=Path(args.out),
-            batch=args.batch,
-            threads=args.threads,
-            validate_cache=args.validate_cache,
-            hnsw_m=args.hnsw_m,
-            hnsw_ef_construction=args.hnsw_ef_construction,
-            checkpoint_frequency=args.checkpoint_frequency,
-            resume=args.resume,
-            reuse=args.reuse,
-            whiten=args.whiten,
-            allow_shrink=args.allow_shrink,
-            model=ModelOptions.from_args(args),
-            source=CardSource.from_args(args),
-        )
+        model, source = ModelOptions.from_args(args), CardSource.from_args(args)
+        return options_of(cls, args, model=model, source=source)
 
     def to_json(self) -> dict[str, Any]:
         """Return every flag that shaped the result, for the manifest."""

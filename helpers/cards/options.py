@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.cards.card_face import IMAGE_VERSIONS
@@ -18,12 +17,14 @@ from helpers.cli_validation import (
     OneOf,
     Text,
     command_line,
+    options_of,
 )
 from helpers.network.policy import BaseUrl
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from pathlib import Path
 
 SCRYFALL_API = "https://api.scryfall.com"
 USER_AGENT = "MTG-Image-DB/1.0 (+https://github.com/FrimJo/spell-coven-mono; ifrim@me.com)"
@@ -64,16 +65,7 @@ class CardSource:
     @classmethod
     def from_args(cls, args: Namespace) -> CardSource:
         """Read the flags, already validated."""
-        return cls(
-            kind=args.kind,
-            cache=Path(args.cache),
-            limit=args.limit,
-            sets=args.set,
-            image_version=args.image_version,
-            bulk_file=Path(args.bulk_file) if args.bulk_file else None,
-            refresh=args.refresh_bulk,
-            max_bulk_age=args.max_bulk_age,
-        )
+        return options_of(cls, args, sets=args.set, refresh=args.refresh_bulk)
 
     def download_command(self, **more: Any) -> str:
         """Return what to type to fetch these cards."""

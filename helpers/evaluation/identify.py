@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from helpers.validation import InvalidImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from PIL import Image
 
@@ -95,13 +95,13 @@ class Outcomes:
         return self.cards[UNKNOWN_LEVEL]
 
 
-def open_for_scans(directory: str, report: Reporter) -> OpenIndex:
+def open_for_scans(directory: Path, report: Reporter) -> OpenIndex:
     """Return an index that takes each picture as one card, compares exactly, and verifies nothing.
 
     Raises:
         DataError: the index or the model cannot be used.
     """
-    options = QueryOptions(Path(directory), k=_CARDS, exact=True, whole=True, verify=False)
+    options = QueryOptions(directory, k=_CARDS, exact=True, whole=True, verify=False)
     return OpenIndex(options, report)
 
 
@@ -205,9 +205,9 @@ def non_cards(count: int, seed: int) -> Iterator[Picture]:
         yield Picture(f"non-card {place}", non_card(count * seed + place))
 
 
-def pictures_in(directory: str) -> Iterator[Picture]:
+def pictures_in(directory: Path) -> Iterator[Picture]:
     """Yield the pictures of a directory."""
-    for name in inputs.expand(directory):
+    for name in inputs.expand(str(directory)):
         yield load_file(name)
 
 

@@ -15,6 +15,7 @@ from helpers.cli_validation import (
     Number,
     OneOf,
 )
+from helpers.index.options import INDEX, SCANS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -46,7 +47,7 @@ def _contradictions(args: Namespace) -> Iterator[str]:
 FLAGS = FlagGroup(
     "evaluation",
     (
-        Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),
+        INDEX,
         Flag(
             "--parts",
             ListOf(OneOf(PARTS)),
@@ -82,13 +83,7 @@ IDENTIFY_FLAGS = FlagGroup(
     "identify: distorted pictures of cards",
     (
         Flag("--sample", Number(int, 1), 100, "N", "cards to distort (%(default)s)"),
-        Flag(
-            "--cache",
-            Directory(),
-            None,
-            "DIR",
-            "pictures of the cards (the cache that was built from)",
-        ),
+        SCANS,
         Flag(
             "--negatives",
             Directory(must_exist=True),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +40,7 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
     Raises:
         DataError: the index, its model, its pictures or the list of photos cannot be used.
     """
-    manifest = read_manifest(Path(args.index))
+    manifest = read_manifest(args.index)
     document: dict[str, Any] = {
         "version": DOCUMENT_VERSION,
         "index": {**manifest["index"], "build_id": manifest["build_id"]},
@@ -50,7 +49,7 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
     }
     if {"recall", "grid"} & set(args.parts):
         document |= _measure_graph(args, report)
-    labels = labelled_photos.read_labels(Path(args.photos)) if args.photos else []
+    labels = labelled_photos.read_labels(args.photos) if args.photos else []
     if "identify" in args.parts:
         document |= _identify(args, report)
     if labels:
@@ -69,7 +68,7 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
     result: dict[str, Any] = {"graph": {}, **{name: [] for name in parts if parts[name]}}
     steps = sum(map(len, parts.values()))
     measurements = worker_process.stream(
-        graph_recall.measure, Path(args.index).absolute(), args.seed, parts["recall"], parts["grid"]
+        graph_recall.measure, args.index.absolute(), args.seed, parts["recall"], parts["grid"]
     )
     with (
         report.progress(steps, "Measuring the graph", "settings") as progress,
@@ -89,12 +88,12 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
 
 def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
     index = identify.open_for_scans(args.index, report)
-    cache = Path(args.cache) if args.cache else index.cache
+    cache = args.cache or index.cache
     sources = identify.sample_sources(index, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
     found = _describe(_ask(index, sources, args, report))
-    tables = OpenIndex(QueryOptions(Path(args.index), cache=cache), report)
+    tables = OpenIndex(QueryOptions(args.index, cache=cache), report)
     total = number_of_scenes(len(sources))
     with report.progress(total, "Asking about tables with cards", "scenes") as progress:
         return {
@@ -118,8 +117,7 @@ def _ask(
 
 
 def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> dict[str, Any]:
-    cache = Path(args.cache) if args.cache else None
-    index = OpenIndex(QueryOptions(Path(args.index), cache=cache), report)
+    index = OpenIndex(QueryOptions(args.index, cache=args.cache), report)
     recorder = Recorder()
     index.searcher.listen = recorder.listen
     with report.progress(len(labels), "Asking about photos", "photos") as progress:
@@ -130,7 +128,7 @@ def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> d
         "photo_recall": losses(index.searcher.index, recorder.heard, args.ladder),
     }
     if args.ablate:
-        rows = ablation.without_each(Path(args.index), cache, labels, report)
+        rows = ablation.without_each(args.index, args.cache, labels, report)
         found["ablation"] = [ablation.summary(ablation.FULL, photos), *rows]
     return found
 

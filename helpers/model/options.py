@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from helpers.cli_validation import Flag, FlagGroup, Number, OneOf
+from helpers.cli_validation import Flag, FlagGroup, Number, OneOf, options_of
 from helpers.errors import DataError, UsageError
 from helpers.model import own_encoder
 from helpers.model.own_encoder import ONNX_DIR
@@ -66,7 +66,7 @@ class ModelOptions:
             pretrained = DEFAULT_PRETRAINED if pretrained is None else pretrained
             if Path(pretrained).is_file():
                 pretrained = str(Path(pretrained).absolute())
-        return cls(model, pretrained, args.device, args.precision, args.size, args.fit, args.engine)
+        return options_of(cls, args, model=model, pretrained=pretrained)
 
     @property
     def trained(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from helpers.cli_validation import Flag, FlagGroup, Number
+from helpers.cli_validation import Flag, FlagGroup, Number, options_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -26,9 +26,7 @@ class Policy:
     @classmethod
     def from_args(cls, args: Namespace) -> Policy:
         """Read the flags of the download step; a script without them gets the defaults."""
-        names = ("workers", "timeout_connect", "timeout_read", "max_retries")
-        given = {name: getattr(args, name) for name in names if hasattr(args, name)}
-        return cls(user_agent=args.user_agent, api_url=args.scryfall_api, **given)
+        return options_of(cls, args, api_url=args.scryfall_api)
 
     @property
     def patience(self) -> float:

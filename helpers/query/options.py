@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf
+from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf, options_of
+from helpers.index.options import INDEX, SCANS
 from helpers.query.grouping import GROUPINGS
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 #: Collection sites whose columns a list may have.
@@ -55,17 +56,7 @@ class QueryOptions:
     @classmethod
     def from_args(cls, args: Namespace) -> QueryOptions:
         """Read the flags, already validated."""
-        return cls(
-            index=Path(args.index),
-            k=args.k,
-            ef_search=args.ef_search,
-            exact=args.exact,
-            whole=args.whole,
-            group=args.group,
-            min_score=args.min_score,
-            cache=Path(args.cache) if args.cache else None,
-            sentences=bool(args.text),
-        )
+        return options_of(cls, args, sentences=bool(args.text))
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -96,7 +87,7 @@ FLAGS = FlagGroup(
             help="ask for what a sentence describes; may be given several times",
             action="append",
         ),
-        Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)"),
+        INDEX,
         Flag("--k", Number(int, 1, 10_000), 5, "K", "hits per picture, 1 to 10000 (%(default)s)"),
         Flag(
             "--ef-search",
@@ -158,13 +149,7 @@ FLAGS = FlagGroup(
             "DIR",
             "answer the pictures in DIR, and every one that arrives there, until stopped",
         ),
-        Flag(
-            "--cache",
-            Directory(),
-            None,
-            "DIR",
-            "pictures of the cards (the cache that was built from)",
-        ),
+        SCANS,
     ),
     _contradictions,
 )

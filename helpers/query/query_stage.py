@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.atomic_io import atomic_write
@@ -85,7 +84,7 @@ def _write_files(
     if args.sheet:
         from helpers.query.output.sheet import Sheet
 
-        Sheet(index.cache, cards.layout).write(Path(args.sheet), kept)
+        Sheet(index.cache, cards.layout).write(args.sheet, kept)
         report.info(f"Sheet: {args.sheet}")
         _warn_of_no_pictures(kept, index, report)
 

@@ -205,15 +205,14 @@ def watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
         DataError: the list belongs to another layout.
         BusyError: another process adds to the same list.
     """
-    target = Path(args.csv) if args.csv else None
-    with file_lock(state_of(target)) if target else contextlib.nullcontext():
+    with file_lock(state_of(args.csv)) if args.csv else contextlib.nullcontext():
         _watch(index, args, report)
 
 
 def _watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
     cards = CardList(Layout(args.csv_format))
-    journal = Journal(Path(args.csv) if args.csv else None, cards.layout)
-    arrivals = Arrivals(Path(args.watch), dict(journal.stamps), report)
+    journal = Journal(args.csv, cards.layout)
+    arrivals = Arrivals(args.watch, dict(journal.stamps), report)
     clock = Clock()
     report.info(f"Watching {args.watch}; {len(journal.digests)} pictures are answered already")
     while True:

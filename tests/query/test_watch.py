@@ -116,7 +116,7 @@ def test_a_list_of_another_site_is_refused(tmp_path: Path) -> None:
 def test_two_processes_do_not_add_to_one_list(tmp_path: Path) -> None:
     """The second ends with 75 before it has read or written anything; later the list is free."""
     target = tmp_path / "cards.csv"
-    args = Namespace(csv=str(target), csv_format="moxfield", watch=str(tmp_path / "gone"))
+    args = Namespace(csv=target, csv_format="moxfield", watch=tmp_path / "gone")
     index = cast("OpenIndex", None)
     with file_lock(state_of(target)), pytest.raises(BusyError, match=STATE_SUFFIX) as busy:
         watch(index, args, Reporter())
