@@ -9,18 +9,20 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from helpers.model.options import FITS
+from helpers.model.own_encoder import INTERPOLATIONS
 
 SEAL = "sha256"  # of the manifest without this field
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: The name of a file in the index's own directory: no path, nothing hidden.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-INTERPOLATIONS = ("bicubic", "bilinear")  # what `helpers.images.preprocess` knows
-_LARGEST = 65_536  # dimension of a vector, side of a picture
+_LARGEST = 65_536  # dimension of a vector, side of a picture, size of a channel's mean
 _CHANNELS = 3
+
+Rule = Callable[[Any], bool]
 
 
 class SchemaError(ValueError):
@@ -33,153 +35,86 @@ def seal(document: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Reads its own fields from a JSON object, by type and then by `check`."""
-
-    @classmethod
-    def read(cls, value: Any, where: str) -> None:
-        """Raise `SchemaError` unless `value` has every field of the class, as the class has it."""
-        if not isinstance(value, dict):
-            raise SchemaError(f"{where} is no object")
-        known = {}
-        for field in fields(cls):
-            if field.name in value:
-                known[field.name] = value[field.name]
-            elif field.default is MISSING:
-                raise SchemaError(f"{where}.{field.name} is missing")
-        part = cls(**known)
-        for field in fields(cls):
-            kinds = cls.KINDS[str(field.type)]
-            found = getattr(part, field.name)
-            if field.name in value and (
-                not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds)
-            ):
-                raise SchemaError(f"{where}.{field.name} is {found!r:.60}")
-        for name, good in part.rules().items():
-            if not good:
-                raise SchemaError(f"{where}.{name} is {getattr(part, name)!r:.60}")
-        part.read_parts(where)
-
-    KINDS: ClassVar[dict[str, tuple[type, ...]]] = {
-        "str": (str,),
-        "int": (int,),
-        "bool": (bool,),
-        "list[Any]": (list,),
-        "dict[str, Any]": (dict,),
-    }
-
-    def rules(self) -> dict[str, bool]:
-        """Return, by field, whether its value makes sense; all types are right by then."""
-        return {}
-
-    def read_parts(self, where: str) -> None:
-        """Read the objects inside this one."""
+def _a(kind: type) -> Rule:
+    return lambda value: isinstance(value, kind)
 
 
-@dataclass(frozen=True)
-class _Input(_Part):
-    """What an encoder sees."""
-
-    side: int
-    mean: list[Any]
-    std: list[Any]
-    interpolation: str
-
-    def rules(self) -> dict[str, bool]:
-        return {
-            "side": 0 < self.side <= _LARGEST,
-            "mean": _are_numbers(self.mean),
-            "std": _are_numbers(self.std) and 0 not in self.std,
-            "interpolation": self.interpolation in INTERPOLATIONS,
-        }
+def _whole(least: int, most: float = math.inf) -> Rule:
+    return lambda value: type(value) is int and least <= value <= most
 
 
-@dataclass(frozen=True)
-class _Preprocessing(_Input):
-    fit: str
-    size: int
-    resizes: int = 2
-
-    def rules(self) -> dict[str, bool]:
-        fit, size = self.fit in FITS, 0 < self.size <= _LARGEST
-        resizes = self.resizes in {1, 2}
-        return {**super().rules(), "fit": fit, "size": size, "resizes": resizes}
+def _among(words: tuple[str, ...]) -> Rule:
+    return lambda value: value in words
 
 
-@dataclass(frozen=True)
-class _Model(_Part):
-    model: str
-    preprocessing: dict[str, Any]
-    trained: bool = True
-    precision: str = ""
-
-    def read_parts(self, where: str) -> None:
-        _Preprocessing.read(self.preprocessing, f"{where}.preprocessing")
+def _like(pattern: re.Pattern[str]) -> Rule:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-@dataclass(frozen=True)
-class _Index(_Part):
-    type: str
-    metric: str
-    vectors: int
-    dimension: int
-    distinct: int
-
-    def rules(self) -> dict[str, bool]:
-        return {
-            "vectors": self.vectors > 0,
-            "dimension": 0 < self.dimension <= _LARGEST,
-            "distinct": 0 < self.distinct <= self.vectors,
-        }
+def _are_channels(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == _CHANNELS
+        and all(isinstance(each, int | float) and abs(each) <= _LARGEST for each in value)
+    )
 
 
-@dataclass(frozen=True)
-class _Output(_Part):
-    bytes: int
-    sha256: str
-
-    def rules(self) -> dict[str, bool]:
-        return {"bytes": self.bytes >= 0, "sha256": _DIGEST.fullmatch(self.sha256) is not None}
+def _are_divisors(value: Any) -> bool:
+    return _are_channels(value) and 0 not in value
 
 
-@dataclass(frozen=True)
-class _Encoder(_Part):
-    key: str
-    precision: str
-    input: dict[str, Any]
+#: Field → what its value must be: a rule, or the fields of an object. One with `?` may be missing.
+Fields = Mapping[str, "Rule | Fields"]
+_INPUT: Fields = {
+    "side": _whole(1, _LARGEST),
+    "mean": _are_channels,
+    "std": _are_divisors,
+    "interpolation": _among(INTERPOLATIONS),
+}
+_OUTPUT: Fields = {"bytes": _whole(0), "sha256": _like(_DIGEST)}
+_MANIFEST: Fields = {
+    "version": _a(str),
+    "build_id": _a(str),
+    "parameters": {"cache": _a(str), "fit?": _a(str), "size?": _whole(0)},
+    "outputs": _a(dict),
+    "model": {
+        "model": _a(str),
+        "preprocessing": {
+            **_INPUT,
+            "fit": _among(FITS),
+            "size": _whole(1, _LARGEST),
+            "resizes?": _whole(1, 2),
+        },
+        "trained?": _a(bool),
+        "precision?": _a(str),
+    },
+    "index": {
+        "type": _a(str),
+        "metric": _a(str),
+        "vectors": _whole(1),
+        "dimension": _whole(1, _LARGEST),
+        "distinct": _whole(1),
+    },
+    "source": _a(dict),
+    "statistics": _a(dict),
+    "encoder?": {"key": _a(str), "precision": _a(str), "input": _INPUT},
+    f"{SEAL}?": _a(str),
+}
 
-    def read_parts(self, where: str) -> None:
-        _Input.read(self.input, f"{where}.input")
 
-
-@dataclass(frozen=True)
-class _Parameters(_Part):
-    cache: str
-    fit: str = ""
-    size: int = 0
-
-
-@dataclass(frozen=True)
-class _Manifest(_Part):
-    version: str
-    build_id: str
-    parameters: dict[str, Any]
-    outputs: dict[str, Any]
-    model: dict[str, Any]
-    index: dict[str, Any]
-    source: dict[str, Any]
-    statistics: dict[str, Any]
-    sha256: str = ""
-
-    def read_parts(self, where: str) -> None:
-        _Parameters.read(self.parameters, f"{where}.parameters")
-        _Model.read(self.model, f"{where}.model")
-        _Index.read(self.index, f"{where}.index")
-        for name, output in self.outputs.items():
-            if _FILE_NAME.fullmatch(name) is None:
-                raise SchemaError(f"{where}.outputs names {name!r:.60}, which is no file of it")
-            _Output.read(output, f"{where}.outputs.{name}")
+def _read(value: Any, wanted: Fields, where: str) -> None:
+    """Raise `SchemaError` unless `value` is an object with these fields."""
+    if not isinstance(value, dict):
+        raise SchemaError(f"{where} is no object")
+    for field, rule in wanted.items():
+        name = field.removesuffix("?")
+        if name not in value:
+            if name == field:
+                raise SchemaError(f"{where}.{name} is missing")
+        elif isinstance(rule, Mapping):
+            _read(value[name], rule, f"{where}.{name}")
+        elif not rule(value[name]):
+            raise SchemaError(f"{where}.{name} is {value[name]!r:.60}")
 
 
 def check_manifest(document: Any) -> None:
@@ -188,9 +123,13 @@ def check_manifest(document: Any) -> None:
     One without a digest, as version 1.1 wrote them, is judged by its fields and by whether they
     agree with each other.
     """
-    _Manifest.read(document, "manifest")
-    if "encoder" in document:
-        _Encoder.read(document["encoder"], "manifest.encoder")
+    _read(document, _MANIFEST, "manifest")
+    if document["index"]["distinct"] > document["index"]["vectors"]:
+        raise SchemaError("manifest.index.distinct is more than its vectors")
+    for name, output in document["outputs"].items():
+        if _FILE_NAME.fullmatch(name) is None:
+            raise SchemaError(f"manifest.outputs names {name!r:.60}, which is no file of it")
+        _read(output, _OUTPUT, f"manifest.outputs.{name}")
     if SEAL in document:
         if document[SEAL] != seal(document):
             raise SchemaError("its own SHA-256 differs: it has been changed")
@@ -201,8 +140,3 @@ def check_manifest(document: Any) -> None:
         for key, value in other.items():
             if key in shape and shape[key] != value:
                 raise SchemaError(f"model.preprocessing.{key} is {shape[key]!r}, not {value!r}")
-
-
-def _are_numbers(values: list[Any]) -> bool:
-    numbers = (isinstance(value, (int, float)) and math.isfinite(value) for value in values)
-    return len(values) == _CHANNELS and all(numbers)

@@ -179,6 +179,6 @@ def test_a_changed_manifest_gives_no_answers(index: Path, filled_cache: Path) ->
 def test_the_interpolations_are_those_of_the_preprocessing() -> None:
     """Two lists, since a reader of manifests loads no image library."""
     from helpers.images import preprocess
-    from helpers.index.manifest_schema import INTERPOLATIONS
+    from helpers.model.own_encoder import INTERPOLATIONS
 
     assert set(INTERPOLATIONS) == preprocess._RESAMPLING.keys()  # noqa: SLF001
