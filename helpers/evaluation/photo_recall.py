@@ -49,7 +49,10 @@ def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> l
         return []
     vectors = np.stack([vector for _, vector in heard])
     truth = index.search_exactly(vectors, COMPARED)
-    right = [_right_rows(index, label, hits) for (label, _), hits in zip(heard, truth, strict=True)]
+    right = [
+        {hit.row for hit in hits if label.fits(index.card(hit.row))}
+        for (label, _), hits in zip(heard, truth, strict=True)
+    ]
     rows = []
     for ef_search in ladder:
         found = index.search(vectors, COMPARED, ef_search)
@@ -67,10 +70,6 @@ def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> l
             }
         )
     return rows
-
-
-def _right_rows(index: CardIndex, label: Label, hits: Sequence[Hit]) -> set[int]:
-    return {hit.row for hit in hits if label.fits(index.card(hit.row))}
 
 
 def _recall(found: Sequence[Sequence[Hit]], truth: Sequence[Sequence[Hit]], k: int) -> float:

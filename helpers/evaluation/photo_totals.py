@@ -52,12 +52,10 @@ def counts(photos: Sequence[Entry]) -> dict[str, int]:
         "false_matches": matches[False],
         "unlabelled": matches[None],
         "absent_photos": len(absent),
-        "absent_matched": sum(_has_false_match(photo) for photo in absent),
+        "absent_matched": sum(
+            any(match["right"] is False for match in photo["matches"]) for photo in absent
+        ),
     }
-
-
-def _has_false_match(photo: Entry) -> bool:
-    return any(match["right"] is False for match in photo["matches"])
 
 
 def precision(photos: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The image cache: which file belongs to which picture, and whether it is still what it was.
 
-The directory holds image files named by `records.safe_filename`, the bulk files, and `SHA256SUMS`
+The directory holds image files named by `card_face.safe_filename`, the bulk files, and `SHA256SUMS`
 in the format of `sha256sum(1)`: one line per downloaded image, appended in the order of download;
 the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache directory.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+
+@dataclass(frozen=True, slots=True)
+class UselessFile:
+    """An image file that can go, and why."""
+
+    filename: str
+    reason: str
+    size_bytes: int
 
 
 class ImageCache:

@@ -13,6 +13,7 @@ from helpers.cards.bulk_file import cached_bulk
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import FaceList, open_faces, read_list
 from helpers.errors import DataError
+from helpers.images.cache import UselessFile
 from helpers.images.digests import forget_digests
 from helpers.report import DOCUMENT_VERSION
 
@@ -70,20 +71,11 @@ def _holds(numbers: array[int], wanted: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
-    """A file that can go."""
-
-    filename: str
-    reason: Verdict
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Leftovers:
     """What was found, and whether it was removed."""
 
     directory: Path
-    files: list[Leftover]
+    files: list[UselessFile]
     needed: int
     removed: bool
 
@@ -122,7 +114,7 @@ def find_leftovers(cache: ImageCache, *, remove: bool) -> Leftovers:
     for name in cache.image_names():
         verdict = known.judge(name)
         if verdict in {"stale", "orphaned"} and cache.path(name).is_file():
-            files.append(Leftover(name, verdict, cache.path(name).stat().st_size))
+            files.append(UselessFile(name, verdict, cache.path(name).stat().st_size))
         needed += verdict == "needed"
     files.sort(key=lambda file: file.filename)
     if remove and files:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.atomic_io import disk_errors, read_bounded
+from helpers.images.cache import UselessFile
 from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
 from helpers.report import DOCUMENT_VERSION, timestamp
 from helpers.validation import MAX_BYTES, validate_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -93,7 +93,8 @@ def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate
         noted = table.get(item[1])
         return look_at(cache.path(item[1]), noted, validate=validate and noted is not None)
 
-    results = bounded_map(look, _numbered(faces), cpu_count() + 1)
+    numbered = ((place, face.image_file, face.name) for place, face in enumerate(faces))
+    results = bounded_map(look, numbered, cpu_count() + 1)
     with report.progress(len(faces), "Checking the cache") as progress, closing(results):
         for (position, image_file, name), found in results:
             progress.advance()
@@ -109,21 +110,7 @@ def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate
     return Scan(rows, sha256[rows], missing, invalid)
 
 
-def _numbered(faces: FaceList) -> Iterator[tuple[int, str, str]]:
-    for position, face in enumerate(faces):
-        yield position, face.image_file, face.name
-
-
 # --- every file of a cache, whatever face it belongs to ----------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One broken file."""
-
-    filename: str
-    reason: str
-    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +119,7 @@ class CacheCheck:
 
     directory: Path
     total: int
-    failures: list[Failure]
+    failures: list[UselessFile]
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `--json` and `--report`."""
@@ -166,7 +153,7 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> Cac
         for name, found in results:
             progress.advance()
             if found.reason is not None:
-                failures.append(Failure(name, found.reason, found.size))
+                failures.append(UselessFile(name, found.reason, found.size))
     failures.sort(key=lambda failure: failure.filename)
     return CacheCheck(cache.directory, total, failures)
 
