@@ -22,12 +22,24 @@ _TOTALS = ("part", "kind", *_COUNTS, "false", "unlabelled", "absent", "absent ma
 _ABLATION = ("part", "without", *_TOTALS[2:], "s/photo")
 _STAGES = ("part", "stage", "median s", "p90 s")
 _LOSSES = ("part", "efSearch", "candidates", "recall@1", "recall@8", "right", "lost")
+#: The cells of a row: which values of the document, and in what format.
+_SEARCHED = {"ef_search": "", "recall_at_1": ".4f", "recall_at_10": ".4f", "ms": ".3f"}
+_BUILT = {"m": "", "ef_construction": "", "seconds": ".2f", "bytes": ""}
+_COUNTED = dict.fromkeys((*_COUNTS, *_FALSE), "")
+_RECALLS = {"recall_at_1": ".4f", "recall_at_8": ".4f"}
+_LOST = {"ef_search": "", "candidates": "", **_RECALLS, "right": "", "lost": ""}
+_SHARES = dict.fromkeys(("card_top_1", "card_top_5", "printing_top_1", "printing_top_5"), ".3f")
 
 
 def show(document: dict[str, Any], report: Reporter) -> None:
     """Print every part of the document; the first cell of a row names its part."""
-    _show(report, _RECALL, [("recall", *_found(row)) for row in document.get("recall", ())])
-    grid = [_pair(row, found) for row in document.get("grid", ()) for found in row["search"]]
+    searched = [("recall", *_cells(row, _SEARCHED)) for row in document.get("recall", ())]
+    _show(report, _RECALL, searched)
+    grid = [
+        ("grid", *_cells(row, _BUILT), *_cells(found, _SEARCHED))
+        for row in document.get("grid", ())
+        for found in row["search"]
+    ]
     _show(report, _GRID, grid)
     if "graph" in document:
         report.info(
@@ -37,7 +49,7 @@ def show(document: dict[str, Any], report: Reporter) -> None:
     if "identify" in document:
         _show_identify(document["identify"], report)
     if "scenes" in document:
-        _show(report, _TOTALS, [("scenes", "simulated", *_counts(document["scenes"]))])
+        _show(report, _TOTALS, [("scenes", "simulated", *_cells(document["scenes"], _COUNTED))])
     _show(report, _PHOTOS, [_photo(entry) for entry in document.get("photos", ())])
     if "photos" in document:
         _show_totals(document, report)
@@ -45,10 +57,10 @@ def show(document: dict[str, Any], report: Reporter) -> None:
 
 def _show_totals(document: dict[str, Any], report: Reporter) -> None:
     found = document["photo_totals"]
-    rows = [("photos", row["kind"], *_counts(row)) for row in found["kinds"]]
+    rows = [("photos", row["kind"], *_cells(row, _COUNTED)) for row in found["kinds"]]
     _show(report, _TOTALS, rows)
     rows = [
-        ("ablation", row["without"], *_counts(row), _seconds(row["seconds"]))
+        ("ablation", row["without"], *_cells(row, _COUNTED), _seconds(row["seconds"]))
         for row in document.get("ablation", ())
     ]
     _show(report, _ABLATION, rows)
@@ -57,28 +69,17 @@ def _show_totals(document: dict[str, Any], report: Reporter) -> None:
         for row in found["stages"]
     ]
     _show(report, _STAGES, rows)
-    _show(report, _LOSSES, [("losses", *_loss(row)) for row in document["photo_recall"]])
+    _show(report, _LOSSES, [("losses", *_cells(row, _LOST)) for row in document["photo_recall"]])
     results = Counter(entry["result"] for entry in document["photos"])
     report.info("Photos: " + ", ".join(f"{n} {name}" for name, n in results.most_common()))
 
 
-def _counts(row: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(row[key]) for key in (*_COUNTS, *_FALSE))
+def _cells(row: dict[str, Any], formats: dict[str, str]) -> tuple[str, ...]:
+    return tuple(format(row[key], form) for key, form in formats.items())
 
 
 def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _loss(row: dict[str, Any]) -> tuple[str, ...]:
-    shares = (f"{row[key]:.4f}" for key in ("recall_at_1", "recall_at_8"))
-    return (
-        str(row["ef_search"]),
-        str(row["candidates"]),
-        *shares,
-        str(row["right"]),
-        str(row["lost"]),
-    )
 
 
 def _show(report: Reporter, header: Sequence[str], rows: list[tuple[str, ...]]) -> None:
@@ -86,20 +87,9 @@ def _show(report: Reporter, header: Sequence[str], rows: list[tuple[str, ...]]) 
         report.table(header, rows)
 
 
-def _found(row: dict[str, Any]) -> tuple[str, ...]:
-    shares = (f"{row[key]:.4f}" for key in ("recall_at_1", "recall_at_10"))
-    return (str(row["ef_search"]), *shares, f"{row['ms']:.3f}")
-
-
-def _pair(row: dict[str, Any], found: dict[str, Any]) -> tuple[str, ...]:
-    built = (str(row["m"]), str(row["ef_construction"]), f"{row['seconds']:.2f}", str(row["bytes"]))
-    return ("grid", *built, *_found(found))
-
-
 def _show_identify(found: dict[str, Any], report: Reporter) -> None:
-    shares = ("card_top_1", "card_top_5", "printing_top_1", "printing_top_5")
     rows = [
-        ("identify", each["condition"], str(each["pictures"]), *(f"{each[s]:.3f}" for s in shares))
+        ("identify", each["condition"], str(each["pictures"]), *_cells(each, _SHARES))
         for each in found["conditions"]
     ]
     _show(report, _CONDITIONS, rows)
