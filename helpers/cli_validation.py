@@ -272,7 +272,7 @@ def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> 
         value, default = values.get(flag.field), flag.argparse["default"]
         if value is False and default is True:
             words.append(flag.name.replace("--", "--no-", 1))
-        elif value not in (None, "", default):
+        elif value not in (None, "") and str(value) != str(default):
             words += [
                 flag.name,
                 ",".join(value) if isinstance(value, (tuple, list)) else str(value),
