@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 from support import ROOT, command, environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from devtools.benchmarks.compare import Comparison, Contender, figure
 from devtools.benchmarks.embedding import data_loader
+from devtools.benchmarks.index import prepare_photos
 from devtools.benchmarks.processes import Run, RunFailedError, run_command, task_command
 from helpers.errors import Stopped
 from helpers.model.torch_embedder import OpenClipEmbedder
@@ -111,11 +113,28 @@ def test_an_engine_is_measured(plain_model: str) -> None:
     parts = [row[0] for row in shown.values()]
     # in the order in which they ended
     assert sorted(parts[:4]) == ["model", "model", "pipeline", "pipeline"]
-    assert parts[4:] == ["query"] * 2
+    assert parts[4:] == ["query"]
     ceiling = "onnx-fp32: model and preparation, each measured alone"
     assert shown["onnx-fp32: pipeline"][5] == ceiling
     assert "-" not in {row[2] for row in shown.values()}
     assert "untrained" not in result.err
+
+
+def test_a_photo_and_whitening_are_measured(plain_model: str) -> None:
+    """Each step of a photo, and the whitening of the one engine that was asked for."""
+    flags = ("--parts", "photo,whiten", "--repeats", 1, "--model", plain_model)
+    result = run(SCRIPT, *flags, *SMALL, "--images", 24, "--engines", "onnx-fp32")
+    assert result.code == 0, result.err
+    rows = rows_of(result).values()
+    assert sorted(row[0] for row in rows) == ["photo", "photo", "photo", "whiten"]
+    assert all(float(row[2]) >= 0 for row in rows)
+
+
+def test_photos_of_a_list_hold_one_card_more_each(filled_cache: Path, tmp_path: Path) -> None:
+    """Readable files, as many as were asked for."""
+    prepare_photos(str(filled_cache), str(tmp_path / "photos"), 3)
+    sizes = [Image.open(path).size for path in sorted((tmp_path / "photos").iterdir())]
+    assert sizes == [(1600, 1200)] * 3
 
 
 def test_engines_that_are_missing_are_rows(model: str) -> None:
@@ -124,7 +143,7 @@ def test_engines_that_are_missing_are_rows(model: str) -> None:
     result = run(SCRIPT, *flags, *SMALL, hide="torch,onnxruntime")
     assert result.code == 0, result.err
     shown = rows_of(result)
-    wanted = ("torch-fp32: pipeline", "DataLoader", "pictures: 1", "pictures: 8")
+    wanted = ("torch-fp32: pipeline", "DataLoader", "one picture")
     assert [word for word in wanted if not any(word in name for name in shown)] == []
     assert {row[2] for row in shown.values()} == {"-"}
     assert "cannot be used" in shown["torch-fp32: pipeline"][9]
