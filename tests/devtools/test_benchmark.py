@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
 from support import ROOT, command, environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -22,6 +21,7 @@ from devtools.benchmarks.embedding import data_loader
 from devtools.benchmarks.index import prepare_photos
 from devtools.benchmarks.processes import Run, RunFailedError, run_command, task_command
 from helpers.errors import Stopped
+from helpers.images.preprocess import load_image_rgb
 from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.packages import not_installed
 from helpers.report import Reporter
@@ -133,8 +133,8 @@ def test_a_photo_and_whitening_are_measured(plain_model: str) -> None:
 def test_photos_of_a_list_hold_one_card_more_each(filled_cache: Path, tmp_path: Path) -> None:
     """Readable files, as many as were asked for."""
     prepare_photos(str(filled_cache), str(tmp_path / "photos"), 3)
-    sizes = [Image.open(path).size for path in sorted((tmp_path / "photos").iterdir())]
-    assert sizes == [(1600, 1200)] * 3
+    paths = sorted((tmp_path / "photos").iterdir())
+    assert [load_image_rgb(path).size for path in paths] == [(1600, 1200)] * 3
 
 
 def test_engines_that_are_missing_are_rows(model: str) -> None:
