@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builds import call
+from builds import call, manifest
 from support import Result, Scryfall, run
 
 import build_embeddings
@@ -122,22 +122,22 @@ def test_a_manifest_holds_no_path_that_depends_on_where_the_build_ran(
 
 
 def test_a_damaged_index_says_how_to_build_it(
-    index: Path, filled_cache: Path, model: str, capsys: Capture
+    index: Path, filled_cache: Path, capsys: Capture
 ) -> None:
     """The suggestion names cache and model, which only the manifest knows."""
+    flags = manifest(index)["parameters"]
     (index / "mtg_cards.faiss").write_bytes(b"")
     result = call(query_index.main, [next(filled_cache.glob("*.jpg")), "--index", index], capsys)
     assert result.code == 5
     command = next(line for line in result.err.splitlines() if "build it: " in line)
     args = build_embeddings.build_parser().read(shlex.split(command.partition("build it: ")[2])[2:])
-    assert (args.cache, args.model, args.out) == (str(filled_cache), model, str(index))
+    assert (args.cache, args.model, args.out) == (flags["cache"], flags["model"], str(index))
 
 
-def test_a_week_without_news_is_one_line_of_the_log(
-    filled_cache: Path, built_index: Path, model: str
-) -> None:
+def test_a_week_without_news_is_one_line_of_the_log(built_index: Path) -> None:
     """Both steps, in a log: the time, since when, and nothing else; under `--quiet` nothing."""
-    flags = ("--cache", filled_cache, "--out", built_index, "--model", model)
+    built = manifest(built_index)["parameters"]
+    flags = ("--cache", built["cache"], "--out", built_index, "--model", built["model"])
     result = run("build_mtg_faiss.py", *flags, "--scryfall-api", NOWHERE)
     assert (result.code, result.out) == (0, "")
     assert re.fullmatch(r"20[-\d]+T[:\d]+\+00:00 nothing new since 20.*, 24 cards\n", result.err)
