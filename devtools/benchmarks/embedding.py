@@ -35,7 +35,8 @@ def model(material: Material) -> list[Contender]:
     """Return the model alone, on batches that lie in memory, in both ways to use the cores."""
     names, per_core = material.engines, "{}: one single-threaded model per core"
     one = [_contender(material, "model", _ONE, each, one_model) for each in names]
-    return one + [_contender(material, "model", per_core, each, model_per_core) for each in names]
+    others = [each for each in names if each != TORCH]  # it is as fast in one piece
+    return one + [_contender(material, "model", per_core, each, model_per_core) for each in others]
 
 
 def pipeline(material: Material) -> list[Contender]:

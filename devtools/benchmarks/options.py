@@ -15,9 +15,9 @@ FLAGS = FlagGroup(
     (
         Flag("--parts", _PARTS, ",".join(PARTS), "LIST", "what to measure (%(default)s)"),
         Flag("--repeats", Number(int, 1, 100), None, "N", "runs of everything (3, 1 with a model)"),
-        Flag("--images", Number(int, 2, 100_000), 48, "N", "pictures in the cache (%(default)s)"),
-        Flag("--photos", Number(int, 1, 10_000), 10, "N", "photos of the list (%(default)s)"),
-        Flag("--vectors", _VECTORS, 10_000, "N", "rows of the index (%(default)s)"),
+        Flag("--images", Number(int, 2, 100_000), 64, "N", "pictures in the cache (%(default)s)"),
+        Flag("--photos", Number(int, 1, 10_000), 5, "N", "photos of the list (%(default)s)"),
+        Flag("--vectors", _VECTORS, 4_000, "N", "rows of the index (%(default)s)"),
         Flag("--cards", _CARDS, 20_000, "N", "cards of the bulk file (%(default)s)"),
         Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),
     ),

@@ -42,8 +42,8 @@ _COMPARISONS = (
     *(("decode",), ("bulk",), ("index",), ("photo",)),
     *(("model", "pipeline"), ("list",), ("whiten",), ("query",)),
 )
-#: A round of these takes 10 to 40 s: one is the default.
-_WITH_MODEL = {"model", "pipeline", "list", "whiten", "query"}
+#: A round of these takes 5 to 60 s: one is the default.
+_WITH_MODEL = {"photo", "model", "pipeline", "list", "whiten", "query"}
 _PARAMETERS = ("parts", "engines", "images", "photos", "vectors", "cards", "repeats", "seed")
 _PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "numpy", "pillow", "faiss-cpu")
 
