@@ -102,7 +102,7 @@ FLAGS = FlagGroup(
             Number(float, -1, 1),
             None,
             "S",
-            "leave out hits below this score, -1 to 1",
+            "leave out hits below this score, -1 to 1; not a verified card",
         ),
         Flag(
             "--group",

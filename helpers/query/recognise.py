@@ -94,6 +94,8 @@ class Recogniser:
             hit["tie"] = False
         evidence = evidence_of(hits, find.evidence.inliers)
         verified_by = "geometry" if find.evidence.is_enough else "title"
+        # The verified card is shown whatever --min-score says: geometry tells more than its score.
+        hits = [hits[0], *self._searcher.worth_showing(hits[1:])]
         return Found(MATCH, hits, evidence, corners, verified_by, "sure" if is_sure else "tied")
 
     def _named(self, find: Find, corners: tuple[tuple[float, float], ...] | None) -> Found:

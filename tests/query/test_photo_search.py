@@ -131,6 +131,15 @@ def test_corners_are_in_pixels_of_the_photo(searcher: Searcher) -> None:
         assert distance(np.asarray(card.corners, dtype=np.float32), corners) < 8
 
 
+def test_a_minimal_score_leaves_the_verified_card_alone() -> None:
+    """What geometry verified is shown however little it scores, and nothing beside it."""
+    searcher = Thumbnails()
+    searcher.options = cast("Any", SimpleNamespace(whole=False, k=5, group="card", min_score=1.5))
+    photo = Image.fromarray(lay(table(1200, 900), scan(5), place((600, 450), 700)))
+    (card,) = Recogniser(searcher, cast("Scans", Drawn()), Reporter(quiet=True)).cards_in(photo)
+    assert [hit["name"] for hit in card.hits] == ["Card 5"]
+
+
 @pytest.mark.parametrize("sideways", [False, True])
 def test_a_card_that_fills_the_picture(searcher: Searcher, *, sideways: bool) -> None:
     """A scan as it is, and one whose camera was held the other way."""
