@@ -71,20 +71,36 @@ def directory_lock(directory: Path) -> Iterator[None]:
         BusyError: another run holds it (exit code 75, at once, without waiting).
         WriteError: the directory cannot be written.
     """
+    with exclusive(directory / LOCK_NAME, f"another run is working in {directory}"):
+        yield
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock file `path`, in a directory that is created if need be.
+
+    Args:
+        path: the lock file; it is never removed.
+        busy: what to say if another run holds it.
+
+    Raises:
+        BusyError: another run holds it (exit code 75, at once, without waiting).
+        WriteError: the file cannot be written.
+    """
     from filelock import FileLock, Timeout
 
-    make_directory(directory)
-    lock = FileLock(directory / LOCK_NAME, timeout=0)
+    make_directory(path.parent)
+    lock = FileLock(path, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:
         raise BusyError(
-            f"another run is working in {directory}",
-            details=f"it holds the lock {directory / LOCK_NAME}",
+            busy,
+            details=f"it holds the lock {path}",
             suggestion="wait until it ends, then type the same command again",
         ) from error
     except OSError as error:
-        raise write_error(error, directory / LOCK_NAME) from error
+        raise write_error(error, path) from error
     try:
         yield
     finally:

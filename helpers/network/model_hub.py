@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from helpers.atomic_io import disk_errors, make_directory, replace_durably, sha256_file
-from helpers.errors import BusyError, WriteError, write_error
+from helpers.errors import WriteError, write_error
+from helpers.lock import exclusive
 from helpers.network.host_gate import LONGEST_WAIT, backoff
 from helpers.network.responses import FetchError, PermanentError, parse_retry_after
 from helpers.report import byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from helpers.report import Progress, Reporter
 
@@ -144,7 +145,7 @@ def fetch(
     """
     remote = _ask(wanted, session, report)
     blob, lock = _places(wanted.repository, remote.etag)
-    with _locked(lock):
+    with exclusive(lock, "another run is fetching the same weights"):
         if not blob.is_file():
             announce(remote.size)
             _download(remote, blob, session, report)
@@ -226,28 +227,6 @@ def _places(repository: str, etag: str) -> tuple[Path, Path]:
     folder = repo_folder_name(repo_id=repository, repo_type="model")
     cache = Path(constants.HF_HUB_CACHE)
     return cache / folder / "blobs" / etag, cache / ".locks" / folder / f"{etag}.lock"
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    make_directory(path.parent)
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            "another run is fetching the same weights",
-            details=f"it holds the lock {path}",
-            suggestion="wait until it ends, then type the same command again",
-        ) from error
-    except OSError as error:
-        raise write_error(error, path) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Reporter) -> None:
