@@ -6,8 +6,6 @@ works without the other, as far as possible: an index without an encoder is aske
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import shutil
 import sys
@@ -17,13 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers import worker_process
-from helpers.atomic_io import disk_errors, note_json, sha256_file
-from helpers.errors import DataError, WriteError
+from helpers.atomic_io import disk_errors, sha256_file
+from helpers.errors import DataError
 from helpers.index.manifest import read_manifest
 from helpers.index.publish import ENCODER, open_published
 from helpers.lock import scratch_directory
 from helpers.model import own_encoder
-from helpers.model.encoder_cache import Encoder, EncoderStore, default_folder, source_key
+from helpers.model.encoder_cache import (
+    Encoder,
+    EncoderStore,
+    memo_path,
+    recall,
+    remember,
+    source_key,
+)
 from helpers.packages import is_here, not_installed
 from helpers.report import safe_percentage
 
@@ -44,6 +49,7 @@ _EXPORTERS = ("torch", "open_clip", "onnx", "onnxscript")
 _INSTALL = "pip install -r requirements.txt"
 _LONG = 20_000  # pictures: 5 minutes and more; measuring both engines takes about 20 s
 _CLEARLY = 1.05  # smaller differences are noise
+_MEASURED = ({"engine": "onnx"}, {"engine": "torch"})  # what may have been remembered
 _GPU_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
@@ -224,15 +230,16 @@ def _fastest(engine: Engine, sample: Sample, report: Reporter) -> Engine:
         sample: of the pictures of the build.
         report: says what was measured.
     """
-    if not is_here("torch") or len(sample(_LONG)) < _LONG:
+    if len(sample(_LONG)) < _LONG:
         return engine
-    memo = default_folder() / f"engine-{_digest(engine)}.json"
-    name = _recall(memo)
-    if name is None:
+    weights = engine.encoder.about["sha256"] if engine.encoder else ""
+    memo = memo_path("engine", [weights, platform.processor(), platform.machine()])
+    known = recall(memo)
+    if known not in _MEASURED:
         report.info("Measuring onnx and torch on this machine (once)")
-        name = _measured(engine, report)
-        _remember(memo, name)
-    return replace(engine, name=name)
+        known = {"engine": _measured(engine, report)}
+        remember(memo, known)
+    return replace(engine, name=known["engine"])
 
 
 def _measured(engine: Engine, report: Reporter) -> str:
@@ -254,27 +261,6 @@ def rate_in_child(engine: Engine) -> float:
     from helpers.model.cpu_layout import best_rate
 
     return best_rate(engine.open())
-
-
-def _digest(engine: Engine) -> str:
-    weights = engine.encoder.about["sha256"] if engine.encoder else ""
-    what = json.dumps([weights, platform.processor(), platform.machine()])
-    return hashlib.sha256(what.encode()).hexdigest()[:16]
-
-
-def _recall(memo: Path) -> str | None:
-    try:
-        name = json.loads(memo.read_bytes())["engine"]
-    except (OSError, ValueError, TypeError, LookupError):
-        return None
-    return name if name in {"onnx", "torch"} else None
-
-
-def _remember(memo: Path, name: str) -> None:
-    try:
-        note_json(memo, {"engine": name})
-    except WriteError:
-        return  # it is measured again next time
 
 
 class _Encoders:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.atomic_io import note_json
-from helpers.errors import WriteError
-from helpers.model.encoder_cache import default_folder
+from helpers.model.encoder_cache import memo_path, recall, remember
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -56,8 +51,10 @@ def choose_layout(
     layouts = [Layout(batches[0], *shape) for shape in _shapes(cpus, free=threads is None)]
     if len(layouts) == len(batches) == 1 or todo < _FEW:
         return layouts[0]
-    memo = default_folder() / f"layout-{_digest(embedder, [batch, threads, cpus])}.json"
-    known = _recall(memo)
+    keys = ("engine", "precision", "weights_sha256")
+    weights = [embedder.fingerprint.get(key) for key in keys]
+    memo = memo_path("layout", [weights, [batch, threads, cpus], platform.processor()])
+    known = _read(recall(memo))
     if known is not None:
         return known
     if todo / _rate(embedder, layouts[0], _pixels(embedder, layouts[0])) < _WORTH:
@@ -65,7 +62,7 @@ def choose_layout(
     report.info("Measuring batch and threads on this machine (once)")
     best = _fastest(embedder, layouts)
     best = _fastest(embedder, [Layout(size, best.workers, best.threads) for size in batches])
-    _remember(memo, best)
+    remember(memo, asdict(best))
     return best
 
 
@@ -121,23 +118,11 @@ def _rate(embedder: Embedder, layout: Layout, pixels: NDArray[np.float32]) -> fl
     return done / (time.monotonic() - start)
 
 
-def _digest(embedder: Embedder, flags: list[int | None]) -> str:
-    keys = ("engine", "precision", "weights_sha256")
-    what = [[embedder.fingerprint.get(key) for key in keys], flags, platform.processor()]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
-
-
-def _recall(memo: Path) -> Layout | None:
+def _read(document: Any) -> Layout | None:
+    """Return the layout that a document describes, None if it describes none."""
     try:
-        layout = Layout(**json.loads(memo.read_bytes()))
+        layout = Layout(**document)
         whole = all(isinstance(number, int) and number >= 1 for number in astuple(layout))
-    except (OSError, ValueError, TypeError):
+    except TypeError:
         return None
     return layout if whole else None
-
-
-def _remember(memo: Path, layout: Layout) -> None:
-    try:
-        note_json(memo, asdict(layout))
-    except WriteError:
-        return  # it is measured again next time

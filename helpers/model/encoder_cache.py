@@ -23,6 +23,7 @@ from helpers.atomic_io import (
     disk_errors,
     fsync_file,
     make_directory,
+    note_json,
     part_path,
     remove_parts,
     replace_durably,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from helpers.report import Reporter
 
 VERSION = "1.0"
-_KEY_DIGITS = 32
+_KEY_DIGITS, _MEMO_DIGITS = 32, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,26 @@ class EncoderStore:
 
 def _name(key: str, precision: str) -> str:
     return f"{key}-{precision}.onnx"
+
+
+def memo_path(kind: str, what: list[Any]) -> Path:
+    """Return where it is kept what was measured on this machine for `what`, which is JSON."""
+    digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_MEMO_DIGITS]
+    return default_folder() / f"{kind}-{digest}.json"
+
+
+def recall(memo: Path) -> Any:
+    """Return what `remember` was given; None if there is nothing to be read."""
+    try:
+        return json.loads(memo.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def remember(memo: Path, document: dict[str, Any]) -> None:
+    """Keep what was measured; where that is not possible, it is measured again next time."""
+    with contextlib.suppress(WriteError):
+        note_json(memo, document)
 
 
 def default_folder() -> Path:

@@ -235,7 +235,7 @@ def test_a_long_build_takes_the_faster_engine(
 
     monkeypatch.setattr(worker_process, "call", call)
     monkeypatch.setattr(engine, "_LONG", 20)
-    monkeypatch.setattr(engine, "default_folder", lambda: tmp_path)
+    monkeypatch.setattr(engine, "memo_path", lambda *_: tmp_path / "engine.json")
     for out in (tmp_path / "one", tmp_path / "two"):
         flags = ("--engine", "auto", "--no-whiten")
         assert build(encoded, out, model, capsys, *flags).code == 0
