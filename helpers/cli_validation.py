@@ -171,9 +171,15 @@ class Flag:
 
     def words(self, args: Namespace) -> list[str]:
         """Return the flag with its value as it is typed; nothing where it has its default."""
-        value = getattr(args, self.field)
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
-        return [] if text == str(self.argparse["default"]) else [self.name, text]
+        return self.typed(getattr(args, self.field))
+
+    def typed(self, value: Any) -> list[str]:
+        """Return the flag with a value as it is typed; nothing for none and for the default."""
+        default = self.argparse["default"]
+        if value is False and default is True:
+            return [self.name.replace("--", "--no-", 1)]
+        text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
+        return [] if value in (None, "") or text == str(default) else [self.name, text]
 
     def problem(self, args: Namespace) -> str | None:
         """Convert the flag's value in `args`; return what is wrong with it."""
@@ -267,17 +273,9 @@ def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> 
         values: by the flag's name without dashes, `-` as `_`; others are left out.
         groups: whose flags the script has.
     """
-    words = ["python", script]
-    for flag in (flag for group in groups for flag in group.flags):
-        value, default = values.get(flag.field), flag.argparse["default"]
-        if value is False and default is True:
-            words.append(flag.name.replace("--", "--no-", 1))
-        elif value not in (None, "") and str(value) != str(default):
-            words += [
-                flag.name,
-                ",".join(value) if isinstance(value, (tuple, list)) else str(value),
-            ]
-    return shlex.join(words)
+    flags = [flag for group in groups for flag in group.flags]
+    words = [word for flag in flags for word in flag.typed(values.get(flag.field))]
+    return shlex.join(["python", script, *words])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
