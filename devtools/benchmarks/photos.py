@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from devtools.benchmarks.material import Material
 
 _CARDS, _CALLS = 9, 5
-_CROP = (278, 388)  # width and height in pixels of what is compared, as in helpers.query.comparison
 
 
 def photos(material: Material) -> list[Contender]:
@@ -47,16 +46,17 @@ def _step(cache: str, step: str) -> Callable[[], Any]:
     from helpers.images.cache import ImageCache
     from helpers.images.preprocess import load_image_rgb
     from helpers.photo import colours, detect, homography, local_features, rectify
+    from helpers.query.comparison import CROP, CROP_FEATURES
 
     paths: list[Path] = sorted(ImageCache(cache).images())[:_CARDS]
     scene = compose([load_image_rgb(path) for path in paths], 0)
     pixels, card = np.asarray(scene.photo), scene.placed[0]
-    crop = rectify.rectify(pixels, card.corners, _CROP)
+    crop = rectify.rectify(pixels, card.corners, CROP)
     scan = np.asarray(load_image_rgb(paths[card.card]))
     return {
         "find": lambda: detect.find_quads(pixels),
         "rectify": lambda: colours.equalise(rectify.rectify(pixels, card.corners)),
         "verify": lambda: homography.verify(
-            local_features.extract(crop), local_features.of_scan(scan)
+            local_features.extract(crop, CROP_FEATURES), local_features.of_scan(scan)
         ),
     }[step]

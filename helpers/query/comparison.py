@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from helpers.query.scans import Scans
 
 _MARGIN = 0.14  # round an outline, so that verification can correct it
-_CROP = (278, 388)  # width and height in pixels of what is compared with a scan
-_CROP_FEATURES = 700
+CROP = (278, 388)  # width and height in pixels of what is compared with a scan
+CROP_FEATURES = 700
 _SAME_CROP = 0.8  # area of the intersection through that of the union
 
 
@@ -96,13 +96,13 @@ class Comparison:
         for place in self._places:
             if outlines.similarity(outer, place.outer) >= _SAME_CROP:
                 return place
-        crop = rectify.rectify(self._pixels, outer, _CROP)
-        self._places.append(_Place(outer, local_features.extract(crop, _CROP_FEATURES)))
+        crop = rectify.rectify(self._pixels, outer, CROP)
+        self._places.append(_Place(outer, local_features.extract(crop, CROP_FEATURES)))
         return self._places[-1]
 
 
 def _projected(evidence: homography.Evidence, place: _Place) -> Corners:
     """Return the card's corners in pixels of the picture."""
-    back = cv2.getPerspectiveTransform(outlines.frame(_CROP), place.outer)
+    back = cv2.getPerspectiveTransform(outlines.frame(CROP), place.outer)
     corners: Corners = cv2.perspectiveTransform(evidence.corners[None], back)[0]
     return corners
