@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def build_parser() -> cli.Parser:
     """Return the parser of the command line."""
-    return cli.parser(__doc__, options.FLAGS, options.MODEL_FLAGS)
+    return cli.parser(__doc__, options.FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:

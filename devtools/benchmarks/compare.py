@@ -57,8 +57,8 @@ class Comparison:
     def __init__(self, contenders: Sequence[Contender], repeats: int, report: Reporter) -> None:
         self.contenders = contenders
         self._repeats, self._report = repeats, report
-        self._runs: dict[str, list[Run]] = {c.name: [] for c in contenders if not c.missing}
-        self._failed: dict[str, str] = {}
+        self._runs: dict[str, list[Run]] = {each.name: [] for each in contenders}
+        self._problems = {each.name: each.missing for each in contenders}
         self._shown: set[str] = set()
 
     def measure(self, run: Callable[[Contender], Run], rng: random.Random) -> None:
@@ -72,11 +72,11 @@ class Comparison:
         for number in range(1, self._repeats + 1 if parts else 1):
             self._report.info(f"Measuring {parts}: round {number} of {self._repeats}")
             for each in rng.sample(self.contenders, len(self.contenders)):
-                if each.name in self._runs and each.name not in self._failed:
+                if not self._problems[each.name]:
                     try:
                         self._runs[each.name].append(run(each))
                     except RunFailedError as error:
-                        self._failed[each.name] = str(error)
+                        self._problems[each.name] = str(error)
                 self.show()
 
     def entries(self) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ class Comparison:
         found = [
             self._entry(each)
             for each in self.contenders
-            if each.missing or each.name in self._failed or self._runs[each.name]
+            if self._problems[each.name] or self._runs[each.name]
         ]
         medians = {entry["name"]: entry["median"] for entry in found}
         for entry in found:
@@ -108,17 +108,17 @@ class Comparison:
     def _is_done(self, name: str | None) -> bool:
         """Tell whether a contender will not be run again, or does not take part at all."""
         runs = self._runs.get(name or "")
-        return runs is None or len(runs) == self._repeats or name in self._failed
+        return runs is None or len(runs) == self._repeats or self._problems[name or ""] != ""
 
     def _entry(self, contender: Contender) -> dict[str, Any]:
-        failure = self._failed.get(contender.name, "")
-        runs = [] if failure else self._runs.get(contender.name, [])
+        problem = self._problems[contender.name]
+        runs = [] if problem else self._runs[contender.name]
         values = [contender.read(run) for run in runs]
         median = statistics.median(values) if values else None
         return {
             "part": contender.part,
             "name": contender.name,
-            "status": "failed" if failure else "missing" if contender.missing else "measured",
+            "status": "missing" if contender.missing else "failed" if problem else "measured",
             "unit": contender.unit,
             "value": median,
             "median": median,
@@ -127,7 +127,7 @@ class Comparison:
             "ratio_to": contender.to or None,
             "cpu_seconds": statistics.median(run.cpu_seconds for run in runs) if runs else None,
             "peak_rss_mb": max((run.peak_mb for run in runs), default=None),
-            "note": "; ".join(filter(None, (failure, contender.missing, contender.note))),
+            "note": "; ".join(filter(None, (problem, contender.note))),
         }
 
 

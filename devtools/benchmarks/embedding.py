@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from devtools.benchmarks.compare import Contender
 from devtools.benchmarks.material import KIND, TORCH, VERSION, build_arguments, engine_of
 from devtools.benchmarks.processes import task_command
-from helpers.network.clock import TIME_FACTOR
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
@@ -24,26 +23,20 @@ if TYPE_CHECKING:
     from helpers.images.preprocess import Preprocessing
     from helpers.model.embedder import Embedder
 
-_ONE = "{}: one model on all cores"
 _CEILING = "{}: model and preparation, each measured alone"
-_BATCHES = (8, 16)  # of the model alone; larger ones were not faster wherever we measured
-_SECONDS = 0.5  # per batch size, at least
+_BATCH = 16
 _PASSES = 4  # over the pictures, for preparing them
 
 
 def model(material: Material) -> list[Contender]:
-    """Return the model alone, on batches that lie in memory, in both ways to use the cores."""
-    names, per_core = material.engines, "{}: one single-threaded model per core"
-    one = [_contender(material, "model", _ONE, each, one_model) for each in names]
-    others = [each for each in names if each != TORCH]  # it is as fast in one piece
-    return one + [_contender(material, "model", per_core, each, model_per_core) for each in others]
+    """Return what model and preparation together allow, for every engine."""
+    return [_contender(material, "model", _CEILING, each, ceiling) for each in material.engines]
 
 
 def pipeline(material: Material) -> list[Contender]:
     """Return the pipeline of every engine, and what clip-retrieval does with torch."""
     names, loader = material.engines, "{}: DataLoader with 2 workers, as clip-retrieval"
-    found = [_contender(material, "pipeline", _CEILING, each, ceiling) for each in names]
-    found += [_contender(material, "pipeline", "{}: pipeline", each, embed_cache) for each in names]
+    found = [_contender(material, "pipeline", "{}: pipeline", each, embed_cache) for each in names]
     if TORCH in names:
         found.append(_contender(material, "pipeline", loader, TORCH, data_loader))
     return found
@@ -52,13 +45,8 @@ def pipeline(material: Material) -> list[Contender]:
 def _contender(
     material: Material, part: str, name: str, engine: str, task: Callable[..., float]
 ) -> Contender:
-    """Return a task; a pipeline's ratio is to what model and preparation together allow.
-
-    That of the others is to one model on all cores, and that one's to torch.
-    """
-    piped = part == "pipeline" and name != _CEILING
-    to = _CEILING.format(engine) if piped else _ONE.format(TORCH if name == _ONE else engine)
-    mine = name.format(engine)
+    """Return a task; a pipeline is compared with its engine's ceiling, a ceiling with torch's."""
+    mine, to = name.format(engine), _CEILING.format(TORCH if name == _CEILING else engine)
     return Contender(
         *(part, mine, "images/s"),
         partial(task_command, task, material.build_flags(engine), material.cache),
@@ -70,48 +58,19 @@ def _contender(
 # --- in a process of its own: each returns images/s ------------------------------------------
 
 
-def one_model(flags: list[str], cache: str, _scratch: str) -> float:
-    """Embed random pixels with all cores."""
-    return _best_rate(flags, cache, models=1)
-
-
-def model_per_core(flags: list[str], cache: str, _scratch: str) -> float:
-    """Embed random pixels on every core for itself."""
-    return _best_rate(flags, cache, models=cpu_count())
-
-
 def ceiling(flags: list[str], cache: str, _scratch: str) -> float:
-    """Return what all cores can do if one after the other prepares a picture and embeds it."""
+    """Return what all cores can do if each prepares a picture and then embeds it."""
     from helpers.images.cache import ImageCache
     from helpers.images.preprocess import load_checked_rgb, prepare
+    from helpers.model.cpu_layout import best_rate
 
-    how, paths = engine_of(flags, cache).open().preprocessing, list(ImageCache(cache).images())
-    files = [path.read_bytes() for path in paths] * _PASSES
+    embedder = engine_of(flags, cache).open()
+    files = [path.read_bytes() for path in ImageCache(cache).images()] * _PASSES
     with ThreadPoolExecutor(cpu_count()) as pool:
-        start = time.perf_counter()
+        how, start = embedder.preprocessing, time.perf_counter()
         list(pool.map(lambda data: prepare(load_checked_rgb(data, ""), how), files))
         preparing = (time.perf_counter() - start) / len(files)
-    best = max(_best_rate(flags, cache, models) for models in (1, cpu_count()))
-    return 1 / (1 / best + preparing)
-
-
-def _best_rate(flags: list[str], cache: str, models: int) -> float:
-    """Return the rate with the better batch size."""
-    embedder = engine_of(flags, cache).open()
-    embedder.use_threads(cpu_count() // models)
-    with ThreadPoolExecutor(models) as pool:
-        rates = (pool.map(_rate, [embedder] * models, [size] * models) for size in _BATCHES)
-        return max(map(sum, rates))
-
-
-def _rate(embedder: Embedder, size: int) -> float:
-    pixels = _warm(embedder, size)
-    start, passes, seconds = time.perf_counter(), 0, 0.0
-    while seconds < _SECONDS * TIME_FACTOR:
-        embedder.embed(pixels)
-        passes += 1
-        seconds = time.perf_counter() - start
-    return passes * size / seconds
+    return 1 / (1 / best_rate(embedder) + preparing)
 
 
 def _warm(embedder: Embedder, batch: int) -> NDArray[Any]:
@@ -144,8 +103,8 @@ def embed_cache(flags: list[str], cache: str, scratch: str) -> float:
     _warm(embedder, layout.batch)
     start = time.perf_counter()
     scan = scan_cache(faces, images, report, validate=args.validate_cache)
-    keys = row_keys(faces, scan)
-    store = VectorStore.create(Path(scratch), keys, embedder.dim, embedder.fingerprint)
+    about = row_keys(faces, scan), embedder.dim, embedder.fingerprint
+    store = VectorStore.create(Path(scratch), *about)
     items = unfinished(store, faces, scan, images, validate=args.validate_cache)
     plan = Plan(layout.batch, layout.workers, args.checkpoint_frequency)
     embed_all(items, store, embedder, plan, report)
@@ -158,12 +117,12 @@ def data_loader(flags: list[str], cache: str, _scratch: str) -> float:
 
     from helpers.images.cache import ImageCache
 
-    embedder, batch = engine_of(flags, cache).open(), max(_BATCHES)
+    embedder = engine_of(flags, cache).open()
     embedder.use_threads(cpu_count())
     paths = list(ImageCache(cache).images())
     prepared = partial(_prepared, how=embedder.preprocessing)
-    loader: Iterable[torch.Tensor] = DataLoader(paths, batch, num_workers=2, collate_fn=prepared)  # type: ignore[arg-type] # it only needs len() and []
-    _warm(embedder, batch)
+    loader: Iterable[torch.Tensor] = DataLoader(paths, _BATCH, num_workers=2, collate_fn=prepared)  # type: ignore[arg-type] # it only needs len() and []
+    _warm(embedder, _BATCH)
     start = time.perf_counter()
     images = sum(len(embedder.embed(pixels.numpy())) for pixels in loader)
     return images / (time.perf_counter() - start)

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devtools.benchmarks.compare import Contender
-from devtools.benchmarks.material import TORCH, build_arguments
-from devtools.benchmarks.processes import task_command
-from devtools.scryfall.process import ROOT
+from devtools.benchmarks.material import DIMENSION, TORCH, build_arguments
+from devtools.benchmarks.processes import script, task_command
 from helpers.building.whiten import LEAST
 
 if TYPE_CHECKING:
     from devtools.benchmarks.material import Material
 
-_DIMENSION = 512  # of ViT-B/32
+_SECONDS = attrgetter("seconds")  # of a whole run
 _CHECK_SECONDS = 5.0  # what a build of this size gives the self-check
 
 
 def building(material: Material) -> list[Contender]:
     """Return the step of a build (build, write, read back, check), and the graph in bare FAISS."""
     ours, bare = "the index as a build makes it", "FAISS: the graph alone, one thread"
-    vectors, size = material.vectors(_DIMENSION), f"{material.args.vectors:,} × {_DIMENSION}"
+    vectors, size = material.vectors, f"{material.args.vectors:,} × {DIMENSION}"
     whole, graph = (partial(task_command, task, vectors) for task in (build_index, build_graph))
     return [
         Contender("index", ours, "s", whole, to=bare, note=size),
@@ -35,42 +34,36 @@ def building(material: Material) -> list[Contender]:
 
 def whitening(material: Material) -> list[Contender]:
     """Return what a build of the pictures takes to learn its whitening, without torch."""
-    found = []
-    few = "" if material.args.images >= LEAST else f"needs --images {LEAST}"
-    for engine, problem in material.engines.items():
-        if engine == TORCH:
-            continue  # nobody learns with it where another engine is at hand
-        flags = (*material.build_flags(engine), "--cache", material.cache, "--json", "--quiet")
-        command = [sys.executable, str(ROOT / "build_embeddings.py"), *map(str, flags), "--out"]
-        found.append(
-            Contender(
-                *("whiten", f"{engine}: whitening learned", "s"),
-                lambda scratch, command=command: [*command, str(scratch / "index")],  # type: ignore[misc]
-                lambda run: float(json.loads(run.output)["whitening"]["seconds"]),
-                missing=problem or few,
-            )
+    return [
+        Contender(
+            *("whiten", f"{engine}: whitening learned", "s"),
+            partial(_learning, material, engine),
+            lambda run: float(json.loads(run.output)["whitening"]["seconds"]),
+            missing=problem or f"needs --images {LEAST}" * (material.args.images < LEAST),
         )
-    return found
+        for engine, problem in material.engines.items()
+        if engine != TORCH  # nobody learns with it where another engine is at hand
+    ]
+
+
+def _learning(material: Material, engine: str, scratch: Path) -> list[str]:
+    flags = (*material.build_flags(engine), "--cache", material.cache, "--out", scratch / "index")
+    return script("build_embeddings.py", *flags, "--json", "--quiet")
 
 
 def asking(material: Material) -> list[Contender]:
     """Return a query for one upright picture with every engine."""
-    picture = min(str(path) for path in material.cache.glob("*.jpg"))
-    found = []
-    for engine, problem in material.engines.items():
-        index = "" if problem else str(_index(material, engine, *material.build_flags(engine)))
-        found.append(_query(material, engine, index, picture))
-    return found
+    return [_query(material, *each) for each in material.engines.items()]
 
 
-def _query(material: Material, engine: str, index: str, picture: str) -> Contender:
-    name = "{}: start to end, --whole, one picture"
-    flags = ("--index", index, "--k", "1", "--group", "none", "--quiet", "--whole")
-    command = [sys.executable, str(ROOT / "query_index.py"), picture, *flags]
+def _query(material: Material, engine: str, missing: str) -> Contender:
+    picture, name = min(material.cache.glob("*.jpg")), "{}: start to end, --whole, one picture"
+    flags = ("--index", material.index(engine), "--k", 1, "--quiet", "--whole")
+    command = script("query_index.py", picture, *flags)
     return Contender(
-        *("query", name.format(engine), "s", lambda _: command, lambda run: run.seconds),
+        *("query", name.format(engine), "s", lambda _: command, _SECONDS),
         to="" if engine == TORCH else name.format(TORCH),
-        missing=material.engines[engine],
+        missing=missing,
     )
 
 
@@ -78,25 +71,18 @@ def listing(material: Material) -> list[Contender]:
     """Return a list of the cards in photos, found by the demo's encoder, which is no CLIP."""
     model, folder = material.folder / "lite0", material.folder / "photos"
     material.run("scripts/make_demo_model.py", "--out", model)
-    index = _index(material, "lite0", "--model", f"local-dir:{model}")
+    material.build("lite0", ["--model", f"local-dir:{model}"])
     material.task(prepare_photos, material.cache, folder, material.args.photos)
-    flags = ("--index", str(index), "--quiet", "--csv")
-    command = [sys.executable, str(ROOT / "query_index.py"), str(folder), *flags]
+    flags = ("--index", material.index("lite0"), "--quiet", "--csv")
+    command = script("query_index.py", folder, *flags)
     return [
         Contender(
-            *("list", f"query_index.py --csv, photos: {material.args.photos}", "s"),
+            *("list", f"query_index.py --csv, {material.args.photos} photos", "s"),
             lambda scratch: [*command, str(scratch / "cards.csv")],
-            lambda run: run.seconds,
-            note="1 to 9 drawn cards in each, EfficientNet-lite0",
+            _SECONDS,
+            note="1 to 9 cards in each, EfficientNet-lite0",
         )
     ]
-
-
-def _index(material: Material, name: str, *flags: str) -> Path:
-    out = material.folder / f"index-{name}"
-    words = ("--cache", material.cache, "--out", out, "--no-whiten", "--quiet")
-    material.run("build_embeddings.py", *flags, *words)
-    return out
 
 
 # --- in a process of its own -----------------------------------------------------------------
@@ -111,7 +97,7 @@ def build_index(vectors: str, folder: str) -> float:
 
     args, paths = build_arguments([]), (Path(vectors).absolute(), Path(folder) / "index.faiss")
     start = time.perf_counter()
-    plain = Whitening(np.eye(_DIMENSION, dtype=np.float32), np.zeros(_DIMENSION, dtype=np.float32))
+    plain = Whitening(np.eye(DIMENSION, dtype=np.float32), np.zeros(DIMENSION, dtype=np.float32))
     options = (*paths, args.hnsw_m, args.hnsw_ef_construction, _CHECK_SECONDS, plain)
     hnsw.build_index(hnsw.IndexOptions(*options))
     return time.perf_counter() - start

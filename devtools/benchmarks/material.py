@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devtools.benchmarks.processes import RunFailedError, run_command, task_command
+from devtools.benchmarks.processes import RunFailedError, run_command, script, task_command
 from devtools.drawn_cards.cards import deck
-from devtools.scryfall.process import ROOT, quiet_scryfall
+from devtools.scryfall.process import quiet_scryfall
 from helpers import cli
 from helpers.building import options as building
 from helpers.cli_validation import validate_args
@@ -43,7 +42,8 @@ ENGINES = {
 }
 KIND, VERSION = "unique_artwork", "normal"
 _CARD_BYTES = 4900  # of a card object of Scryfall's, on average
-_FREEDOM = 24  # degrees of freedom of the synthetic vectors: as few as pictures of cards have
+DIMENSION = 512  # of the synthetic vectors, as of ViT-B/32
+_FREEDOM = 24  # their degrees of freedom: as few as pictures of cards have
 
 
 class Material:
@@ -61,9 +61,7 @@ class Material:
     def __init__(self, args: Namespace, folder: Path, report: Reporter) -> None:
         self.args = args
         self.folder = folder
-        self.model = model_flags(args)
-        #: Of the environment of everything that is run.
-        self.variables = {"MTG_ENCODER_CACHE": str(folder / "encoders")}
+        self.variables = {"MTG_ENCODER_CACHE": str(folder / "encoders")}  # of all that is run
         self._report = report
 
     @cached_property
@@ -92,25 +90,34 @@ class Material:
         """Let an engine make what it makes only once; return what goes wrong, if anything."""
         self._report.info(f"Preparing {engine}")
         try:
-            self.task(prepare, self.build_flags(engine), self.cache)
+            self.build(engine, self.build_flags(engine))
         except DataError as error:
             return f"cannot be used: {error.details}"
         return ""
 
     def build_flags(self, engine: str) -> list[str]:
         """Return the flags of a build with this engine."""
-        return [*self.model, *ENGINES[engine]]
+        return [*model_flags(self.args.model), *ENGINES[engine]]
 
-    def vectors(self, dimension: int) -> Path:
-        """Return a file of `--vectors` unit vectors, float32 [n, dimension]."""
-        path = self.folder / f"vectors-{dimension}.npy"
-        if not path.exists():
-            self.task(prepare_vectors, path, self.args.vectors, dimension, self.args.seed)
+    def build(self, name: str, flags: Sequence[str]) -> None:
+        """Build `index(name)` of the cache, without whitening."""
+        words = ("--cache", self.cache, "--out", self.index(name), "--no-whiten", "--quiet")
+        self.run("build_embeddings.py", *flags, *words)
+
+    def index(self, name: str) -> Path:
+        """Return where the index of that name is."""
+        return self.folder / f"index-{name}"
+
+    @cached_property
+    def vectors(self) -> Path:
+        """A file of `--vectors` unit vectors, float32 [n, 512]."""
+        path = self.folder / "vectors.npy"
+        self.task(prepare_vectors, path, self.args.vectors, self.args.seed)
         return path
 
-    def run(self, script: str, *arguments: object) -> None:
+    def run(self, name: str, *arguments: object) -> None:
         """Run a script of the project, untimed."""
-        self._prepare(script, [sys.executable, str(ROOT / script), *map(str, arguments)])
+        self._prepare(name, script(name, *arguments))
 
     def task(self, task: Callable[..., None], *options: Any) -> None:
         """Call a function in a process of its own, untimed.
@@ -137,11 +144,10 @@ class Material:
             ) from error
 
 
-def model_flags(args: Namespace) -> list[str]:
-    """Return the flags that tell a build which model is meant; its weights may be random."""
-    if args.pretrained is None and args.model.startswith((LOCAL_DIR, ONNX_DIR)):
-        return ["--model", args.model]
-    return ["--model", args.model, "--pretrained", args.pretrained or RANDOM]
+def model_flags(name: str) -> list[str]:
+    """Return the flags of a build with this model: random weights are as fast as trained ones."""
+    own = name.startswith((LOCAL_DIR, ONNX_DIR))
+    return ["--model", name] if own else ["--model", name, "--pretrained", RANDOM]
 
 
 def build_arguments(flags: Sequence[str]) -> Namespace:
@@ -169,11 +175,6 @@ def engine_of(flags: Sequence[str], cache: str) -> Engine:
     )
 
 
-def prepare(flags: list[str], cache: str) -> None:
-    """Export the encoder that a build with these flags leaves."""
-    engine_of(flags, cache)
-
-
 def prepare_bulk(path: str, count: int, seed: int) -> None:
     """Write a gzipped JSONL of so many cards, each with as many values as one of Scryfall's."""
     with gzip.open(path, "wt", encoding="utf-8", compresslevel=6) as file:
@@ -183,14 +184,13 @@ def prepare_bulk(path: str, count: int, seed: int) -> None:
             file.write(json.dumps({**card, "purchase_uris": shops}) + "\n")
 
 
-def prepare_vectors(path: str, count: int, dimension: int, seed: int) -> None:
+def prepare_vectors(path: str, count: int, seed: int) -> None:
     """Write unit vectors with few degrees of freedom."""
     import numpy as np
 
     from helpers.model.unit_vectors import normalize
 
     rng = np.random.default_rng(seed)
-    freedom = min(_FREEDOM, dimension)
-    basis = rng.standard_normal((freedom, dimension), dtype=np.float32)
-    points = rng.standard_normal((count, freedom), dtype=np.float32)
+    basis = rng.standard_normal((_FREEDOM, DIMENSION), dtype=np.float32)
+    points = rng.standard_normal((count, _FREEDOM), dtype=np.float32)
     np.save(path, normalize(points @ basis))

@@ -10,6 +10,8 @@ ENGINES = ("torch-fp32", "onnx-fp32", "onnx-int8")
 _PARTS, _ENGINES = ListOf(OneOf(PARTS)), ListOf(OneOf(ENGINES))
 _VECTORS, _CARDS = Number(int, 100, 10_000_000), Number(int, 10, 1_000_000)
 
+_NAME = "open_clip name, whose weights are random here, or local-dir:DIR (%(default)s)"
+
 FLAGS = FlagGroup(
     "benchmark",
     (
@@ -20,14 +22,7 @@ FLAGS = FlagGroup(
         Flag("--vectors", _VECTORS, 4_000, "N", "rows of the index (%(default)s)"),
         Flag("--cards", _CARDS, 20_000, "N", "cards of the bulk file (%(default)s)"),
         Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),
-    ),
-)
-_NAME = "open_clip name, local-dir:DIR (%(default)s)"
-MODEL_FLAGS = FlagGroup(
-    "model",
-    (
         Flag("--model", None, "ViT-B-32-quickgelu", "NAME", _NAME),
         Flag("--engines", _ENGINES, ",".join(ENGINES), "LIST", "what runs it (%(default)s)"),
-        Flag("--pretrained", None, None, "TAG", "weights; untrained ones are as fast (random)"),
     ),
 )

@@ -92,10 +92,17 @@ def run_command(command: Sequence[str], variables: Mapping[str, str]) -> Run:
 
 
 def _error_message(stderr: bytes, code: int) -> str:
-    """Return the line of stderr that names the error."""
-    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR: ")]
-    return " ".join((errors or lines or ["nothing on stderr"])[-1].split()) + f" (exit code {code})"
+    """Return the error that stderr names, with its details, or else its last line."""
+    lines = stderr.decode("utf-8", "replace").splitlines() or ["nothing on stderr"]
+    starts = [number for number, line in enumerate(lines) if line.startswith("ERROR: ")]
+    first, *rest = lines[(starts or [-1])[-1] :]
+    details = [line for line in rest[:1] if line.startswith("  Details: ")]
+    return f"{' '.join(' '.join([first, *details]).split())} (exit code {code})"
+
+
+def script(name: str, *arguments: object) -> list[str]:
+    """Return the command that runs a script of the project."""
+    return [sys.executable, str(ROOT / name), *map(str, arguments)]
 
 
 def task_command(task: Callable[..., Any], *options: Any) -> list[str]:

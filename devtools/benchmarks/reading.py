@@ -1,10 +1,11 @@
-"""Reading: the list of all cards, and one picture before a model sees it."""
+"""What needs no model: the list of all cards, a picture before it is embedded, a photo."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
+import statistics
 import time
 from functools import partial
 from pathlib import Path
@@ -15,13 +16,15 @@ from devtools.benchmarks.material import VERSION, build_arguments
 from devtools.benchmarks.processes import task_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from devtools.benchmarks.material import Material
 
 #: Input of every CLIP of OpenAI's: https://github.com/openai/CLIP
 _SIDE = 224
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_PLAIN = "Pillow alone, to RGB"
+_CARDS = 9  # in the photo
 
 
 def bulk(material: Material) -> list[Contender]:
@@ -35,21 +38,26 @@ def bulk(material: Material) -> list[Contender]:
 
 
 def decode(material: Material) -> list[Contender]:
-    """Return what is done to a picture, one step each on one thread, beside the bare decoder."""
-    plain = "Pillow alone, to RGB"
-    steps = {
-        plain: "plain",
-        "decode and validate: load_checked_rgb": "checked",
-        f"preprocess to {_SIDE} × {_SIDE}: prepare": "preprocess",
-    }
-    task, unit = partial(task_command, time_images, material.cache), "ms/image"
+    """Return what a build does to a picture before the model, beside the bare decoder."""
+    task, name = partial(task_command, time_build, material.cache), "decode, validate, preprocess"
     return [
-        Contender("decode", name, unit, partial(task, step), to="" if name == plain else plain)
-        for name, step in steps.items()
+        Contender("decode", _PLAIN, "ms", partial(task, "decode")),
+        Contender("decode", name, "ms", partial(task, "prepare"), to=_PLAIN),
     ]
 
 
-# --- in a process of its own -----------------------------------------------------------------
+def photos(material: Material) -> list[Contender]:
+    """Return the steps for a photo of nine cards, without the model."""
+    steps = {
+        f"find: outlines in a photo of {_CARDS} cards": "find",
+        "rectify and equalise one card": "rectify",
+        "verify one card, features of crop and scan new": "verify",
+    }
+    task = partial(task_command, time_photo, material.cache)
+    return [Contender("photo", name, "ms", partial(task, step)) for name, step in steps.items()]
+
+
+# --- in a process of its own: seconds for a file, the median in milliseconds for pictures -----
 
 
 def parse_lines(path: str, _scratch: str) -> float:
@@ -70,28 +78,52 @@ def find_faces(path: str, scratch: str) -> float:
     return time.perf_counter() - start
 
 
-def time_images(cache: str, step: str, _scratch: str) -> float:
-    """Do one step to every image of a cache, whose files are in memory; return CPU ms an image."""
-    from helpers.images.cache import ImageCache
-
-    files = [path.read_bytes() for path in ImageCache(cache).images()]
-    work, inputs = _work(step, files)
-    work(inputs[0])
-    start = time.process_time()
-    for each in inputs:
-        work(each)
-    return 1000 * (time.process_time() - start) / len(inputs)
-
-
-def _work(step: str, files: list[bytes]) -> tuple[Callable[[Any], object], list[Any]]:
+def time_build(cache: str, step: str, _scratch: str) -> float:
+    """Decode the pictures of a cache, which are in memory, or make a model's input of them."""
     from PIL import Image
 
-    from helpers.images.preprocess import Preprocessing, load_checked_rgb, load_image_rgb, prepare
+    from helpers.images.preprocess import Preprocessing, load_checked_rgb, prepare
 
-    if step == "plain":
-        return lambda data: Image.open(io.BytesIO(data)).convert("RGB"), files
-    if step == "checked":
-        return lambda data: load_checked_rgb(data, ""), files  # "": whatever format it has
-    args = build_arguments([])
+    args, files = build_arguments([]), [path.read_bytes() for path in Path(cache).glob("*.jpg")]
     how = Preprocessing(args.fit, args.size, _SIDE, _MEAN, _STD, resizes=1)
-    return lambda image: prepare(image, how), list(map(load_image_rgb, files))
+    steps = {
+        "decode": lambda data: Image.open(io.BytesIO(data)).convert("RGB"),
+        "prepare": lambda data: prepare(load_checked_rgb(data, ".jpg"), how),
+    }
+    return _median(steps[step], files)
+
+
+def time_photo(cache: str, step: str, _scratch: str) -> float:
+    """Do one step to a photo, for each card in it."""
+    import numpy as np
+
+    from helpers.evaluation.scenes import compose
+    from helpers.images.preprocess import load_image_rgb
+    from helpers.photo import colours, detect, homography, local_features, rectify
+    from helpers.query.comparison import CROP, CROP_FEATURES
+
+    scans = [load_image_rgb(path) for path in sorted(Path(cache).glob("*.jpg"))[:_CARDS]]
+    scene = compose(scans, 0)
+    pixels = np.asarray(scene.photo)
+
+    def verify(card: Any) -> object:
+        crop = rectify.rectify(pixels, card.corners, CROP)
+        features = local_features.extract(crop, CROP_FEATURES)
+        scan = local_features.of_scan(np.asarray(scans[card.card]))
+        return homography.verify(features, scan)
+
+    steps = {
+        "find": lambda _: detect.find_quads(pixels),
+        "rectify": lambda card: colours.equalise(rectify.rectify(pixels, card.corners)),
+        "verify": verify,
+    }
+    return _median(steps[step], scene.placed)
+
+
+def _median(work: Callable[[Any], object], inputs: Sequence[Any]) -> float:
+    seconds = []
+    for each in (inputs[0], *inputs):
+        start = time.perf_counter()
+        work(each)
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds[1:])

@@ -6,7 +6,6 @@ works without the other, as far as possible: an index without an encoder is aske
 
 from __future__ import annotations
 
-import platform
 import shutil
 import sys
 from contextlib import closing
@@ -30,6 +29,7 @@ from helpers.model.encoder_cache import (
     source_key,
 )
 from helpers.packages import is_here, not_installed
+from helpers.parallel import cpu_name
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _fastest(engine: Engine, sample: Sample, report: Reporter) -> Engine:
     if len(sample(_LONG)) < _LONG:
         return engine
     weights = engine.encoder.about["sha256"] if engine.encoder else ""
-    memo = memo_path("engine", [weights, platform.processor(), platform.machine()])
+    memo = memo_path("engine", [weights, cpu_name()])
     known = recall(memo)
     if known not in _MEASURED:
         report.info("Measuring onnx and torch on this machine (once)")

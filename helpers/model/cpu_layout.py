@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.model.encoder_cache import memo_path, recall, remember
-from helpers.parallel import cpu_count
+from helpers.parallel import cpu_count, cpu_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +52,7 @@ def choose_layout(
         return layouts[0]
     keys = ("engine", "precision", "weights_sha256")
     weights = [embedder.fingerprint.get(key) for key in keys]
-    memo = memo_path("layout", [weights, [batch, threads, cpus], platform.processor()])
+    memo = memo_path("layout", [weights, [batch, threads, cpus], cpu_name()])
     known = _read(recall(memo))
     if known is not None:
         return known
