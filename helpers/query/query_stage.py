@@ -82,9 +82,9 @@ def _write_files(
         atomic_write(args.csv, cards.text())
         report.info(f"List: {args.csv}: {cards.summary()}")
     if args.sheet:
-        from helpers.query.output.sheet import Sheet
+        from helpers.query.output.sheet import write_sheet
 
-        Sheet(index.cache, cards.layout).write(args.sheet, kept)
+        write_sheet(args.sheet, kept, index.cache, cards.layout)
         report.info(f"Sheet: {args.sheet}")
         _warn_of_no_pictures(kept, index, report)
 

@@ -14,33 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps
 
-from helpers.query.output.sheet_photo import cut_out, jpeg, opened, outlined
+from helpers.query.output.exports import printings
+from helpers.query.output.lines import in_words, link, where
+from helpers.query.output.sheet_photo import COLOURS, cut_out, jpeg, opened, outlined, placed
+from helpers.query.output.sheet_rows import caption, scan_of, shown_hits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from helpers.query.answer import Found, Hit
     from helpers.query.output.exports import Layout
-    from helpers.query.output.sheet_rows import SheetCard, SheetChoice, SheetHit, SheetRow
+    from helpers.query.output.sheet_rows import SheetRow
 
 _HERE = Path(__file__).parent
 _SCAN_HEIGHT = 340  # pixels; the card's text stays readable
 _PHOTO_SIDE = 900
-_MARKS = {True: '<br><b class="right">right</b>', False: '<br><b class="wrong">wrong</b>'}
 
 
-def page(rows: Iterable[SheetRow], title: str, layout: Layout) -> Iterator[bytes]:
+def page(rows: Iterable[SheetRow], title: str, cache: Path, layout: Layout) -> Iterator[bytes]:
     """Yield the sheet as an HTML document in UTF-8, with one section a picture.
 
     Args:
         rows: a picture each.
         title: the heading.
+        cache: where the scans are.
         layout: of the list that the page saves.
     """
     yield _head(title).encode()
-    finds: list[dict[str, Any]] = []
+    sections = _Sections(cache, layout)
     for row in rows:
-        yield _section(row, finds).encode("utf-8", "replace")
-    data = json.dumps({"columns": layout.columns, "finds": finds}).replace("<", "\\u003c")
+        yield sections.section(row).encode("utf-8", "replace")
+    data = json.dumps({"columns": layout.columns, "finds": sections.finds}).replace("<", "\\u003c")
     yield f'<script type="application/json" id="list">{data}</script>\n'.encode()
     yield f"<script>\n{_beside('sheet.js')}</script>\n</html>\n".encode()
 
@@ -60,89 +64,78 @@ def _head(title: str) -> str:
     )
 
 
-def _section(row: SheetRow, finds: list[dict[str, Any]]) -> str:
-    """Return one picture; its cards that the list holds are added to `finds`."""
-    photo = opened(row.photo)
-    cards = "\n".join(_card(row, card, photo, finds) for card in row.cards)
-    return (
-        f'<section class="picture">\n<h2>{html.escape(row.label)}</h2>\n<div class="beside">\n'
-        f'{_photo(row, photo)}\n<div class="cards">\n{cards}\n</div>\n</div>\n</section>\n'
-    )
+class _Sections:
+    """The pictures of a page, one after the other; `finds` are the cards that the list holds."""
+
+    def __init__(self, cache: Path, layout: Layout) -> None:
+        self.finds: list[dict[str, Any]] = []
+        self._cache, self._layout = cache, layout
+
+    def section(self, row: SheetRow) -> str:
+        """Return one picture; its cards that the list holds are added to `finds`."""
+        photo = opened(row.answer.image)
+        figure = ""
+        if photo is not None:
+            shown = outlined(photo, row.answer, _PHOTO_SIDE)
+            figure = f'<figure class="photo">{_image(shown, row.label)}</figure>'
+        cards = "\n".join(
+            self._card(row, number, card, photo) for number, card in enumerate(row.answer.cards, 1)
+        )
+        return (
+            f'<section class="picture">\n<h2>{html.escape(row.label)}</h2>\n<div class="beside">\n'
+            f'{figure}\n<div class="cards">\n{cards}\n</div>\n</div>\n</section>\n'
+        )
+
+    def _card(self, row: SheetRow, number: int, card: Found, photo: Image.Image | None) -> str:
+        choices = list(printings(card)) if number in row.listed else []
+        figures = []
+        corners = placed(card, row.answer, photo) if photo else None
+        if photo is not None and corners is not None:
+            crop = _image(cut_out(photo, corners), f"card {number} of {row.label}")
+            figures.append(f"<figure>{crop}<figcaption>in the photo</figcaption></figure>\n")
+        figures += [self._hit(hit, card, choices) for hit in shown_hits(card)]
+        colour = COLOURS[card.verdict]
+        inner = (
+            f'<h3><span class="number" style="background:{colour}">{number}</span>'
+            f" {html.escape(in_words(card))}</h3>\n"
+            f'<div class="scans">\n{"".join(figures)}</div>'
+        )
+        if not choices:
+            return f'<article class="card">{inner}</article>'
+        line = self._layout.row(card, row.answer.query, number)
+        self.finds.append({"row": line, "choices": list(map(self._layout.cells, choices))})
+        return (
+            f'<article class="card" data-find="{len(self.finds) - 1}">{inner}\n'
+            f'{_choices(choices)}<span class="badge"></span></article>'
+        )
+
+    def _hit(self, hit: Hit, card: Found, choices: list[Hit]) -> str:
+        scan, lines, address = scan_of(hit, self._cache), caption(hit), html.escape(link(hit))
+        shown = '<div class="none">no picture</div>'
+        if scan is not None:
+            size = (_SCAN_HEIGHT * 2, _SCAN_HEIGHT)
+            scan = ImageOps.contain(scan, size, Image.Resampling.LANCZOS)
+            shown = _image(scan, " ".join(lines))
+        if address.startswith("https://"):
+            shown = f'<a href="{address}" target="_blank" rel="noopener">{shown}</a>'
+        text = "<br>".join(map(html.escape, lines))
+        if hit in choices and len(shown_hits(card)) > 1:
+            place = choices.index(hit)
+            text += f'<br><button type="button" data-choice="{place}">It is this one</button>'
+        return f"<figure>{shown}<figcaption>{text}</figcaption></figure>\n"
 
 
-def _photo(row: SheetRow, photo: Image.Image | None) -> str:
-    if photo is None:
-        return ""
-    places = [(card, row.placed(card, photo.width)) for card in row.cards]
-    outlines = [(card.number, corners, card.colour) for card, corners in places if corners]
-    shown = outlined(photo, outlines, _PHOTO_SIDE)
-    return f'<figure class="photo">{_image(shown, row.label)}</figure>'
-
-
-def _card(
-    row: SheetRow, card: SheetCard, photo: Image.Image | None, finds: list[dict[str, Any]]
-) -> str:
-    figures = [] if photo is None else _crop(row, card, photo)
-    figures += [_hit(hit, _choice_of(hit, card)) for hit in card.hits]
-    number = f'<span class="number" style="background:{card.colour}">{card.number}</span>'
-    inner = (
-        f"<h3>{number if card.number else ''} {html.escape(card.heading)}</h3>\n"
-        f'<div class="scans">\n{"".join(figures)}</div>'
-    )
-    if not card.row:
-        return f'<article class="card">{inner}</article>'
-    finds.append({"row": card.row, "choices": [choice.cells for choice in card.choices]})
-    return (
-        f'<article class="card" data-find="{len(finds) - 1}">{inner}\n'
-        f'{_choices(card.choices)}<span class="badge"></span></article>'
-    )
-
-
-def _crop(row: SheetRow, card: SheetCard, photo: Image.Image) -> list[str]:
-    corners = row.placed(card, photo.width)
-    if corners is None:
-        return []
-    shown = _image(cut_out(photo, corners), f"card {card.number} of {row.label}")
-    return [f"<figure>{shown}<figcaption>in the photo</figcaption></figure>\n"]
-
-
-def _choices(choices: Sequence[SheetChoice]) -> str:
-    labels = [html.escape(choice.label) for choice in choices]
+def _choices(choices: list[Hit]) -> str:
+    labels = [
+        html.escape(f"{hit.get('card_name') or hit.get('name')} – {' '.join(where(hit))}")
+        for hit in choices
+    ]
     options = [f'<option value="{place}">{label}</option>' for place, label in enumerate(labels)]
     return (
         '<label class="choice">It is\n<select>\n'
         f'<option value="">as found: {labels[0]}</option>\n{"".join(options)}\n'
         '<option value="none">not a card</option>\n</select></label>\n'
     )
-
-
-def _choice_of(hit: SheetHit, card: SheetCard) -> int | None:
-    """Return the place of a hit among what may be chosen; None where there is but one."""
-    if len(card.hits) == 1:
-        return None
-    faces = [choice.face_id for choice in card.choices]
-    return faces.index(hit.face_id) if hit.face_id in faces else None
-
-
-def _hit(hit: SheetHit, choice: int | None) -> str:
-    picture = opened(hit.image)
-    if picture is None:
-        shown = '<div class="none">no picture</div>'
-    else:
-        size = (_SCAN_HEIGHT * 2, _SCAN_HEIGHT)
-        scan = ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
-        shown = _image(scan, " ".join(hit.caption))
-    if hit.link.startswith("https://"):
-        address = html.escape(hit.link)
-        shown = f'<a href="{address}" target="_blank" rel="noopener">{shown}</a>'
-    lines = "<br>".join(html.escape(line) for line in hit.caption)
-    button = (
-        f'<br><button type="button" data-choice="{choice}">It is this one</button>'
-        if choice is not None
-        else ""
-    )
-    mark = "" if hit.correct is None else _MARKS[hit.correct]
-    return f"<figure>{shown}<figcaption>{lines}{mark}{button}</figcaption></figure>\n"
 
 
 def _image(picture: Image.Image, text: str) -> str:

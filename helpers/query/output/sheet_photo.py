@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from helpers.packages import is_here
+from helpers.query.answer import MATCH, NO_CARD, UNSURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    Source = Path | bytes | Image.Image | None
+    from helpers.query.answer import Answer, Found
+
     Corners = Sequence[tuple[float, float]]
+
+COLOURS = {MATCH: "#137333", UNSURE: "#b06000", NO_CARD: "#6b6b70"}
 
 #: Longer side in pixels of the copy that an answer keeps: about 200 kB as JPEG, and enough to
 #: read the cards of a table by.
@@ -41,10 +45,8 @@ def jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def opened(source: Source) -> Image.Image | None:
+def opened(source: Path | bytes | None) -> Image.Image | None:
     """Return a picture the way it is to be looked at, or None if there isn't one."""
-    if isinstance(source, Image.Image):
-        return source.convert("RGB")
     if source is None:
         return None
     try:
@@ -54,15 +56,19 @@ def opened(source: Source) -> Image.Image | None:
         return None
 
 
-def cut_out(photo: Image.Image, corners: Corners | None) -> Image.Image:
+def placed(card: Found, answer: Answer, copy: Image.Image) -> Corners | None:
+    """Return the corners of a card in pixels of a copy of the picture that was asked."""
+    scale = copy.width / (answer.width or 1)
+    return card.corners and [(x * scale, y * scale) for x, y in card.corners]
+
+
+def cut_out(photo: Image.Image, corners: Corners) -> Image.Image:
     """Return a card of the photo, upright where OpenCV is installed, else its bounding box.
 
     Args:
         photo: RGB.
-        corners: in pixels of `photo`, clockwise from the card's own top left; None for all of it.
+        corners: in pixels of `photo`, clockwise from the card's own top left.
     """
-    if corners is None:
-        return photo
     if is_here("cv2"):
         import numpy as np
 
@@ -75,21 +81,14 @@ def cut_out(photo: Image.Image, corners: Corners | None) -> Image.Image:
     return photo.crop((left, top, right, bottom))
 
 
-def outlined(
-    photo: Image.Image, outlines: Sequence[tuple[str, Corners, str]], side: int
-) -> Image.Image:
-    """Return a copy that fits `side` pixels, with outlines drawn on it.
-
-    Args:
-        photo: RGB.
-        outlines: of each card its number, its corners in pixels of `photo`, and a colour.
-        side: in pixels.
-    """
+def outlined(photo: Image.Image, answer: Answer, side: int) -> Image.Image:
+    """Return a copy that fits `side` pixels, with numbered outlines of the cards drawn on it."""
     side = min(side, _MOST_ENLARGED * max(photo.size))
     shown = ImageOps.contain(photo, (side, side), Image.Resampling.LANCZOS)
-    scale = shown.width / photo.width
-    for number, corners, colour in outlines:
-        _draw(shown, number, [(x * scale, y * scale) for x, y in corners], colour)
+    for number, card in enumerate(answer.cards, 1):
+        corners = placed(card, answer, shown)
+        if corners is not None:
+            _draw(shown, str(number), corners, COLOURS[card.verdict])
     return shown
 
 
@@ -99,11 +98,10 @@ def _draw(shown: Image.Image, number: str, corners: Corners, colour: str) -> Non
     width = max(2, round(side * _LINE))
     draw.line([*corners, corners[0], corners[1]], fill=colour, width=width, joint="curve")
     radius = max(9, round(side * _NUMBER / 2))
-    x, y = (_inside(corners[0][axis], radius, shown.size[axis]) for axis in (0, 1))
+    x, y = (
+        min(max(place, radius), length - radius)
+        for place, length in zip(corners[0], shown.size, strict=True)
+    )
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
     font = ImageFont.load_default(radius * 1.3)
     draw.text((x, y), number, fill="white", font=font, anchor="mm")
-
-
-def _inside(place: float, radius: int, length: int) -> float:
-    return min(max(place, radius), length - radius)

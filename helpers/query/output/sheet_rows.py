@@ -1,91 +1,56 @@
-"""What a sheet shows, whether it is drawn or written as a page."""
+"""What a sheet shows of an answer, whether it is drawn or written as a page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from helpers.query.answer import MATCH
+from helpers.query.output.exports import listed
+from helpers.query.output.lines import where
+from helpers.query.output.sheet_photo import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from helpers.query.output.sheet_photo import Corners, Source
+    from PIL import Image
+
+    from helpers.query.answer import Answer, Found, Hit
 
 
-@dataclass(frozen=True, slots=True)
-class SheetHit:
-    """A card of the index.
+class SheetRow(NamedTuple):
+    """A picture, the text above it, and the numbers of its cards that the list holds."""
 
-    Args:
-        image: its scan; None or an unreadable file shows as a grey box.
-        caption: the lines under it, such as name, set and score.
-        correct: whether it is the right card; None if that isn't known.
-        link: its page at Scryfall.
-        face_id: tells it from others.
-    """
-
-    image: Path | None
-    caption: Sequence[str]
-    correct: bool | None = None
-    link: str = ""
-    face_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SheetChoice:
-    """A printing that a person may choose instead.
-
-    Args:
-        label: name, set and number.
-        cells: what the list says of it, see `exports.Layout.cells`.
-        face_id: the hit that it belongs to, if it is one.
-    """
-
+    answer: Answer
     label: str
-    cells: list[str]
-    face_id: str
+    listed: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class SheetCard:
-    """A card found in a picture.
-
-    Args:
-        heading: the verdict in words.
-        hits: cards of the index to show, best first.
-        number: what it is called on the photo.
-        corners: in pixels of the upright picture; None where that is the card.
-        colour: of its outline, `#rrggbb`.
-        row: its line of the list; empty if it has none there.
-        choices: what may be chosen instead of its first hit, that hit first.
-    """
-
-    heading: str
-    hits: Sequence[SheetHit]
-    number: str = ""
-    corners: Corners | None = None
-    colour: str = "#6b6b70"
-    row: Sequence[str] = ()
-    choices: Sequence[SheetChoice] = ()
+def rows_of(answers: Iterable[Answer]) -> Iterator[SheetRow]:
+    """Yield a row per picture; one that is given twice has its cards in the list once."""
+    seen: set[str] = set()
+    for answer in answers:
+        repeated = answer.digest in seen
+        seen |= {answer.digest} if answer.digest is not None else set()
+        name = answer.query.rstrip("/").rsplit("/", 1)[-1] or answer.query
+        remark = answer.error or ("the same picture as one above" if repeated else "")
+        numbers = [] if repeated else [number for number, _ in listed(answer)]
+        yield SheetRow(answer, f"{name}: {remark}" if remark else name, numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class SheetRow:
-    """A picture and the cards found in it.
+def shown_hits(card: Found) -> list[Hit]:
+    """Return the cards of the index to show, best first: of a match only that one."""
+    return card.hits[:1] if card.verdict == MATCH else card.hits
 
-    Args:
-        photo: the picture, or a small copy; None for a sentence or an unreadable file.
-        label: the text above it.
-        cards: left to right, top to bottom.
-        size: width and height in pixels of the picture that `corners` speak of.
-    """
 
-    photo: Source
-    label: str
-    cards: Sequence[SheetCard] = field(default_factory=list)
-    size: tuple[int, int] = (1, 1)
+def caption(hit: Hit) -> list[str]:
+    """Return the lines under a scan."""
+    others = len(hit.get("also", ()))
+    more = f"and {others} more printing{'s' if others > 1 else ''}" if others else ""
+    lines = (hit["name"], " ".join(where(hit)), f"score {hit['score']:.3f}", more)
+    return [line for line in lines if line]
 
-    def placed(self, card: SheetCard, width: int) -> Corners | None:
-        """Return the corners of a card in pixels of a copy that is `width` pixels wide."""
-        scale = width / self.size[0]
-        return card.corners and [(x * scale, y * scale) for x, y in card.corners]
+
+def scan_of(hit: Hit, cache: Path) -> Image.Image | None:
+    """Return the picture of a card of the index, None if it isn't there."""
+    return opened(cache / hit["image_file"]) if hit.get("image_file") else None
