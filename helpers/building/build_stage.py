@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import remove_parts
-from helpers.building.inputs import Inputs, Material, input_state
+from helpers.building.inputs import Inputs, input_state
 from helpers.building.losses import require_rows
 from helpers.building.options import BuildOptions
 from helpers.building.summary import manifest_of, report_summary, statistics_of
@@ -42,41 +42,40 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
         DataError, UsageError, SourceError, WriteError, BusyError: the old index is as it was, and
             finished vectors are kept for the next run.
     """
-    options = _as_before(BuildOptions.from_args(args))
+    options = BuildOptions.from_args(args)
     options.model.check_files()
+    options = _as_before(options, manifest.last_manifest(options.out))
     cache = ImageCache(options.source.cache)
     cache.require(options.source.download_command())
     bulk = bulk_for_build(options.source, args, report)
-    inputs = Inputs(options, cache, bulk, faces_of(options.source, bulk, report))
+    inputs = Inputs(options, cache, bulk, faces_of(options.source, bulk, report), None)
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
     look_first = not options.out.exists() or len(inputs.faces) == 0
     if look_first:
         report.release()
-    material = _prepare(inputs, report) if look_first else None
+    prepared = _prepare(inputs, report) if look_first else None
     with directory_lock(options.out):
         publish.recover(options.out)
         remove_parts(options.out)
-        state = input_state(options, bulk, inputs.faces, cache)
-        last = _unchanged(options, state, report)
+        inputs = replace(inputs, last=manifest.last_manifest(options.out))
+        state = input_state(inputs)
+        last = _unchanged(inputs, state, report)
         if last is not None:
             rows = last["index"]["vectors"]
             report.nothing_new(last["timestamp"], f"{options.out} is up to date, {rows:,} cards")
             return last
         report.release()
-        return _build(inputs, material or _prepare(inputs, report), state, report)
+        scan, engine = prepared or _prepare(inputs, report)
+        return _build(inputs, scan, engine, state, report)
 
 
-def _as_before(options: BuildOptions) -> BuildOptions:
+def _as_before(options: BuildOptions, last: dict[str, Any] | None) -> BuildOptions:
     """Resize as the last build of this model did, so that its vectors can be taken over."""
-    if not options.reuse:
+    flags = ("model", "pretrained", "size", "fit")
+    if last is None or not options.reuse:
         return options
-    try:
-        last = manifest.read_manifest(options.out)
-        flags = ("model", "pretrained", "size", "fit")
-        if any(last["parameters"][flag] != getattr(options.model, flag) for flag in flags):
-            return options
-    except (DataError, KeyError):
+    if any(last["parameters"].get(flag) != getattr(options.model, flag) for flag in flags):
         return options
     resizes = last["model"]["preprocessing"].get("resizes", 2)
     return replace(options, model=replace(options.model, resizes=resizes))
@@ -132,7 +131,6 @@ def build_repaired(
 
 def _remove_broken(args: Namespace, report: Reporter) -> int:
     """Remove the broken images of the cache; return how many there were."""
-    from helpers.images.cache import ImageCache
     from helpers.images.scan import check_cache, remove_failures
 
     if not args.validate_cache:
@@ -146,15 +144,10 @@ def _remove_broken(args: Namespace, report: Reporter) -> int:
     return len(check.failures)
 
 
-def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str, Any] | None:
-    """Return the manifest in `--out` if it was made from exactly these inputs and is whole."""
-    if not options.reuse:
-        return None
-    try:
-        last = manifest.read_manifest(options.out)
-    except DataError:
-        return None
-    if last["source"].get("state") != state:
+def _unchanged(inputs: Inputs, state: str, report: Reporter) -> dict[str, Any] | None:
+    """Return the last manifest if it was made from exactly these inputs and its files are whole."""
+    options, last = inputs.options, inputs.last
+    if last is None or not options.reuse or last["source"].get("state") != state:
         return None
     problem = manifest.damage(options.out, last)
     if problem is not None:
@@ -163,7 +156,8 @@ def _unchanged(options: BuildOptions, state: str, report: Reporter) -> dict[str,
     return last
 
 
-def _prepare(inputs: Inputs, report: Reporter) -> Material:
+def _prepare(inputs: Inputs, report: Reporter) -> tuple[Scan, Engine]:
+    """Find out, before anything is written, which images there are and what embeds them."""
     from helpers.building.engine import prepare_engine
     from helpers.images.scan import scan_cache
 
@@ -176,7 +170,7 @@ def _prepare(inputs: Inputs, report: Reporter) -> Material:
     if engine is None or len(scan.faces) == 0:
         raise _nothing_valid(inputs, scan, 0)
     require_rows(inputs, scan)
-    return Material(scan, engine)
+    return scan, engine
 
 
 def _nothing_valid(inputs: Inputs, scan: Scan, failed: int) -> DataError:
@@ -190,28 +184,31 @@ def _nothing_valid(inputs: Inputs, scan: Scan, failed: int) -> DataError:
     )
 
 
-def _build(inputs: Inputs, material: Material, state: str, report: Reporter) -> dict[str, Any]:
+def _build(
+    inputs: Inputs, scan: Scan, engine: Engine, state: str, report: Reporter
+) -> dict[str, Any]:
     from helpers.building.checkpoint import leftovers
     from helpers.building.outputs import write_encoder
+    from helpers.building.whiten import whitening_of_build
 
-    options, scan, start = inputs.options, material.scan, time.monotonic()
-    embedder = _load_model(material.engine, report)
+    options, start = inputs.options, time.monotonic()
+    embedder = _load_model(engine, report)
     with closing(_open_store(inputs, scan, embedder, report)) as store:
         counts = {"resumed_embeddings": int(store.done.sum())}
-        counts["reused_embeddings"] = _reuse(options, embedder, store, report)
+        counts["reused_embeddings"] = _reuse(inputs, embedder, store, report)
         counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
         require_rows(inputs, scan, counts["failed_embeddings"])
         durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
-        whitening = _whitening(inputs, scan, embedder, store, report)
+        whitening = whitening_of_build(inputs, scan, embedder, store, report)
         with publish.staging(options.out) as staging:
             index = _write_files(staging, inputs, scan, store, whitening, durations)
             statistics = statistics_of(inputs, scan, counts, durations)
             document = manifest_of(inputs, statistics, embedder, index, state)
             document["parameters"] |= layout
             document["whitening"] = whitening.about
-            if material.engine.encoder is not None:
-                write_encoder(staging, material.engine.encoder)
-                document["encoder"] = material.engine.encoder.about
+            if engine.encoder is not None:
+                write_encoder(staging, engine.encoder)
+                document["encoder"] = engine.encoder.about
             document["outputs"] = manifest.describe_outputs(staging)
             document = manifest.write_manifest(staging, document)
             publish.publish(options.out, staging, leftovers(options.out))
@@ -241,12 +238,13 @@ def _open_store(inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter
     return open_store(out, keys, embedder.dim, embedder.fingerprint, report)
 
 
-def _reuse(options: BuildOptions, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
+def _reuse(inputs: Inputs, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
     from helpers.building.row_keys import reuse_last_build
 
-    if not options.reuse:
+    if not inputs.options.reuse:
         return 0
-    reused, why_not = reuse_last_build(options.out, embedder.fingerprint, store)
+    out = inputs.options.out
+    reused, why_not = reuse_last_build(out, inputs.last, embedder.fingerprint, store)
     if why_not:
         report.info(f"No vectors are taken from the last build: {why_not}")
     elif reused:
@@ -279,14 +277,6 @@ def _embed(
         checkpoint.discard(options.out)  # there is nothing in it to go on from
         raise _nothing_valid(inputs, scan, failed)
     return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
-
-
-def _whitening(
-    inputs: Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
-) -> BuildWhitening:
-    from helpers.building.whiten import whitening_of_build
-
-    return whitening_of_build(inputs, scan, embedder, store, report)
 
 
 def _write_files(

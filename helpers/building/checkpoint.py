@@ -45,7 +45,6 @@ class VectorStore:
         self.dim = int(vectors.row.shape[0])
         self.path = vectors.path
         self._parameters = parameters
-        self._keys_sha256 = hashlib.sha256(keys.tobytes()).hexdigest()
         self._vectors = vectors
         self._rows = rows
 
@@ -170,7 +169,7 @@ class VectorStore:
             "timestamp": timestamp(),
             "rows": len(self.keys),
             "rows_done": int(self.done.sum()),
-            "rows_sha256": self._keys_sha256,
+            "rows_sha256": hashlib.sha256(self.keys.tobytes()).hexdigest(),
             "dim": self.dim,
             "vectors": self.path.name,
             "parameters": self._parameters,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers import signals
+from helpers.cards.face_list import faces_of_rows
 from helpers.images.preprocess import load_checked_rgb, load_image_rgb, prepare
 from helpers.parallel import bounded_map
 from helpers.validation import InvalidImageError
@@ -69,15 +70,10 @@ def unfinished(
     store: VectorStore, faces: FaceList, scan: Scan, cache: ImageCache, *, validate: bool
 ) -> Iterator[Item]:
     """Yield the images whose row is not done, in the order of the rows."""
-    row = 0
-    for position, face in enumerate(faces):
-        if row == len(scan.faces):
-            return
-        if position == scan.faces[row]:
-            if not store.done[row]:
-                path, sha256 = cache.path(face.image_file), scan.sha256[row].tobytes()
-                yield Item(row, face.name, path, sha256, validate)
-            row += 1
+    rows = np.flatnonzero(~store.done)
+    for row, face in zip(rows.tolist(), faces_of_rows(faces, scan.faces[rows]), strict=True):
+        path, sha256 = cache.path(face.image_file), scan.sha256[row].tobytes()
+        yield Item(row, face.name, path, sha256, validate)
 
 
 def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from helpers import worker_process
 from helpers.atomic_io import disk_errors, sha256_file
 from helpers.errors import DataError
-from helpers.index.manifest import read_manifest
+from helpers.index.manifest import last_manifest
 from helpers.index.publish import ENCODER, open_published
 from helpers.lock import scratch_directory
 from helpers.model import own_encoder
@@ -211,13 +211,10 @@ def _gpu(device: str) -> bool:
 
 
 def _last_engine(options: ModelOptions, out: Path) -> str | None:
-    try:
-        last = read_manifest(out)
-        fields = ("model", "pretrained", "precision")
-        same = all(last["parameters"][field] == getattr(options, field) for field in fields)
-        return str(last["model"].get("engine", "torch")) if same else None
-    except (DataError, KeyError):
-        return None
+    last, fields = last_manifest(out), ("model", "pretrained", "precision")
+    if last and all(last["parameters"].get(each) == getattr(options, each) for each in fields):
+        return str(last["model"].get("engine", "torch"))
+    return None
 
 
 def _fastest(engine: Engine, sample: Sample, report: Reporter) -> Engine:
@@ -409,12 +406,12 @@ def _judged_enough(encoder: Encoder, sample: Sample) -> bool:
 
 def published_encoder(out: Path, key: str, precision: str) -> Encoder | None:
     """Return the encoder of the index in `out` if it is of these weights, and whole."""
+    about = (last_manifest(out) or {}).get("encoder")
+    if about is None or (about["key"], about["precision"]) != (key, precision):
+        return None
     try:
-        about = read_manifest(out)["encoder"]
-        if (about["key"], about["precision"]) != (key, precision):
-            return None
         with open_published(out, ENCODER) as file:
             path = Path(file.name)
             return Encoder(path, about) if sha256_file(path) == about["sha256"] else None
-    except (OSError, KeyError, TypeError, DataError):
+    except (OSError, KeyError):
         return None

@@ -7,7 +7,7 @@ import json
 import os
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from helpers import __version__
 from helpers.packages import is_here
@@ -16,22 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from helpers.building.engine import Engine
     from helpers.building.options import BuildOptions
     from helpers.cards.bulk_file import BulkFile
     from helpers.cards.face_list import FaceList
     from helpers.images.cache import ImageCache
-    from helpers.images.scan import Scan
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a build starts from: its flags, the cache, and the faces that the bulk file lists."""
+    """What a build starts from: its flags, the cache, and the faces that the bulk file lists.
+
+    `last` is the manifest of the index that is there, None if there is none to rely on.
+    """
 
     options: BuildOptions
     cache: ImageCache
     bulk: BulkFile
     faces: FaceList
+    last: dict[str, Any] | None
 
     def images(self) -> Iterator[Path]:
         """Yield the path of each image that is in the cache, whole or broken."""
@@ -49,32 +51,25 @@ class Inputs:
         return chosen
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What is known before anything is written: which images there are, and what embeds them."""
-
-    scan: Scan
-    engine: Engine
-
-
 #: Once these are installed, an index without an encoder is built anew and takes one along.
 _EXPORTERS = ("onnxruntime", "onnx", "onnxscript")
 #: Where something is, or how it is worked off: with the same images the same vectors are reused.
 _NOT_SHAPING = frozenset({"cache", "bulk_file", "batch", "threads", "device"})
 
 
-def input_state(options: BuildOptions, bulk: BulkFile, faces: FaceList, cache: ImageCache) -> str:
+def input_state(inputs: Inputs) -> str:
     """Return a SHA-256 of everything a build depends on, without reading an image.
 
     Files count by name, size and time of change, as for make(1).
     """
+    options, cache = inputs.options, inputs.cache
     shaping = {name: value for name, value in options.to_json().items() if name not in _NOT_SHAPING}
     digest = hashlib.sha256(__version__.encode())
     exporters = list(map(is_here, _EXPORTERS))
-    digest.update(json.dumps([shaping, bulk.sha256, exporters], sort_keys=True).encode())
+    digest.update(json.dumps([shaping, inputs.bulk.sha256, exporters], sort_keys=True).encode())
     for path in options.model.files():
         digest.update(_stamp(path))
-    for image_file in faces.image_files():
+    for image_file in inputs.faces.image_files():
         digest.update(image_file.encode() + _stamp(cache.text_path(image_file)))
     return digest.hexdigest()
 

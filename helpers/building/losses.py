@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.cards.options import CardSource
 from helpers.errors import BrokenImagesError, DataError, IncompleteError, UsageError
-from helpers.index.manifest import read_manifest
 from helpers.report import safe_percentage
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from pathlib import Path
 
     from helpers.building.inputs import Inputs
     from helpers.images.scan import Scan
@@ -33,7 +31,8 @@ def require_rows(inputs: Inputs, scan: Scan, failed: int = 0) -> None:
         BrokenImagesError, DataError: so many images are broken, or missing.
     """
     options = inputs.options
-    before, now = _rows(options.out), len(scan.faces) - failed
+    before = inputs.last["index"]["vectors"] if inputs.last else 0
+    now = len(scan.faces) - failed
     if options.allow_shrink or now >= LEAST_KEPT * before:
         return
     message = f"the index in {options.out} would shrink from {before:,} rows to {now:,}"
@@ -54,13 +53,6 @@ def require_rows(inputs: Inputs, scan: Scan, failed: int = 0) -> None:
         " the old index is kept",
         suggestion=f"{repair}{fetch}\n{anyway}",
     )
-
-
-def _rows(out: Path) -> int:
-    try:
-        return int(read_manifest(out)["index"]["vectors"])
-    except DataError:
-        return 0
 
 
 def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) -> None:

@@ -58,16 +58,9 @@ def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) ->
 def write_index(
     staging: Path, options: BuildOptions, whitening: Whitening | None, seconds: float
 ) -> BuiltIndex:
-    """Build the FAISS index of the staged vectors.
+    """Build the FAISS index of the staged vectors; see `helpers.building.hnsw.build_index`.
 
-    Args:
-        staging: holds the vectors.
-        options: M and efConstruction.
-        whitening: what to put in front of the graph.
-        seconds: how long the build has taken so far, which bounds the self-check.
-
-    Raises:
-        WriteError, DataError: see `helpers.building.hnsw.build_index`.
+    The `seconds` that the build has taken so far bound the self-check.
     """
     return build_index(
         IndexOptions(

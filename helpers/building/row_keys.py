@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.cards.face_list import faces_of_rows
-from helpers.errors import DataError
-from helpers.index.manifest import damage, read_manifest
+from helpers.index.manifest import damage
 from helpers.index.npy_file import reading, vector_type
 from helpers.index.publish import METADATA, VECTORS, published_path
 from helpers.model.fingerprint import ARITHMETIC, differences
@@ -69,27 +68,27 @@ def row_keys(faces: FaceList, scan: Scan) -> NDArray[np.bytes_]:
     return keys
 
 
-def reuse_last_build(out: Path, fingerprint: dict[str, Any], store: VectorStore) -> tuple[int, str]:
-    """Take the vectors of unchanged images from the build in `out`.
+def reuse_last_build(
+    out: Path, last: dict[str, Any] | None, fingerprint: dict[str, Any], store: VectorStore
+) -> tuple[int, str]:
+    """Take the vectors of unchanged images from the build in `out`, whose manifest is `last`.
 
     Returns:
         How many, and why none could be taken ("" if some could, or if there is no build).
     """
-    if not published_path(out, VECTORS).exists():
-        return 0, ""
+    if last is None:
+        there = published_path(out, VECTORS).exists()
+        return 0, "its manifest cannot be used" if there else ""
+    if differences(last["model"], fingerprint):
+        same_model = not differences(last["model"], fingerprint, ARITHMETIC)
+        return 0, _OTHER_ARITHMETIC if same_model else _OTHER_MODEL
+    problem = damage(out, last, (VECTORS, METADATA))
+    if problem is not None:
+        return 0, problem
     try:
-        last = read_manifest(out)
-        if differences(last["model"], fingerprint):
-            same_model = not differences(last["model"], fingerprint, ARITHMETIC)
-            return 0, _OTHER_ARITHMETIC if same_model else _OTHER_MODEL
-        problem = damage(out, last, (VECTORS, METADATA))
-        if problem is not None:
-            return 0, problem
         keys = np.array(list(_published_keys(published_path(out, METADATA))), dtype=KEY_TYPE)
         with reading(published_path(out, VECTORS), vector_type(store.dim), len(keys)) as vectors:
             return store.carry_over(keys, vectors, np.ones(len(keys), dtype=bool)), ""
-    except DataError as error:
-        return 0, error.details
     except (OSError, ValueError, KeyError) as error:
         return 0, str(error)
 

@@ -18,7 +18,7 @@ from helpers.cards.face_list import faces_of_rows
 from helpers.errors import DataError
 from helpers.index.exact_search import nearest
 from helpers.index.graph import read_whitening
-from helpers.index.manifest import damage, read_manifest
+from helpers.index.manifest import damage
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, published_path
 from helpers.index.view_answers import DEPTH, Answers, best_card, choose_thresholds, judge
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from helpers.building.checkpoint import VectorStore
     from helpers.building.inputs import Inputs
-    from helpers.building.options import BuildOptions
     from helpers.images.scan import Scan
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
@@ -91,7 +90,7 @@ def whitening_of_build(
     learned_on = sample_size(len(order))
     if not inputs.options.whiten:
         return _none("--no-whiten")
-    last = _last(inputs.options, embedder.fingerprint, learned_on)
+    last = _last(inputs, embedder.fingerprint, learned_on)
     if last is not None:
         report.info("Whitening: that of the last build, so that scores stay comparable")
         return last
@@ -129,24 +128,21 @@ def _none(why_not: str) -> BuildWhitening:
     return BuildWhitening({"used": False, "why_not": why_not, "seed": SEED, "sample": sample})
 
 
-def _last(
-    options: BuildOptions, fingerprint: dict[str, Any], learned_on: int
-) -> BuildWhitening | None:
+def _last(inputs: Inputs, fingerprint: dict[str, Any], learned_on: int) -> BuildWhitening | None:
     """Return what the last build learned, unless there is now more to learn from."""
-    if not options.reuse:
+    out, last = inputs.options.out, inputs.last
+    if last is None or not inputs.options.reuse:
         return None
     try:
-        last = read_manifest(options.out)
         about = last["whitening"]
         enough = about["sample"]["cards"] >= min(CARDS, learned_on) > 0
         if not enough or differences(last["model"], fingerprint):
             return None
         if not about["used"]:
             return BuildWhitening(about)
-        if damage(options.out, last, (INDEX,)) is not None:
+        if damage(out, last, (INDEX,)) is not None:
             return None
-        path = published_path(options.out, INDEX).absolute()
-        whitening = worker_process.call(read_whitening, path)
+        whitening = worker_process.call(read_whitening, published_path(out, INDEX).absolute())
         return None if whitening is None else BuildWhitening(about, whitening)
     except (DataError, KeyError, TypeError):
         return None

@@ -87,6 +87,14 @@ def read_manifest(out: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", document)
 
 
+def last_manifest(out: Path) -> dict[str, Any] | None:
+    """Return the manifest of the index in `out`, None if there is none to rely on."""
+    try:
+        return read_manifest(out)
+    except DataError:
+        return None
+
+
 def check_version(document: Any) -> None:
     """Raise `SchemaError` unless a manifest is of a version that this program can read."""
     if not isinstance(document, dict) or "version" not in document:

@@ -90,7 +90,7 @@ def test_vectors_of_version_1_1_are_taken_over(
     assert same_files(old, out)
 
 
-def resizing_twice(options: BuildOptions) -> BuildOptions:
+def resizing_twice(options: BuildOptions, _last: object) -> BuildOptions:
     """Do what version 1.1 did."""
     return replace(options, model=replace(options.model, resizes=2))
 
