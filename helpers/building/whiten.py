@@ -63,22 +63,29 @@ class BuildWhitening:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """What the views are compared with: vectors at `numbers` in the store; `cards` int64 [n]."""
+class _Trial:
+    """What views are searched among: the `rows` of the store, int64 [n], and the card of each."""
 
     store: VectorStore
-    numbers: NDArray[np.int64]
+    rows: NDArray[np.int64]
     cards: NDArray[np.int64]
 
-    def blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield first place and float32 [m, D], whitened, block by block."""
-        for start in range(0, len(self.numbers), BLOCK):
-            block = self.store.read(self.numbers[start : start + BLOCK])
-            yield start, block if whitening is None else whitening.apply(block)
+    def among(self, places: NDArray[np.int64]) -> _Trial:
+        """Return the same with only the rows at these places."""
+        return _Trial(self.store, self.rows[places], self.cards[places])
 
-    def among(self, places: NDArray[np.int64]) -> _Rows:
-        """Return the rows at these places only."""
-        return _Rows(self.store, self.numbers[places], self.cards[places])
+    def nearest(
+        self, views: NDArray[np.float32], whitening: Whitening | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return scores and cards, each [q, k], of the nearest rows of views float32 [q, D]."""
+        queries = views if whitening is None else whitening.apply(views)
+        scores, places = nearest(self._blocks(whitening), queries, min(DEPTH, len(self.rows)))
+        return scores, self.cards[places]
+
+    def _blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for start in range(0, len(self.rows), BLOCK):
+            block = self.store.read(self.rows[start : start + BLOCK])
+            yield start, block if whitening is None else whitening.apply(block)
 
 
 def whitening_of_build(
@@ -100,7 +107,7 @@ def whitening_of_build(
     start = time.monotonic()
     cards = _cards_of(inputs, scan.faces[rows])
     maker = ViewMaker(inputs, scan, embedder, report)
-    found = _learn(_Rows(store, rows, cards), order, learned_on, maker)
+    found = _learn(_Trial(store, rows, cards), order, learned_on, maker)
     found.about["seconds"] = round(time.monotonic() - start, 1)
     if "gain" in found.about:
         _report(found.about, report)
@@ -156,23 +163,26 @@ def _cards_of(inputs: Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _learn(
-    rows: _Rows, order: NDArray[np.int64], learned_on: int, maker: ViewMaker
+    trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: ViewMaker
 ) -> BuildWhitening:
-    chosen = np.sort(rows.numbers[order[:learned_on]])
-    others = np.sort(rows.numbers[order[learned_on : learned_on + _HELD_OUT]])
+    chosen = np.sort(trial.rows[order[:learned_on]])
+    others = np.sort(trial.rows[order[learned_on : learned_on + _HELD_OUT]])
     chosen, views = maker.of_cards(chosen, VIEWS - 1)
-    views = np.concatenate([views, rows.store.read(chosen)[:, None]], axis=1)
+    views = np.concatenate([views, trial.store.read(chosen)[:, None]], axis=1)
     others, seen = maker.of_cards(others, _HELD_OUT_VIEWS)
     if min(len(chosen), len(others)) < LEAST // 4:
         return _none("the pictures cannot be read")
-    trial = _Trial(rows, seen.reshape(-1, seen.shape[2]), np.repeat(others, _HELD_OUT_VIEWS))
-    few = trial.among(order[:_CHOSEN_AMONG])
+    wanted = np.repeat(trial.cards[np.searchsorted(trial.rows, others)], _HELD_OUT_VIEWS)
+    seen = seen.reshape(-1, seen.shape[2])
+    few = trial.among(np.sort(order[:_CHOSEN_AMONG]))
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
-    shrinkage = strongest({each: few.answers(candidates[each]).top_1 for each in SHRINKAGES})
+    shrinkage = strongest(
+        {each: judge(*few.nearest(seen, candidates[each]), wanted).top_1 for each in SHRINKAGES}
+    )
     whitening = candidates[shrinkage]
-    before, after = trial.answers(None), trial.answers(whitening)
+    before, after = (judge(*trial.nearest(seen, each), wanted) for each in (None, whitening))
     used = after.quality > before.quality
-    no_card = maker.of_no_card(_NO_CARDS)
+    no_card = best_card(*trial.nearest(maker.of_no_card(_NO_CARDS), whitening))
     about = {
         "used": used,
         "why_not": None if used else "it did not help",
@@ -182,11 +192,11 @@ def _learn(
             "views": VIEWS,
             "held_out_cards": len(others),
             "held_out_views": _HELD_OUT_VIEWS,
-            "rows": len(rows.numbers),
+            "rows": len(trial.rows),
         },
         "shrinkage": shrinkage,
         "gain": {"top_1_before": round(before.top_1, 4), "top_1_after": round(after.top_1, 4)},
-        "thresholds": _thresholds(after, *trial.best(no_card, whitening)) if used else None,
+        "thresholds": _thresholds(after, *no_card) if used else None,
     }
     return BuildWhitening(about, whitening if used else None)
 
@@ -199,38 +209,6 @@ def strongest(top_1: dict[float, float]) -> float:
     """
     best = max(top_1.values())
     return max(each for each, share in top_1.items() if share >= best - _CHANCE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """Views float32 [n, D] of the rows `numbers`, int64 [n], to be found again among `rows`."""
-
-    rows: _Rows
-    views: NDArray[np.float32]
-    numbers: NDArray[np.int64]
-
-    def among(self, places: NDArray[np.int64]) -> _Trial:
-        """Return the same with only the rows at these places, which must hold those looked for."""
-        return _Trial(self.rows.among(np.sort(places)), self.views, self.numbers)
-
-    def answers(self, whitening: Whitening | None) -> Answers:
-        """Search every view, whitened or not, and judge what is found."""
-        wanted = self.rows.cards[np.searchsorted(self.rows.numbers, self.numbers)]
-        return judge(*self._nearest(self.views, whitening), wanted)
-
-    def best(
-        self, views: NDArray[np.float32], whitening: Whitening
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return score and margin, float32 [m], of the best card for other views."""
-        return best_card(*self._nearest(views, whitening))
-
-    def _nearest(
-        self, views: NDArray[np.float32], whitening: Whitening | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        queries = views if whitening is None else whitening.apply(views)
-        depth = min(DEPTH, len(self.rows.numbers))
-        scores, places = nearest(self.rows.blocks(whitening), queries, depth)
-        return scores, self.rows.cards[places]
 
 
 def _thresholds(
