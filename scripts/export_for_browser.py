@@ -35,19 +35,20 @@ def build_parser() -> cli.Parser:
 
 def work(args: Namespace, report: Reporter) -> int:
     """Write, compare, report."""
-    from helpers.index.browser_export import EMBEDDINGS, META, QUERIES, export
+    from helpers.index.browser_export import EMBEDDINGS, META, export
     from helpers.report import byte_size, safe_percentage
 
     done = export(args.index, args.out, args.seed)
-    report.document(done.to_json())
+    report.document(done)
+    (rows, dimension), sizes, agreement = done["shape"], done["bytes"], done["agreement"]
     report.info(
-        f"{EMBEDDINGS}: {done.rows:,} × {done.dimension}, {byte_size(done.bytes_embeddings)}"
-        f" ({safe_percentage(done.bytes_embeddings, done.bytes_float32)} of float32);"
-        f" {META}: {byte_size(done.bytes_meta)}"
+        f"{EMBEDDINGS}: {rows:,} × {dimension}, {byte_size(sizes['embeddings'])}"
+        f" ({safe_percentage(sizes['embeddings'], sizes['float32'])} of float32);"
+        f" {META}: {byte_size(sizes['meta'])}"
     )
     report.info(
-        f"Agreement with float32 over {QUERIES} perturbed queries:"
-        f" best row {done.top_1:.1%}, best 10 rows {done.top_10:.1%}"
+        f"Agreement with float32 over {agreement['queries']} perturbed queries:"
+        f" best row {agreement['top_1']:.1%}, best 10 rows {agreement['top_10']:.1%}"
     )
     report.info(f"Written to {args.out}")
     return 0

@@ -33,17 +33,19 @@ def work(args: Namespace, report: Reporter) -> int:
     from helpers.index.verify import check_index
 
     check = check_index(args.index)
-    report.document(check.to_json())
-    for problem in check.problems:
+    report.document(check)
+    for problem in check["problems"]:
         report.line(problem)
-    if check.problems:
+    if check["problems"]:
         raise DataError(
             f"the index in {args.index} is damaged",
-            details=f"{len(check.problems)} problems, named above",
+            details=f"{len(check['problems'])} problems, named above",
             suggestion=f"build it anew: {rebuild_command(read_manifest(args.index), args.index)}",
         )
-    report.info(f"The index in {args.index} is whole: {check.rows:,} rows, build {check.build_id}")
-    for name in check.checks:
+    report.info(
+        f"The index in {args.index} is whole: {check['rows']:,} rows, build {check['build_id']}"
+    )
+    for name in check["checks"]:
         report.info(f"  {name}")
     return 0
 

@@ -148,7 +148,7 @@ class Fuzzer:
                 b'{"version": "1.0", "staging": ".build-1", "obsolete": []}'
             )
         (out / name).write_bytes(mutate((out / name).read_bytes(), chance))
-        problems = check_index(out).problems
+        problems = check_index(out)["problems"]
         if problems:
             raise RefusedError(problems[0])
 

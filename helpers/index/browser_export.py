@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,45 +51,22 @@ _NEIGHBOURS = 10
 _BLOCK = 4096  # rows in memory at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What was written, and how well it agrees with the original."""
-
-    rows: int
-    dimension: int
-    bytes_embeddings: int
-    bytes_meta: int
-    bytes_float32: int
-    top_1: float
-    top_10: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the `--json` document."""
-        return {
-            "version": DOCUMENT_VERSION,
-            "shape": [self.rows, self.dimension],
-            "bytes": {
-                "embeddings": self.bytes_embeddings,
-                "meta": self.bytes_meta,
-                "float32": self.bytes_float32,
-            },
-            "agreement": {"queries": QUERIES, "top_1": self.top_1, "top_10": self.top_10},
-        }
-
-
 def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     """Return int8 [n, D]: round(x · 127), within ±127."""
     scaled = np.rint(vectors * np.float32(SCALE))
     return np.asarray(np.clip(scaled, -SCALE, SCALE), dtype=np.int8)
 
 
-def export(index: Path, out: Path, seed: int) -> Export:
+def export(index: Path, out: Path, seed: int) -> dict[str, Any]:
     """Write the files, read the vectors back and compare their answers.
 
     Args:
         index: the output directory of a build.
         out: where to write; made if need be.
         seed: of the queries for the comparison.
+
+    Returns:
+        The `--json` document: what was written, and how well it agrees with the original.
 
     Raises:
         DataError: the index cannot be used.
@@ -110,8 +86,13 @@ def export(index: Path, out: Path, seed: int) -> Export:
     size_meta = atomic_write_stream(out / META, _meta(head, lines))
     written = np.memmap(out / EMBEDDINGS, dtype=np.int8, mode="r", shape=vectors.shape)
     top_1, top_10 = agreement(vectors, written, seed)
-    rows, dimension = vectors.shape
-    return Export(rows, dimension, written.nbytes, size_meta, vectors.nbytes, top_1, top_10)
+    sizes = {"embeddings": written.nbytes, "meta": size_meta, "float32": vectors.nbytes}
+    return {
+        "version": DOCUMENT_VERSION,
+        "shape": list(vectors.shape),
+        "bytes": sizes,
+        "agreement": {"queries": QUERIES, "top_1": top_1, "top_10": top_10},
+    }
 
 
 def _write_embeddings(target: Path, vectors: NDArray[np.float32]) -> str:

@@ -33,6 +33,9 @@ class RowFile:
         file: its descriptor; `close` closes it.
         row: type of one row: float32 [dim] is `np.dtype(("<f4", (dim,)))`.
         count: number of rows.
+
+    Raises:
+        WriteError: from any method that writes, if the disk refuses.
     """
 
     def __init__(self, path: Path, file: int, row: np.dtype[Any], count: int) -> None:
@@ -46,8 +49,7 @@ class RowFile:
     def create(cls, path: Path, row: np.dtype[Any], count: int) -> RowFile:
         """Make a new file at its full size, so that a full disk is noticed now.
 
-        Raises:
-            WriteError: the disk is full or refuses; nothing is left behind.
+        Where the disk refuses, nothing is left behind.
         """
         header = _header(row, count)
         with disk_errors(path):
@@ -69,27 +71,21 @@ class RowFile:
             OSError: it is missing or cannot be read.
             ValueError: it has another form.
         """
-        opened = cls(path, os.open(path, os.O_RDWR if writable else os.O_RDONLY), row, count)
+        header = _header(row, count)
+        size = len(header) + count * row.itemsize
+        file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
+        fits = False
         try:
-            opened.check_form()
-        except BaseException:
-            opened.close()
-            raise
-        return opened
-
-    def check_form(self) -> None:
-        """Raise `ValueError` unless the file has the header and the size of its rows."""
-        header = _header(self.row, self.count)
-        size = self._offset(self.count)
-        if os.pread(self._file, len(header), 0) != header or os.fstat(self._file).st_size != size:
-            raise ValueError(f"{self.path.name} does not hold {self.count:,} rows of {self.row}")
+            fits = os.pread(file, len(header), 0) == header and os.fstat(file).st_size == size
+        finally:
+            if not fits:
+                os.close(file)
+        if not fits:
+            raise ValueError(f"{path.name} does not hold {count:,} rows of {row}")
+        return cls(path, file, row, count)
 
     def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
-        """Write `values` [m, …] at the row numbers int64 [m].
-
-        Raises:
-            WriteError: the disk refuses.
-        """
+        """Write `values` [m, …] at the row numbers int64 [m]."""
         with disk_errors(self.path):
             for begin, end in _runs(rows):
                 _write_all(self._file, values[begin:end].tobytes(), self._offset(rows[begin]))
@@ -102,7 +98,10 @@ class RowFile:
         """
         data = bytearray()
         for begin, end in _runs(rows):
-            data += self._read(int(rows[begin]), end - begin)
+            size = (end - begin) * self.row.itemsize
+            data += os.pread(self._file, size, self._offset(rows[begin]))
+            if len(data) != end * self.row.itemsize:
+                raise OSError(f"{self.path} ends before row {rows[end - 1] + 1:,}")
         return np.frombuffer(data, dtype=self.row.base).reshape(len(rows), *self.row.shape)
 
     def blocks(self) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -111,11 +110,7 @@ class RowFile:
             yield begin, self.read(np.arange(begin, min(begin + BLOCK, self.count)))
 
     def sync(self) -> None:
-        """Flush to the disk.
-
-        Raises:
-            WriteError: the disk refuses.
-        """
+        """Flush to the disk."""
         with disk_errors(self.path):
             os.fsync(self._file)
 
@@ -125,13 +120,6 @@ class RowFile:
 
     def _offset(self, row: int | np.int64) -> int:
         return self._start + int(row) * self.row.itemsize
-
-    def _read(self, row: int, count: int) -> bytes:
-        size = count * self.row.itemsize
-        data = os.pread(self._file, size, self._offset(row))
-        if len(data) != size:
-            raise OSError(f"{self.path} ends in row {row + len(data) // self.row.itemsize:,}")
-        return data
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,37 +35,19 @@ _FACE_BYTES = 16  # of a hash of each face id; half a million ids would take 70 
 _MANY = 20  # problems of one kind that are named
 
 
-@dataclass(frozen=True, slots=True)
-class IndexCheck:
-    """What a check found: the build, its rows, what was checked, and what is wrong."""
-
-    directory: Path
-    build_id: str
-    rows: int
-    checks: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the document of `--json`."""
-        return {
-            "version": DOCUMENT_VERSION,
-            "index": str(self.directory),
-            "build_id": self.build_id,
-            "rows": self.rows,
-            "checks": self.checks,
-            "problems": self.problems,
-        }
-
-
-def check_index(out: Path) -> IndexCheck:
+def check_index(out: Path) -> dict[str, Any]:
     """Check digests, vectors, metadata and graph of the index in `out`.
+
+    Returns:
+        The `--json` document: the build, its rows, what was checked, and what is wrong.
 
     Raises:
         DataError: there is no index.
     """
     manifest = read_manifest(out)
     about = manifest["index"]
-    result = IndexCheck(out, manifest["build_id"], int(about["vectors"]))
+    done: list[str] = []
+    wrong: list[str] = []
     checks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
         ("size and SHA-256 of every file", lambda: _files(out, manifest)),
         ("vectors: form, finite, unit length", lambda: _vectors(out, about)),
@@ -79,11 +60,18 @@ def check_index(out: Path) -> IndexCheck:
             problems = list(itertools.islice(check(), _MANY))
         except Exception as error:  # noqa: BLE001 - damaged data fail in every way there is
             problems = [f"{type(error).__name__}: {error}"]
-        result.checks.append(name)
-        result.problems.extend(f"{name}: {problem}" for problem in problems)
+        done.append(name)
+        wrong.extend(f"{name}: {problem}" for problem in problems)
         if problems and check is checks[0][1]:
             break  # what is not what was built is not looked into: FAISS would believe its sizes
-    return result
+    return {
+        "version": DOCUMENT_VERSION,
+        "index": str(out),
+        "build_id": manifest["build_id"],
+        "rows": about["vectors"],
+        "checks": done,
+        "problems": wrong,
+    }
 
 
 def _files(out: Path, manifest: dict[str, Any]) -> Iterator[str]:

@@ -126,7 +126,7 @@ def test_verification_names_a_face_that_is_there_twice(tmp_path: Path) -> None:
     (tmp_path / METADATA).write_text("".join(json.dumps(face) + "\n" for face in faces))
     write_manifest(tmp_path, {**manifest(tmp_path), "outputs": describe_outputs(tmp_path)})
 
-    found = [problem for problem in check_index(tmp_path).problems if "repeats" in problem]
+    found = [problem for problem in check_index(tmp_path)["problems"] if "repeats" in problem]
 
     kind = "metadata: one whole line per row"
     assert found == [f"{kind}: line 4 repeats the face 0", f"{kind}: line 5 repeats the face 1"]

@@ -118,12 +118,12 @@ def test_sentences_are_compared_with_the_vectors_as_they_are(built: Path) -> Non
 
 def test_verification_looks_through_the_whitening(built: Path) -> None:
     """A whole index has no problems; one vector that is another one is found."""
-    assert check_index(built).problems == []
+    assert check_index(built)["problems"] == []
     rows = np.load(built / VECTORS)
     rows[20] = vectors(1, 77)[0]
     np.save(built / VECTORS, rows)
     describe(built, whitened=True)
-    problems = " ".join(check_index(built).problems)
+    problems = " ".join(check_index(built)["problems"])
     assert "row 20 has another vector" in problems
 
 
