@@ -7,7 +7,7 @@ on top is measured by `helpers.evaluation.graph_recall`.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from helpers.errors import DataError
 from helpers.images.distort import KINDS, LEVELS, distort
 from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
-from helpers.query import inputs
 from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture
 from helpers.query.open_index import OpenIndex
@@ -27,8 +26,6 @@ from helpers.validation import InvalidImageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-
-    from PIL import Image
 
     from helpers.report import Progress, Reporter
 
@@ -58,7 +55,6 @@ class Outcome:
     """What came of one picture.
 
     Attributes:
-        place: number of the card, or of the picture that is none, from 0.
         score: cosine of the best card.
         margin: its distance to the next card, -1 for a tie.
         card_rank: rank of the right card, from 1; None if it is not among the first.
@@ -66,7 +62,6 @@ class Outcome:
         without: score and margin of the best card if the right one were not in the index.
     """
 
-    place: int
     score: float
     margin: float
     card_rank: int | None = None
@@ -77,22 +72,6 @@ class Outcome:
     def right(self) -> bool:
         """True if the best card is the right one."""
         return self.card_rank == 1
-
-
-@dataclass(slots=True)
-class Outcomes:
-    """All of a run: for each condition one outcome per card, and those of pictures of no card."""
-
-    cards: dict[str, list[Outcome]] = field(default_factory=dict)
-    no_card: list[Outcome] = field(default_factory=list)
-
-    def levels(self) -> list[Outcome]:
-        """Return the outcomes of the named levels, which resemble photos."""
-        return [outcome for level in LEVELS for outcome in self.cards[level]]
-
-    def unknown(self) -> list[Outcome]:
-        """Return the outcomes of which `without` stands for cards that are not in the index."""
-        return self.cards[UNKNOWN_LEVEL]
 
 
 def open_for_scans(directory: Path, report: Reporter) -> OpenIndex:
@@ -141,7 +120,7 @@ def identify_cards(
         DataError: a picture of the cache cannot be read.
     """
     result: dict[str, list[Outcome]] = {name: [] for name in CONDITIONS}
-    for place, source in enumerate(sources):
+    for source in sources:
         try:
             clean = load_image_rgb(source.path)
         except InvalidImageError as error:
@@ -150,22 +129,18 @@ def identify_cards(
                 details=str(error),
                 suggestion=f"python scripts/validate_cache.py --cache {source.path.parent} --fix",
             ) from error
-        for name in CONDITIONS:
-            answer = index.ask(_view(clean, name, _SEEDS * seed + source.row))
-            result[name].append(_judge(answer.hits, source, place))
+        for name, kinds in CONDITIONS.items():
+            variant = _SEEDS * seed + source.row
+            view = clean if kinds is None else distort(clean, kinds, variant)
+            result[name].append(_judge(index.ask(view).hits, source))
             progress.advance()
     return result
 
 
-def _view(clean: Image.Image, condition: str, seed: int) -> Image.Image:
-    kinds = CONDITIONS[condition]
-    return clean if kinds is None else distort(clean, kinds, seed)
-
-
-def _judge(hits: list[dict[str, Any]], source: Source, place: int) -> Outcome:
+def _judge(hits: list[dict[str, Any]], source: Source) -> Outcome:
     wanted = group_key(source.record, "card")
     keys = [group_key(hit, "card") for hit in hits]
-    outcome = _outcome(hits, place)
+    outcome = _outcome(hits)
     if wanted in keys:
         outcome.card_rank = keys.index(wanted) + 1
     rows = [row for hit in hits for row in (hit, *hit["also"])]
@@ -178,9 +153,9 @@ def _judge(hits: list[dict[str, Any]], source: Source, place: int) -> Outcome:
     return outcome
 
 
-def _outcome(hits: list[dict[str, Any]], place: int) -> Outcome:
+def _outcome(hits: list[dict[str, Any]]) -> Outcome:
     margin = -1.0 if hits[0]["tie"] else _score(hits, 0) - _score(hits, 1)
-    return Outcome(place, _score(hits, 0), margin)
+    return Outcome(_score(hits, 0), margin)
 
 
 def _score(hits: list[dict[str, Any]], place: int) -> float:
@@ -194,7 +169,7 @@ def identify_non_cards(
     result: list[Outcome] = []
     for picture in found:
         if picture.image is not None:
-            result.append(_outcome(index.ask(picture.image).hits, len(result)))
+            result.append(_outcome(index.ask(picture.image).hits))
         progress.advance()
     return result
 
@@ -203,12 +178,6 @@ def non_cards(count: int, seed: int) -> Iterator[Picture]:
     """Yield drawn pictures that show no card."""
     for place in range(count):
         yield Picture(f"non-card {place}", non_card(count * seed + place))
-
-
-def pictures_in(directory: Path) -> Iterator[Picture]:
-    """Yield the pictures of a directory."""
-    for name in inputs.expand(str(directory)):
-        yield load_file(name)
 
 
 def load_file(name: str) -> Picture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,18 @@ from helpers.evaluation.identify import load_file
 from helpers.query.answer import MATCH, UNSURE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from helpers.query.answer import Answer, Found
     from helpers.query.open_index import OpenIndex
     from helpers.report import Progress
 
     Record = dict[str, Any]
+    Heard = tuple["Label", NDArray[np.float32]]
 
 #: What the surest answer to a photo is.
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"
@@ -140,12 +145,6 @@ class Holdings:
             self._names |= names_of(record)
             self._ids.add(record["scryfall_id"])
 
-    @classmethod
-    def of(cls, index: OpenIndex) -> Holdings:
-        """Return what an opened index holds."""
-        rows = index.searcher.index
-        return cls(map(rows.card, range(rows.vectors)))
-
     def hold(self, card: Shown) -> bool:
         """Tell whether any row of the index is this card."""
         return card.scryfall_id in self._ids or not self._names.isdisjoint(card.names)
@@ -155,7 +154,7 @@ def identify_photos(
     index: OpenIndex,
     labels: Iterable[Label],
     progress: Progress,
-    listen: Callable[[Label], None] = lambda _: None,
+    heard: list[Heard] | None = None,
 ) -> list[Record]:
     """Ask about every photo.
 
@@ -163,15 +162,17 @@ def identify_photos(
         index: takes its stages' times.
         labels: of the photos.
         progress: moves with each photo.
-        listen: is told which photo comes next.
+        heard: where given, gets the vectors that are searched for, with the photo they are of.
 
     Returns:
         For each what `judge` says of it, and `seconds` by stage, `total` among them.
     """
-    holdings, times = Holdings.of(index), index.searcher.times
+    rows, times = index.searcher.index, index.searcher.times
+    holdings = Holdings(map(rows.card, range(rows.vectors)))
     entries = []
     for label in labels:
-        listen(label)
+        if heard is not None:
+            index.searcher.listen = partial(_hear, heard, label)
         times.take()
         with times.stage("other"):
             with times.stage("read"):
@@ -182,6 +183,11 @@ def identify_photos(
         entries.append({**judge(label, answer, holdings), "seconds": seconds})
         progress.advance()
     return entries
+
+
+def _hear(heard: list[Heard], label: Label, vectors: NDArray[np.float32]) -> None:
+    """Keep the vectors of one candidate: float32 [views, D]."""
+    heard += [(label, vector) for vector in vectors]
 
 
 def judge(label: Label, answer: Answer, holdings: Holdings) -> Record:

@@ -9,32 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    from helpers.evaluation.labelled_photos import Label
+    from helpers.evaluation.labelled_photos import Heard
     from helpers.index.card_index import CardIndex, Hit
-
-    Heard = tuple[Label, NDArray[np.float32]]
 
 #: Rows of a candidate that count: the search compares the scans of that many with the photo.
 COMPARED = 8
-
-
-class Recorder:
-    """Keeps the vectors of the candidates that are searched for, with the photo they are of."""
-
-    def __init__(self) -> None:
-        self.heard: list[Heard] = []
-        self._label: Label | None = None
-
-    def next_photo(self, label: Label) -> None:
-        """Take what is heard from now on as candidates of this photo."""
-        self._label = label
-
-    def listen(self, vectors: NDArray[np.float32]) -> None:
-        """Keep the vectors of one candidate: float32 [views, D]."""
-        if self._label is not None:
-            self.heard += [(self._label, vector) for vector in vectors]
 
 
 def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from helpers.errors import DataError
 from helpers.packages import not_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def _panels(document: dict[str, Any]) -> list[Panel]:
         "recall": [_draw_recall],
         "grid": [_draw_grid],
         "identify": [_draw_conditions, _draw_scores],
-        "photo_totals": [_draw_photos, _draw_precision, _draw_inliers],
+        "photo_totals": [_draw_photos, draw_precision, _draw_inliers],
     }
     return [draw for part, found in panels.items() if document.get(part) for draw in found]
 
@@ -164,10 +164,13 @@ def _draw_inliers(axes: Axes, document: dict[str, Any]) -> None:
     axes.legend(loc="upper right")
 
 
-def _draw_precision(axes: Axes, document: dict[str, Any]) -> None:
+def draw_precision(axes: Axes, document: dict[str, Any]) -> None:
+    """Draw precision against recall, a point for each inlier threshold."""
     rows = document["photo_totals"]["precision"]
-    recall, precision = ([row[key] for row in rows] for key in ("recall", "precision"))
-    draw_precision(axes, recall, precision)
+    axes.set(title="Precision over recall", xlabel="recall", ylabel="precision")
+    axes.plot(
+        [row["recall"] for row in rows], [row["precision"] for row in rows], "o-", color=_BLUE
+    )
     for row in (rows[0], rows[-1]) if rows else ():
         axes.annotate(
             f"{row['inliers']} inliers",
@@ -177,16 +180,4 @@ def _draw_precision(axes: Axes, document: dict[str, Any]) -> None:
             ha="center",
             fontsize="small",
         )
-
-
-def draw_precision(axes: Axes, recall: Sequence[float], precision: Sequence[float]) -> None:
-    """Draw precision against recall, a point for each inlier threshold.
-
-    Args:
-        axes: of an empty panel.
-        recall: share of the photos that are answered rightly, one for each threshold.
-        precision: share of the answers that are right, likewise.
-    """
-    axes.set(title="Precision over recall", xlabel="recall", ylabel="precision")
-    axes.plot(recall, precision, "o-", color=_BLUE)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))

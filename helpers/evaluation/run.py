@@ -11,10 +11,12 @@ import numpy as np
 from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
 from helpers.evaluation import ablation, graph_recall, identify, labelled_photos
-from helpers.evaluation.photo_recall import Recorder, losses
+from helpers.evaluation.photo_recall import losses
 from helpers.evaluation.photo_totals import totals
 from helpers.evaluation.simulated_scenes import identify_scenes, number_of_scenes
+from helpers.images.distort import LEVELS
 from helpers.index.manifest import read_manifest
+from helpers.query import inputs
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
 from helpers.report import DOCUMENT_VERSION
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from helpers.evaluation.identify import Outcome, Outcomes, Source
-    from helpers.evaluation.labelled_photos import Label
+    from helpers.evaluation.identify import Outcome, Source
+    from helpers.evaluation.labelled_photos import Heard, Label
     from helpers.report import Reporter
 
 BINS = 50  # of a histogram of cosines from 0 to 1
@@ -92,7 +94,7 @@ def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
     sources = identify.sample_sources(index, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
-    found = _describe(_ask(index, sources, args, report))
+    found = _describe(*_ask(index, sources, args, report))
     tables = OpenIndex(QueryOptions(args.index, cache=cache), report)
     total = number_of_scenes(len(sources))
     with report.progress(total, "Asking about tables with cards", "scenes") as progress:
@@ -104,28 +106,26 @@ def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
 
 def _ask(
     index: OpenIndex, sources: Sequence[Source], args: Namespace, report: Reporter
-) -> Outcomes:
+) -> tuple[dict[str, list[Outcome]], list[Outcome]]:
+    """Return what came of the sources, by condition, and of pictures of no card."""
     negatives = list(identify.non_cards(len(sources), args.seed))
     if args.negatives:
-        negatives += identify.pictures_in(args.negatives)
+        negatives += map(identify.load_file, inputs.expand(str(args.negatives)))
     total = len(sources) * len(identify.CONDITIONS) + len(negatives)
     with report.progress(total, "Asking about pictures", "pictures") as progress:
-        return identify.Outcomes(
-            identify.identify_cards(index, sources, args.seed, progress),
-            identify.identify_non_cards(index, negatives, progress),
-        )
+        cards = identify.identify_cards(index, sources, args.seed, progress)
+        return cards, identify.identify_non_cards(index, negatives, progress)
 
 
 def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> dict[str, Any]:
     index = OpenIndex(QueryOptions(args.index, cache=args.cache), report)
-    recorder = Recorder()
-    index.searcher.listen = recorder.listen
+    heard: list[Heard] = []
     with report.progress(len(labels), "Asking about photos", "photos") as progress:
-        photos = labelled_photos.identify_photos(index, labels, progress, recorder.next_photo)
+        photos = labelled_photos.identify_photos(index, labels, progress, heard)
     found: dict[str, Any] = {
         "photos": photos,
         "photo_totals": totals(photos),
-        "photo_recall": losses(index.searcher.index, recorder.heard, args.ladder),
+        "photo_recall": losses(index.searcher.index, heard, args.ladder),
     }
     if args.ablate:
         rows = ablation.without_each(args.index, args.cache, labels, report)
@@ -133,17 +133,17 @@ def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> d
     return found
 
 
-def _describe(outcomes: Outcomes) -> dict[str, Any]:
-    levels = outcomes.levels()
+def _describe(cards: dict[str, list[Outcome]], no_card: list[Outcome]) -> dict[str, Any]:
+    levels = [outcome for level in LEVELS for outcome in cards[level]]
     groups = {
         "right": [(o.score, o.margin) for o in levels if o.right],
         "wrong": [(o.score, o.margin) for o in levels if not o.right],
-        "unknown_card": [o.without for o in outcomes.unknown()],
-        "no_card": [(o.score, o.margin) for o in outcomes.no_card],
+        "unknown_card": [o.without for o in cards[identify.UNKNOWN_LEVEL]],
+        "no_card": [(o.score, o.margin) for o in no_card],
     }
     return {
-        "sample": len(outcomes.cards[identify.CLEAN]),
-        "conditions": [_condition(name, found) for name, found in outcomes.cards.items()],
+        "sample": len(cards[identify.CLEAN]),
+        "conditions": [_condition(name, found) for name, found in cards.items()],
         "answers": {name: _distribution(pairs) for name, pairs in groups.items()},
     }
 

@@ -16,7 +16,7 @@ from helpers.evaluation.labelled_photos import (
     read_labels,
     shown_cards,
 )
-from helpers.evaluation.photo_recall import Recorder, losses
+from helpers.evaluation.photo_recall import losses
 from helpers.evaluation.photo_totals import counts, precision, stages, totals
 from helpers.index.card_index import Hit
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
@@ -216,14 +216,11 @@ class SmallIndex:
 
 def test_what_the_graph_loses_on_photos() -> None:
     """Shares of the true rows, and vectors that lose every row of a card that is shown."""
-    recorder = Recorder()
-    recorder.listen(np.zeros((1, 4), np.float32))  # no photo yet
-    recorder.next_photo(label("Smoke Shroud"))  # row 0
-    recorder.listen(np.zeros((2, 4), np.float32))
-    recorder.next_photo(label("Sol Ring"))
-    recorder.listen(np.zeros((1, 4), np.float32))
+    vector = np.zeros(4, np.float32)
+    row_0 = label("Smoke Shroud")
+    heard = [(row_0, vector), (row_0, vector), (label("Sol Ring"), vector)]
     index: Any = SmallIndex()
-    low, high = losses(index, recorder.heard, (16, 32))
+    low, high = losses(index, heard, (16, 32))
     assert low == {
         "ef_search": 16,
         "candidates": 3,

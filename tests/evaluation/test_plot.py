@@ -119,11 +119,11 @@ def test_groups_without_answers_are_drawn_empty(tmp_path: Path) -> None:
 
 
 def test_precision_is_drawn_over_recall() -> None:
-    """Two arrays make one line."""
+    """A point for each threshold, on one line."""
     axes = Figure().add_subplot()
-    draw_precision(axes, [0.2, 0.5, 0.9], [1.0, 0.98, 0.7])
+    draw_precision(axes, HEAD | PARTS)
     (line,) = axes.get_lines()
-    assert line.get_xydata().tolist() == [[0.2, 1.0], [0.5, 0.98], [0.9, 0.7]]  # type: ignore[union-attr]
+    assert line.get_xydata().tolist() == [[1, 0.25], [1 / 2, 0.5], [1 / 3, 0.75]]  # type: ignore[union-attr]
 
 
 def test_a_disk_that_refuses_is_named(tmp_path: Path) -> None:
