@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from helpers import cli
@@ -11,14 +12,10 @@ from helpers.network import policy as network
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from helpers.report import Reporter
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, cards.FLAGS, network.FLAGS)
+PARSER = cli.parser(__doc__, cards.FLAGS, network.FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
@@ -35,10 +32,7 @@ def work(args: Namespace, report: Reporter) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -7,6 +7,7 @@ ratios: the figures themselves are those of this machine today. Nothing is downl
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -17,14 +18,10 @@ from helpers.errors import IncompleteError, Stopped
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from helpers.report import Reporter
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, options.FLAGS)
+PARSER = cli.parser(__doc__, options.FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
@@ -47,10 +44,7 @@ def work(args: Namespace, report: Reporter) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -25,7 +26,6 @@ from helpers.report import duration
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
     from pathlib import Path
 
     from helpers.report import Reporter
@@ -51,10 +51,7 @@ FLAGS = FlagGroup(
     ),
 )
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
@@ -111,10 +108,7 @@ def build_index(steps: Steps, args: Namespace) -> None:
     steps.run("build_embeddings.py", *cache, "--out", folder / photos.INDEX, *model)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

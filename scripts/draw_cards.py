@@ -10,6 +10,7 @@ The same seed draws the same cards.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -22,7 +23,6 @@ from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from helpers.report import Reporter
 
@@ -42,10 +42,7 @@ FLAGS = FlagGroup(
     ),
 )
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
@@ -68,10 +65,7 @@ def work(args: Namespace, report: Reporter) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -8,6 +8,7 @@ result is an open_clip model directory, which every script takes as `--model loc
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -19,7 +20,6 @@ from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from helpers.report import Reporter
 
@@ -31,10 +31,7 @@ FLAGS = FlagGroup(
     ),
 )
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
@@ -50,10 +47,7 @@ def work(args: Namespace, report: Reporter) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
@@ -12,7 +13,6 @@ from helpers.cli_validation import Directory, Flag, FlagGroup
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from helpers.images.prune import Leftovers
     from helpers.report import Reporter
@@ -26,10 +26,7 @@ FLAGS = FlagGroup(
     ),
 )
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
@@ -60,10 +57,7 @@ def _print_result(found: Leftovers, report: Reporter) -> None:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -18,6 +18,7 @@ import json
 import re
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -35,14 +36,10 @@ from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
 
     from helpers.report import Reporter
 
-
-def build_parser() -> cli.Parser:
-    """Return the parser of the command line."""
-    return cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FLAGS)
 
 
 def build_server(args: Namespace) -> Server:
@@ -90,10 +87,7 @@ def work(args: Namespace, report: Reporter) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the script and return its exit code."""
-    return cli.run(build_parser(), work, argv)
-
+main = partial(cli.run, PARSER, work)
 
 if __name__ == "__main__":
     raise SystemExit(main())

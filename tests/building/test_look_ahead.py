@@ -105,7 +105,7 @@ def test_the_command_to_build_again_is_complete(flags: list[str]) -> None:
 
 def parameters(words: list[str]) -> dict[str, Any]:
     """Return what a manifest would say of these flags."""
-    args = build_embeddings.build_parser().read(words)
+    args = build_embeddings.PARSER.read(words)
     validate_args(args)
     return BuildOptions.from_args(args).to_json()
 
@@ -130,7 +130,7 @@ def test_a_damaged_index_says_how_to_build_it(
     result = call(query_index.main, [next(filled_cache.glob("*.jpg")), "--index", index], capsys)
     assert result.code == 5
     command = next(line for line in result.err.splitlines() if "build it: " in line)
-    args = build_embeddings.build_parser().read(shlex.split(command.partition("build it: ")[2])[2:])
+    args = build_embeddings.PARSER.read(shlex.split(command.partition("build it: ")[2])[2:])
     assert (args.cache, args.model, args.out) == (flags["cache"], flags["model"], str(index))
 
 
