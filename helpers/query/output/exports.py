@@ -18,7 +18,7 @@ from helpers.query.answer import MATCH, NO_CARD
 from helpers.query.options import SITES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from helpers.query.answer import Answer, Found, Hit
 
@@ -47,76 +47,62 @@ _LANGUAGES = {
     "sa": ("Sanskrit", "sa", ""),
     "ph": ("Phyrexian", "ph", ""),
 }
-_NAME, _MANABOX, _ARCHIDEKT = range(3)
 
 
-def _plain(key: str) -> Callable[[Hit], str]:
-    return lambda hit: str(hit.get(key) or "")
+def _fields(hit: Hit) -> dict[str, str]:
+    """Return what columns may hold of a printing, in the words of the sites."""
+    code = str(hit.get("lang") or "")
+    language, manabox, archidekt = _LANGUAGES.get(code, (code, code, code))
+    keys = ("set", "set_name", "collector_number", "scryfall_id")
+    plain = {key: str(hit.get(key) or "") for key in keys}
+    return {
+        **plain,
+        "name": str(hit.get("card_name") or hit.get("name") or ""),  # all sites: `Front // Back`
+        "set in capitals": plain["set"].upper(),
+        "language": language,
+        "language at ManaBox": manabox,
+        "language at Archidekt": archidekt,
+        "language at Deckbox": "Chinese" if code == "zhs" else language,
+    }
 
 
-def _upper(key: str) -> Callable[[Hit], str]:
-    return lambda hit: str(hit.get(key) or "").upper()
-
-
-def _language(form: int) -> Callable[[Hit], str]:
-    def read(hit: Hit) -> str:
-        code = str(hit.get("lang") or "")
-        return _LANGUAGES[code][form] if code in _LANGUAGES else code
-
-    return read
-
-
-def _always(text: str) -> Callable[[Hit], str]:
-    return lambda _: text
-
-
-def _whole_name(hit: Hit) -> str:
-    """Return the card's name with both faces: `Front // Back`, as all sites write it."""
-    return str(hit.get("card_name") or hit.get("name") or "")
-
-
-def _deckbox_language(hit: Hit) -> str:
-    name = _language(_NAME)(hit)
-    return "Chinese" if name == "Simplified Chinese" else name
-
-
-_SCRYFALL = ("Scryfall ID", _plain("scryfall_id"))
-#: Per site, its columns behind the first one, which counts.
-_SITES: Mapping[str, tuple[tuple[str, Callable[[Hit], str]], ...]] = {
+_SCRYFALL = ("Scryfall ID", "scryfall_id")
+#: Per site, its columns behind the first one, which counts: a field of `_fields`, or the cell.
+_SITES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "moxfield": (
-        ("Name", _whole_name),
-        ("Edition", _plain("set")),
-        ("Condition", _always("")),
-        ("Language", _language(_NAME)),
-        ("Foil", _always("")),
-        ("Collector Number", _plain("collector_number")),
+        ("Name", "name"),
+        ("Edition", "set"),
+        ("Condition", ""),
+        ("Language", "language"),
+        ("Foil", ""),
+        ("Collector Number", "collector_number"),
         _SCRYFALL,
     ),
     "archidekt": (
-        ("Name", _whole_name),
-        ("Language", _language(_ARCHIDEKT)),
-        ("Edition Name", _plain("set_name")),
-        ("Edition Code", _plain("set")),
+        ("Name", "name"),
+        ("Language", "language at Archidekt"),
+        ("Edition Name", "set_name"),
+        ("Edition Code", "set"),
         _SCRYFALL,
-        ("Collector Number", _plain("collector_number")),
+        ("Collector Number", "collector_number"),
     ),
     "deckbox": (
-        ("Tradelist Count", _always("0")),
-        ("Name", _whole_name),
-        ("Edition", _plain("set_name")),
-        ("Card Number", _plain("collector_number")),
-        ("Condition", _always("")),
-        ("Language", _deckbox_language),
-        ("Foil", _always("")),
+        ("Tradelist Count", "0"),
+        ("Name", "name"),
+        ("Edition", "set_name"),
+        ("Card Number", "collector_number"),
+        ("Condition", ""),
+        ("Language", "language at Deckbox"),
+        ("Foil", ""),
         _SCRYFALL,
     ),
     "manabox": (
-        ("Name", _whole_name),
-        ("Set code", _upper("set")),
-        ("Set name", _plain("set_name")),
-        ("Collector number", _plain("collector_number")),
-        ("Foil", _always("normal")),
-        ("Language", _language(_MANABOX)),
+        ("Name", "name"),
+        ("Set code", "set in capitals"),
+        ("Set name", "set_name"),
+        ("Collector number", "collector_number"),
+        ("Foil", "normal"),
+        ("Language", "language at ManaBox"),
         _SCRYFALL,
     ),
 }
@@ -138,7 +124,8 @@ class Layout:
 
     def cells(self, hit: Hit) -> list[str]:
         """Return what the columns between the count and our own say of a printing."""
-        return [read(hit) for _, read in _SITES[self.site]]
+        fields = _fields(hit)
+        return [fields.get(cell, cell) for _, cell in _SITES[self.site]]
 
     def row(self, card: Found, picture: str, number: int) -> list[str]:
         """Return the line of a card; only a sure one counts."""
