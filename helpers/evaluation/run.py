@@ -10,9 +10,9 @@ import numpy as np
 
 from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
-from helpers.evaluation import ablation, graph_recall, identify, labelled_photos
+from helpers.evaluation import graph_recall, identify, labelled_photos
 from helpers.evaluation.photo_recall import losses
-from helpers.evaluation.photo_totals import totals
+from helpers.evaluation.photo_totals import counts, stages, totals
 from helpers.evaluation.simulated_scenes import identify_scenes, number_of_scenes
 from helpers.images.distort import LEVELS
 from helpers.index.manifest import read_manifest
@@ -23,7 +23,7 @@ from helpers.report import DOCUMENT_VERSION
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from helpers.evaluation.identify import Outcome, Source
     from helpers.evaluation.labelled_photos import Heard, Label
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 
 BINS = 50  # of a histogram of cosines from 0 to 1
 _PERCENTILES = (5, 25, 50, 75, 95)
+#: What is switched off → the field of `QueryOptions` that does it, and its value.
+SWITCHES: dict[str, dict[str, Any]] = {
+    "graph": {"exact": True},
+    "finding": {"whole": True},
+    "whitening": {"whitened": False},
+    "verification": {"verify": False},
+    "all of these": {"exact": True, "whole": True, "whitened": False, "verify": False},
+}
 
 
 def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -128,9 +136,24 @@ def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> d
         "photo_recall": losses(index.searcher.index, heard, args.ladder),
     }
     if args.ablate:
-        rows = ablation.without_each(args.index, args.cache, labels, report)
-        found["ablation"] = [ablation.summary(ablation.FULL, photos), *rows]
+        runs = _without_each(labels, args, report)
+        found["ablation"] = [_summary(name, each) for name, each in (("full", photos), *runs)]
     return found
+
+
+def _without_each(
+    labels: Sequence[Label], args: Namespace, report: Reporter
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Ask again with one stage switched off at a time; yield its name and what came of it."""
+    for name, changed in SWITCHES.items():
+        index = OpenIndex(QueryOptions(args.index, cache=args.cache, **changed), report)
+        with report.progress(len(labels), f"Photos without {name}", "photos") as progress:
+            yield name, labelled_photos.identify_photos(index, labels, progress)
+
+
+def _summary(without: str, photos: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    total = [row for row in stages(photos) if row["stage"] == "total"]
+    return {"without": without, **counts(photos), "seconds": total[0]["median"] if total else None}
 
 
 def _describe(cards: dict[str, list[Outcome]], no_card: list[Outcome]) -> dict[str, Any]:

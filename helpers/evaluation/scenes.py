@@ -62,12 +62,7 @@ def compose(cards: Sequence[Image.Image], seed: int, size: tuple[int, int] = (16
         cards: at least one upright RGB picture of a whole card, any size.
         seed: names the variant.
         size: width and height of the photo in pixels.
-
-    Raises:
-        ValueError: there is no card.
     """
-    if not cards:
-        raise ValueError("a scene needs at least one card")
     rng = Random(f"scene {seed}")
     photo = table(size, rng.choice(TABLES), rng)
     seen = _seen_by_camera(_scattered(len(cards), size, rng), size, rng)

@@ -73,9 +73,3 @@ def test_a_scene_follows_from_its_seed() -> None:
     again = compose(cards(9)[:3], 1, SIZE)
     assert again.photo.tobytes() == scene(1).photo.tobytes()
     assert compose(cards(9)[:3], 2, SIZE).photo.tobytes() != again.photo.tobytes()
-
-
-def test_there_is_no_scene_without_a_card() -> None:
-    """A scene of nothing is refused."""
-    with pytest.raises(ValueError, match="at least one card"):
-        compose([], 0)
