@@ -35,7 +35,11 @@ VERSION = 1
 
 
 class VectorStore:
-    """Vectors float32 [n, dim] on the disk, and which of them are done; see `create`, `go_on`."""
+    """Vectors float32 [n, dim] on the disk, and which of them are done; see `create`, `go_on`.
+
+    Raises:
+        WriteError: from any method that writes, if the disk refuses.
+    """
 
     def __init__(
         self, keys: NDArray[np.bytes_], parameters: dict[str, Any], vectors: RowFile, rows: RowFile
@@ -60,8 +64,7 @@ class VectorStore:
             dim: width of the vectors.
             parameters: everything that decides the vectors, JSON-serialisable.
 
-        Raises:
-            WriteError: the disk is full or refuses; nothing is left behind.
+        Where the disk refuses, nothing is left behind.
         """
         ident = secrets.token_hex(4)
         vectors = RowFile.create(vectors_path(directory, ident), vector_type(dim), len(keys))
@@ -99,11 +102,7 @@ class VectorStore:
         return ident_of(self.path)
 
     def put(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Write float32 [m, dim] at the row numbers int64 [m].
-
-        Raises:
-            WriteError: the disk refuses.
-        """
+        """Write float32 [m, dim] at the row numbers int64 [m]."""
         records = np.empty(len(rows), dtype=ROW_TYPE)
         records["key"] = self.keys[rows]
         records["crc32"] = checksums(vectors)
@@ -114,8 +113,7 @@ class VectorStore:
     def save(self) -> None:
         """Make everything put so far survive a power cut: vectors, then mask, then meta.
 
-        Raises:
-            WriteError: the disk refuses; the last checkpoint is as it was.
+        Where the disk refuses, the last checkpoint is as it was.
         """
         self._vectors.sync()
         self._rows.sync()
@@ -131,7 +129,17 @@ class VectorStore:
         )
         directory = self.path.parent
         atomic_write(directory / MASK, buffer.getvalue())
-        note_json(directory / META, self._meta())
+        meta = {
+            "version": f"{VERSION}.0",
+            "timestamp": timestamp(),
+            "rows": len(self.keys),
+            "rows_done": int(self.done.sum()),
+            "rows_sha256": hashlib.sha256(self.keys.tobytes()).hexdigest(),
+            "dim": self.dim,
+            "vectors": self.path.name,
+            "parameters": self._parameters,
+        }
+        note_json(directory / META, meta)
 
     def carry_over(
         self, known: NDArray[np.bytes_], source: RowFile, done: NDArray[np.bool_]
@@ -162,18 +170,6 @@ class VectorStore:
         """Close the files; what was saved stays."""
         self._vectors.close()
         self._rows.close()
-
-    def _meta(self) -> dict[str, Any]:
-        return {
-            "version": f"{VERSION}.0",
-            "timestamp": timestamp(),
-            "rows": len(self.keys),
-            "rows_done": int(self.done.sum()),
-            "rows_sha256": hashlib.sha256(self.keys.tobytes()).hexdigest(),
-            "dim": self.dim,
-            "vectors": self.path.name,
-            "parameters": self._parameters,
-        }
 
 
 def checksums(vectors: NDArray[np.float32]) -> NDArray[np.uint32]:

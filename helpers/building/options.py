@@ -73,6 +73,11 @@ def _contradictions(args: Namespace) -> Iterator[str]:
         yield "--out and --cache must be two directories"
 
 
+def _switch(name: str, words: str) -> Flag:
+    """Return a flag that is on by default, and off with `--no-` before its name."""
+    return Flag(name, default=True, help=words, action=BooleanOptionalAction)
+
+
 FLAGS = FlagGroup(
     "build",
     (
@@ -91,9 +96,7 @@ FLAGS = FlagGroup(
             "N",
             "CPU threads that embed (measured on this machine)",
         ),
-        Flag(
-            "--validate-cache", default=True, help="check every image", action=BooleanOptionalAction
-        ),
+        _switch("--validate-cache", "check every image"),
         Flag("--hnsw-m", Number(int, 4, 128), 32, "M", "links per vector, 4 to 128 (%(default)s)"),
         Flag(
             "--hnsw-ef-construction",
@@ -109,29 +112,14 @@ FLAGS = FlagGroup(
             "N",
             "images between checkpoints, 0 for none, else >= 100 (%(default)s)",
         ),
-        Flag(
-            "--resume",
-            default=True,
-            help="go on where a stopped build ended",
-            action=BooleanOptionalAction,
-        ),
+        _switch("--resume", "go on where a stopped build ended"),
         Flag(
             "--allow-shrink",
             help="replace an index by one of less than 90 %% of its rows",
             action="store_true",
         ),
-        Flag(
-            "--reuse",
-            default=True,
-            help="take unchanged vectors from the last build",
-            action=BooleanOptionalAction,
-        ),
-        Flag(
-            "--whiten",
-            default=True,
-            help="learn from the cards what to overlook in photos of them",
-            action=BooleanOptionalAction,
-        ),
+        _switch("--reuse", "take unchanged vectors from the last build"),
+        _switch("--whiten", "learn from the cards what to overlook in photos of them"),
     ),
     _contradictions,
 )

@@ -1,4 +1,4 @@
-"""The files of one build, written into its staging directory."""
+"""The files of one build, written into its staging directory, or a `WriteError`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) ->
     """Write the rows int64 [n] of the store as float32 [n, dim], checked block by block.
 
     Raises:
-        WriteError: the disk refuses.
         DataError: a vector is not finite or not of unit length.
     """
     target, row = staging / VECTORS, vector_type(store.dim)
@@ -81,11 +80,7 @@ def write_metadata(
     rows: NDArray[np.int64],
     first_rows: dict[int, int],
 ) -> None:
-    """Write one line per row: the face, the digest of its image, and the row it is a copy of.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Write one line per row: the face, the digest of its image, and the row it is a copy of."""
     with AtomicFile(staging / METADATA) as file:
         kept = faces_of_rows(faces, scan.faces[rows])
         for line, (row, face) in enumerate(zip(rows, kept, strict=True)):
@@ -96,11 +91,7 @@ def write_metadata(
 
 
 def write_encoder(staging: Path, encoder: Encoder) -> None:
-    """Let the index take its encoder along; on one file system this costs no space.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Let the index take its encoder along; on one file system this costs no space."""
     target = staging / ENCODER
     with disk_errors(target):
         _link_or_copy(encoder.path, target)

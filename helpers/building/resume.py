@@ -156,28 +156,18 @@ def _current(directory: Path, report: Reporter) -> _Note | None:
     if not (directory / MASK).exists():
         return None
     try:
-        note = _read_mask(directory / MASK)
+        return _read_mask(directory / MASK)
     except _NewerError as error:
         report.warning(f"the checkpoint is of {error}; it is kept until this build succeeds")
         _set_aside(directory, "newer")
         return None
     except _DAMAGED as error:
         report.warning(f"{directory / MASK} is damaged: {error}")
-    else:
-        _check_meta(directory, report)
-        return note
     try:
         return _read_meta(directory / META)
     except _DAMAGED as error:
         report.warning(f"{directory / META} is no help, starting anew: {error}")
         return None
-
-
-def _check_meta(directory: Path, report: Reporter) -> None:
-    try:
-        _read_meta(directory / META)
-    except _DAMAGED as error:
-        report.warning(f"{directory / META} is damaged ({error}); {MASK} says all that is needed")
 
 
 def _read_mask(path: Path) -> _Note:

@@ -231,14 +231,9 @@ class _Unzipped(io.RawIOBase):
         super().close()
 
 
-def _first_character(file: BufferedReader) -> bytes:
-    return file.peek(_START)[:_START].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-
-
 def _entries(file: BufferedReader) -> Iterator[Any]:
-    if _first_character(file) == b"[":
-        return _array(file)
-    return map(_parsed, _lines(file))
+    start = file.peek(_START)[:_START].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return _array(file) if start.startswith(b"[") else map(_parsed, _lines(file))
 
 
 def _parsed(line: bytes) -> Any:
