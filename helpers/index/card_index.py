@@ -18,7 +18,7 @@ from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_publis
 from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from io import BufferedReader
 
     from numpy.typing import NDArray
@@ -97,19 +97,32 @@ class CardIndex:
         """
         if self.exact:
             return self.search_exactly(queries, k)
-        return self._listed(*self._search_graph(self._checked(queries), k, ef_search), k)
+        import faiss
+
+        parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
+        queries, most = self._checked(queries), min(k, self._graph.ntotal)
+        scores, rows = self._graph.search(queries, most, params=parameters)
+        return self._listed(scores, rows, k)
 
     def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the same, compared with every vector: what the graph should find."""
-        return self._listed(*self._search_stored(self._checked(queries), k), k)
+        from helpers.index.graph import row_numbers, stored_vectors
+
+        scores, places = exact_top(stored_vectors(self._graph), self._whitened(queries), k)
+        return self._listed(scores, row_numbers(self._graph)[places], k)
 
     def _listed(
         self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
     ) -> list[list[Hit]]:
-        return [
-            self._hits(zip(*pair, strict=True), k)
-            for pair in zip(rows.tolist(), scores.tolist(), strict=True)
-        ]
+        """Return the hits of each query; rows with the very same vector follow each other."""
+        lists = []
+        for found in zip(rows.tolist(), scores.tolist(), strict=True):
+            hits: list[Hit] = []
+            for row, score in zip(*found, strict=True):
+                if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
+                    hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
+            lists.append(hits[:k])
+        return lists
 
     def search_unwhitened(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return up to `k` hits per query by plain cosines, compared with every row.
@@ -137,12 +150,9 @@ class CardIndex:
         """
         from helpers.index.graph import row_numbers, stored_vectors
 
-        queries = self._checked(queries)
-        if self.whitening is not None:
-            queries = self.whitening.apply(queries)
         first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
         places = np.searchsorted(row_numbers(self._graph), [first.get(row, row) for row in rows])
-        scores = (stored_vectors(self._graph)[places] @ queries.T).max(axis=1)
+        scores = (stored_vectors(self._graph)[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
         return sorted(hits, key=lambda hit: -hit.score)
 
@@ -152,38 +162,14 @@ class CardIndex:
             raise ValueError(f"queries of shape {queries.shape}, expected (n, {self.dimension})")
         return queries
 
-    def _search_stored(
-        self, queries: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Compare with every vector that the graph holds."""
-        from helpers.index.graph import row_numbers, stored_vectors
-
-        if self.whitening is not None:
-            queries = self.whitening.apply(queries)
-        scores, places = exact_top(stored_vectors(self._graph), queries, k)
-        return scores, row_numbers(self._graph)[places]
-
-    def _search_graph(
-        self, queries: NDArray[np.float32], k: int, ef_search: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        import faiss
-
-        parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
-        found: tuple[NDArray[np.float32], NDArray[np.int64]] = self._graph.search(
-            queries, min(k, self._graph.ntotal), params=parameters
-        )
-        return found
+    def _whitened(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return queries as they are compared with the vectors of the graph."""
+        queries = self._checked(queries)
+        return queries if self.whitening is None else self.whitening.apply(queries)
 
     def card(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row."""
         return self._lines.read(row)
-
-    def _hits(self, found: Iterable[tuple[int, float]], k: int) -> list[Hit]:
-        hits: list[Hit] = []
-        for row, score in found:
-            if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
-        return hits[:k]
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:

@@ -12,7 +12,7 @@ from helpers.errors import DataError
 from helpers.images.preprocess import prepare
 from helpers.index.card_index import CardIndex
 from helpers.index.manifest import rebuild_command
-from helpers.index.thresholds import Thresholds
+from helpers.index.view_answers import Thresholds
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.model.own_encoder import ONNX_DIR

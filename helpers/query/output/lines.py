@@ -22,24 +22,16 @@ _ALSO_SHOWN = 3  # further printings: what fits a line
 
 
 def publish(answer: Answer, report: Reporter, *, ndjson: bool) -> None:
-    """Print an answer at once, as a line of JSON or for people and scripts."""
-    if not ndjson:
-        show(answer, report)
-        return
+    """Print the cards of an answer, or why there are none: as JSON, or for people and scripts."""
     if answer.error is not None:
         report.item_error(f"{answer.query}: {answer.error}")
-    report.json_line(answer.to_json())
-
-
-def show(answer: Answer, report: Reporter) -> None:
-    """Print the cards of an answer, or why there are none."""
-    if answer.error is not None:
-        report.item_error(f"{answer.query}: {answer.error}")
-    elif report.for_people:
+    if ndjson:
+        report.json_line(answer.to_json())
+    elif answer.error is None and report.for_people:
         report.line(f"{answer.query}: {_summary(answer)}")
         report.aligned(_FOR_PEOPLE, list(_aligned(answer)))
         report.line("")
-    else:
+    elif answer.error is None:
         report.tab_separated(list(_separated(answer)))
 
 
