@@ -18,8 +18,6 @@ from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
 from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture
-from helpers.query.open_index import OpenIndex
-from helpers.query.options import QueryOptions
 from helpers.query.photo_file import load_photo
 from helpers.validation import InvalidImageError
 
@@ -27,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from helpers.report import Progress, Reporter
+    from helpers.query.open_index import OpenIndex
+    from helpers.report import Progress
 
 CLEAN = "clean"
 #: What a card goes through before it is asked about: nothing, one thing, or a named level.
@@ -37,7 +36,7 @@ CONDITIONS: Mapping[str, str | Sequence[str] | None] = {
     **{level: level for level in LEVELS},
 }
 UNKNOWN_LEVEL = "photo"
-_CARDS = 6  # the first 5, and one more should the right one be left out
+CARDS = 6  # the first 5, and one more should the right one be left out
 _SEEDS = 1_000_003  # rows of an index per seed
 
 
@@ -72,16 +71,6 @@ class Outcome:
     def right(self) -> bool:
         """True if the best card is the right one."""
         return self.card_rank == 1
-
-
-def open_for_scans(directory: Path, report: Reporter) -> OpenIndex:
-    """Return an index that takes each picture as one card, compares exactly, and verifies nothing.
-
-    Raises:
-        DataError: the index or the model cannot be used.
-    """
-    options = QueryOptions(directory, k=_CARDS, exact=True, whole=True, verify=False)
-    return OpenIndex(options, report)
 
 
 def sample_sources(index: OpenIndex, cache: Path, count: int, seed: int) -> list[Source]:

@@ -13,7 +13,7 @@ from helpers.errors import DataError, IncompleteError
 from helpers.evaluation import graph_recall, identify, labelled_photos
 from helpers.evaluation.photo_recall import losses
 from helpers.evaluation.photo_totals import counts, stages, totals
-from helpers.evaluation.simulated_scenes import identify_scenes, number_of_scenes
+from helpers.evaluation.simulated_scenes import identify_scenes
 from helpers.images.distort import LEVELS
 from helpers.index.manifest import read_manifest
 from helpers.query import inputs
@@ -97,19 +97,16 @@ def _measure_graph(args: Namespace, report: Reporter) -> dict[str, Any]:
 
 
 def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
-    index = identify.open_for_scans(args.index, report)
+    # Each picture is one card, compared exactly, and nothing is verified.
+    options = QueryOptions(args.index, k=identify.CARDS, exact=True, whole=True, verify=False)
+    index = OpenIndex(options, report)
     cache = args.cache or index.cache
     sources = identify.sample_sources(index, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
     found = _describe(*_ask(index, sources, args, report))
     tables = OpenIndex(QueryOptions(args.index, cache=cache), report)
-    total = number_of_scenes(len(sources))
-    with report.progress(total, "Asking about tables with cards", "scenes") as progress:
-        return {
-            "identify": found,
-            "scenes": identify_scenes(tables, sources, args.seed, progress),
-        }
+    return {"identify": found, "scenes": identify_scenes(tables, sources, args.seed, report)}
 
 
 def _ask(

@@ -15,18 +15,13 @@ if TYPE_CHECKING:
 
     from helpers.evaluation.identify import Source
     from helpers.query.open_index import OpenIndex
-    from helpers.report import Progress
+    from helpers.report import Reporter
 
 CARDS = 5  # on one table
 
 
-def number_of_scenes(cards: int) -> int:
-    """Return how many scenes that many cards make; each lies in one of them."""
-    return -(-cards // CARDS)
-
-
 def identify_scenes(
-    index: OpenIndex, sources: Sequence[Source], seed: int, progress: Progress
+    index: OpenIndex, sources: Sequence[Source], seed: int, report: Reporter
 ) -> dict[str, Any]:
     """Lay the cards on tables, and ask about each table.
 
@@ -35,12 +30,13 @@ def identify_scenes(
     """
     holdings = Holdings(source.record for source in sources)
     entries = []
-    for number in range(number_of_scenes(len(sources))):
-        cards = sources[CARDS * number : CARDS * (number + 1)]
-        scene = compose([load_image_rgb(card.path) for card in cards], seed + number)
-        answer = index.ask(scene.photo)
-        entries.append(judge(_label(f"scene {number}", cards), answer, holdings))
-        progress.advance()
+    tables = [sources[at : at + CARDS] for at in range(0, len(sources), CARDS)]
+    with report.progress(len(tables), "Asking about tables with cards", "scenes") as progress:
+        for number, cards in enumerate(tables):
+            scene = compose([load_image_rgb(card.path) for card in cards], seed + number)
+            answer = index.ask(scene.photo)
+            entries.append(judge(_label(f"scene {number}", cards), answer, holdings))
+            progress.advance()
     return counts(entries)
 
 
