@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+VECTORS, ROWS = "vectors.npy", "rows.npy"
+SET_ASIDE = "previous.npz"  # the mask of a checkpoint of other parameters
 MASK = "checkpoint.npz"
 META = "checkpoint_meta.json"
 ROW_TYPE = np.dtype([("key", KEY_TYPE), ("crc32", "<u4")])
@@ -67,9 +69,9 @@ class VectorStore:
         Where the disk refuses, nothing is left behind.
         """
         ident = secrets.token_hex(4)
-        vectors = RowFile.create(vectors_path(directory, ident), vector_type(dim), len(keys))
+        vectors = RowFile.create(path_of(directory, ident, VECTORS), vector_type(dim), len(keys))
         try:
-            rows = RowFile.create(rows_path(directory, ident), ROW_TYPE, len(keys))
+            rows = RowFile.create(path_of(directory, ident, ROWS), ROW_TYPE, len(keys))
         except BaseException:
             vectors.close()
             remove(vectors.path)
@@ -91,9 +93,9 @@ class VectorStore:
         """Open the files of the checkpoint `ident`, whose rows are exactly `keys`, to go on."""
         with disk_errors(directory):
             vectors = RowFile.open(
-                vectors_path(directory, ident), vector_type(dim), len(keys), writable=True
+                path_of(directory, ident, VECTORS), vector_type(dim), len(keys), writable=True
             )
-            rows = RowFile.open(rows_path(directory, ident), ROW_TYPE, len(keys), writable=True)
+            rows = RowFile.open(path_of(directory, ident, ROWS), ROW_TYPE, len(keys), writable=True)
         return cls(keys, parameters, vectors, rows)
 
     @property
@@ -199,19 +201,9 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def vectors_path(directory: Path, ident: str) -> Path:
-    """Return where the vectors of the checkpoint `ident` are."""
-    return directory / f"checkpoint-{ident}.vectors.npy"
-
-
-def rows_path(directory: Path, ident: str) -> Path:
-    """Return where it says what each row of the checkpoint `ident` is of."""
-    return directory / f"checkpoint-{ident}.rows.npy"
-
-
-def set_aside_path(directory: Path, ident: str) -> Path:
-    """Return where the mask of a checkpoint of other parameters is kept."""
-    return directory / f"checkpoint-{ident}.previous.npz"
+def path_of(directory: Path, ident: str, what: str) -> Path:
+    """Return where the vectors, rows or set-aside mask of the checkpoint `ident` are."""
+    return directory / f"checkpoint-{ident}.{what}"
 
 
 def ident_of(path: Path) -> str:

@@ -49,15 +49,6 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """What came of a batch: int64 [m] rows with float32 [m, dim] vectors, and what failed."""
-
-    rows: NDArray[np.int64]
-    vectors: NDArray[np.float32]
-    failures: list[tuple[Item, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """Images per forward pass, threads, and images between two checkpoints (0: none)."""
 
@@ -76,11 +67,16 @@ def unfinished(
         yield Item(row, face.name, path, sha256, validate)
 
 
-def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:
+def embed_batch(
+    items: list[Item], embedder: Embedder, batch: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32], list[tuple[Item, str]]]:
     """Decode and embed up to `batch` images, in one forward pass of exactly `batch`.
 
     With one shape of input a vector depends on its image alone, to the last bit; in a smaller
     batch it would differ by up to 3e-6, and a resumed build would not be the same file.
+
+    Returns:
+        int64 [m] rows with float32 [m, dim] vectors, and what failed, each with its reason.
     """
     side = embedder.preprocessing.side
     pixels = np.empty((batch, 3, side, side), dtype=np.float32)
@@ -93,13 +89,13 @@ def embed_batch(items: list[Item], embedder: Embedder, batch: int) -> Embedded:
         except InvalidImageError as error:
             failures.append((item, str(error)))
     if not rows:
-        return Embedded(np.zeros(0, np.int64), np.zeros((0, embedder.dim), np.float32), failures)
+        return np.zeros(0, np.int64), np.zeros((0, embedder.dim), np.float32), failures
     if embedder.one_by_one:
         vectors = embedder.embed(pixels[: len(rows)])
     else:
         pixels[len(rows) :] = pixels[0]
         vectors = embedder.embed(pixels)[: len(rows)]
-    return Embedded(np.array(rows, dtype=np.int64), vectors, failures)
+    return np.array(rows, dtype=np.int64), vectors, failures
 
 
 def _load(item: Item, embedder: Embedder, out: NDArray[np.float32]) -> None:
@@ -137,13 +133,13 @@ def embed_all(
         report.progress(todo, "Embedding") as progress,
         closing(results),
     ):
-        for _, embedded in results:
-            store.put(embedded.rows, embedded.vectors)
-            for item, reason in embedded.failures:
+        for _, (rows, vectors, failures) in results:
+            store.put(rows, vectors)
+            for item, reason in failures:
                 report.warning(f"left out: {item.path.name} ({item.name}): {reason}")
-            failed += len(embedded.failures)
-            since_save += len(embedded.rows)
-            progress.advance(len(embedded.rows) + len(embedded.failures))
+            failed += len(failures)
+            since_save += len(rows)
+            progress.advance(len(rows) + len(failures))
             if plan.save_every and since_save >= plan.save_every:
                 store.save()
                 since_save = 0

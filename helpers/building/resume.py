@@ -22,14 +22,15 @@ from helpers.building.checkpoint import (
     MASK,
     META,
     ROW_TYPE,
+    ROWS,
+    SET_ASIDE,
+    VECTORS,
     VERSION,
     VectorStore,
     checksums,
     ident_of,
+    path_of,
     remove,
-    rows_path,
-    set_aside_path,
-    vectors_path,
 )
 from helpers.index.npy_file import reading, vector_type
 from helpers.model.fingerprint import differences
@@ -105,7 +106,7 @@ def _go_on(
     else:
         report.info("The cards or images have changed: finished vectors go with their image")
         store = VectorStore.create(directory, keys, note.dim, parameters)
-        vectors = vectors_path(directory, note.ident)
+        vectors = path_of(directory, note.ident, VECTORS)
         with reading(vectors, vector_type(note.dim), note.rows) as source:
             store.carry_over(known, source, done)
     report.info(f"Resuming at {int(store.done.sum()):,} of {len(keys):,} images")
@@ -118,9 +119,10 @@ def _read_rows(
     """Return S16 [rows] what the rows are of, and bool [rows] whose vectors are there, whole."""
     known = np.empty(note.rows, dtype=ROW_TYPE["key"])
     done = np.empty(note.rows, dtype=bool)
+    keys, numbers = (path_of(directory, note.ident, what) for what in (ROWS, VECTORS))
     with (
-        reading(rows_path(directory, note.ident), ROW_TYPE, note.rows) as rows,
-        reading(vectors_path(directory, note.ident), vector_type(note.dim), note.rows) as vectors,
+        reading(keys, ROW_TYPE, note.rows) as rows,
+        reading(numbers, vector_type(note.dim), note.rows) as vectors,
     ):
         for (begin, records), (_, block) in zip(rows.blocks(), vectors.blocks(), strict=True):
             known[begin : begin + len(records)] = records["key"]
@@ -142,7 +144,7 @@ def _find(directory: Path, parameters: dict[str, Any], report: Reporter) -> _Not
         for difference in different:
             report.warning(f"  {difference}")
         _set_aside(directory, note.ident)
-    for path in directory.glob(set_aside_path(directory, "*").name):
+    for path in directory.glob(path_of(directory, "*", SET_ASIDE).name):
         with contextlib.suppress(*_DAMAGED):
             note = _read_mask(path)
             if not differences(note.parameters, parameters):
@@ -202,13 +204,13 @@ def _check_version(version: int) -> None:
 
 
 def _set_aside(directory: Path, ident: str) -> None:
-    replace_durably(directory / MASK, set_aside_path(directory, ident))
+    replace_durably(directory / MASK, path_of(directory, ident, SET_ASIDE))
 
 
 def _remove_strangers(directory: Path, note: _Note | None) -> None:
     """Remove vectors that no checkpoint names; all stay if one cannot be asked."""
     named = {note.ident} if note else set()
-    for path in (directory / MASK, *directory.glob(set_aside_path(directory, "*").name)):
+    for path in (directory / MASK, *directory.glob(path_of(directory, "*", SET_ASIDE).name)):
         try:
             named.add(_read_mask(path).ident)
         except FileNotFoundError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.cards.card_face import IMAGE_VERSIONS
@@ -67,17 +67,10 @@ class CardSource:
         """Read the flags, already validated."""
         return options_of(cls, args, sets=args.set, refresh=args.refresh_bulk)
 
-    def download_command(self, **more: Any) -> str:
+    def download_command(self) -> str:
         """Return what to type to fetch these cards."""
-        values = {
-            "kind": self.kind,
-            "cache": self.cache,
-            "set": self.sets,
-            "limit": self.limit,
-            "image_version": self.image_version,
-            "bulk_file": self.bulk_file,
-        }
-        return command_line("download_images.py", {**values, **more}, FLAGS)
+        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
+        return command_line("download_images.py", values, FLAGS)
 
 
 #: The flags that say which cards and which of their pictures, not how to come by them.
