@@ -7,11 +7,10 @@ that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
@@ -22,51 +21,54 @@ from helpers.cards.bulk_file import (
     is_ascii_text,
     note_path,
 )
+from helpers.cards.face_list import list_path, write_faces
 from helpers.errors import DataError, SourceError
 from helpers.network.responses import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from helpers.cards.options import CardSource
     from helpers.session import DownloadSession
 
 SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 
-def refresh_bulk(
-    session: DownloadSession, directory: Path, kind: str, check: Callable[[Path, str], object]
-) -> BulkFile:
+def refresh_bulk(session: DownloadSession, source: CardSource) -> BulkFile:
     """Ask Scryfall for the bulk file of that kind and bring the cache up to date.
 
-    Args:
-        session: asks.
-        directory: the cache directory.
-        kind: such as `unique_artwork`.
-        check: gets the new file, complete but not yet under its name, and its SHA-256; it must
-            read the file to its end and raise `DataError` if it is no bulk file.
+    A new file counts once it has been read to its end, and its faces have been listed.
 
     Raises:
         SourceError: Scryfall cannot be asked, knows no such kind, or serves a broken file.
         WriteError: the disk refuses.
     """
-    old = cached_bulk(directory, kind)
-    path = f"/bulk-data/{kind.replace('_', '-')}"
-    with _source_errors(session.policy.api_url + path):
-        answer = session.get_api(path, etag=old.etag if old else None, check=_bulk_data)
-        new, etag = old, old.etag if old else None
+    old = cached_bulk(source.cache, source.kind)
+    path = f"/bulk-data/{source.kind.replace('_', '-')}"
+    new, etag = old, old.etag if old else None
+    try:
+        answer = session.get_api(path, etag=etag, check=_bulk_data)
         if answer is not None:
             body, etag = answer
-            listing = _Listing.read(kind, _bulk_data(body))
+            listing = _Listing.read(source.kind, _bulk_data(body))
             if old is None or (old.updated_at, old.url) != (listing.updated_at, listing.url):
-                new = _download(session, directory, kind, listing, check)
+                new = _download(session, source, listing)
+    except FetchError as error:
+        raise SourceError(
+            f"the bulk data cannot be had: {error}",
+            details=f"asked {session.policy.api_url}{path}",
+            suggestion="try the same command again later, or use --bulk-file FILE,"
+            " or --max-bulk-age HOURS to go on with the cached file",
+        ) from error
     if new is None:
         raise AssertionError("304 (not modified) is no answer to a request without condition")
     if not is_ascii_text(etag):  # it is to become a header
         etag = None
-    bulk = BulkFile(new.path, kind, new.sha256, new.updated_at, new.url, etag, time.time())
-    atomic_write_json(note_path(directory, kind), {**asdict(bulk), "path": bulk.path.name})
-    _remove_older(directory, bulk)
+    bulk = replace(new, etag=etag, checked_at=time.time())
+    atomic_write_json(
+        note_path(source.cache, source.kind), {**asdict(bulk), "path": bulk.path.name}
+    )
+    _remove_older(source.cache, bulk)
     return bulk
 
 
@@ -122,36 +124,25 @@ class _Listing:
         return cls(str(url), updated_at, size)
 
 
-def _download(
-    session: DownloadSession,
-    directory: Path,
-    kind: str,
-    listing: _Listing,
-    check: Callable[[Path, str], object],
-) -> BulkFile:
+def _download(session: DownloadSession, source: CardSource, listing: _Listing) -> BulkFile:
     stamp = "".join(filter(str.isdigit, listing.updated_at or ""))[:14] or "undated"
     suffix = ".jsonl.gz" if ".jsonl" in listing.url else ".json"
-    target = directory / f"bulk-{kind}-{stamp}{suffix}"
+    target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
     patience = max(session.policy.patience, (listing.size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-    with _IncomingFile(target, check) as file:
+    with _IncomingFile(target, source) as file:
         session.get_stream(
             listing.url, file, limit=MAX_BULK_BYTES, size=listing.size, patience=patience
         )
-    return BulkFile(target, kind, file.sha256, listing.updated_at, listing.url)
+    return BulkFile(target, source.kind, file.sha256, listing.updated_at, listing.url)
 
 
 class _IncomingFile(AtomicFile):
-    """A bulk file on its way in.
+    """A bulk file on its way in."""
 
-    Args:
-        target: where it goes.
-        check: see `refresh_bulk`.
-    """
-
-    def __init__(self, target: Path, check: Callable[[Path, str], object]) -> None:
+    def __init__(self, target: Path, source: CardSource) -> None:
         super().__init__(target)
-        self._check = check
-        self.restart()
+        self._source = source
+        self._digest = hashlib.sha256()
 
     def restart(self) -> None:
         """Throw away everything written so far."""
@@ -169,22 +160,10 @@ class _IncomingFile(AtomicFile):
         return self._digest.hexdigest()
 
     def check(self) -> None:
-        """Read the whole file; ValueError if it is no bulk file."""
+        """List the faces of the whole file; ValueError if it is no bulk file."""
         self.flush()
+        cache, kind, version = self._source.cache, self._source.kind, self._source.image_version
         try:
-            self._check(self.part, self.sha256)
+            write_faces(self.part, self.sha256, list_path(cache, kind, version), version)
         except DataError as error:
             raise ValueError(f"{error.message} ({error.details})") from error
-
-
-@contextlib.contextmanager
-def _source_errors(url: str) -> Iterator[None]:
-    try:
-        yield
-    except FetchError as error:
-        raise SourceError(
-            f"the bulk data cannot be had: {error}",
-            details=f"asked {url}",
-            suggestion="try the same command again later, or use --bulk-file FILE,"
-            " or --max-bulk-age HOURS to go on with the cached file",
-        ) from error

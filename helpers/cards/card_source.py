@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from helpers.cards.bulk_file import BulkFile, bulk_date, cached_bulk, local_bulk
-from helpers.cards.face_list import FaceList, list_path, open_faces, write_faces
+from helpers.cards.face_list import FaceList, open_faces
 from helpers.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -81,13 +81,7 @@ def bulk_for_download(source: CardSource, session: DownloadSession, report: Repo
     from helpers.cards.bulk_download import refresh_bulk
 
     report.info(f"Bulk data: asking {session.policy.api_url} for {source.kind}")
-    target = list_path(source.cache, source.kind, source.image_version)
-    return refresh_bulk(
-        session,
-        source.cache,
-        source.kind,
-        lambda path, sha256: write_faces(path, sha256, target, source.image_version),
-    )
+    return refresh_bulk(session, source)
 
 
 def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> BulkFile:
