@@ -37,7 +37,7 @@ VERSION = 1
 
 
 class VectorStore:
-    """Vectors float32 [n, dim] on the disk, and which of them are done; see `create`, `go_on`.
+    """Vectors float32 [n, dim] on the disk, and which of them are done.
 
     Raises:
         WriteError: from any method that writes, if the disk refuses.
@@ -81,28 +81,6 @@ class VectorStore:
         rows.write(np.arange(len(keys)), records)
         return cls(keys, parameters, vectors, rows)
 
-    @classmethod
-    def go_on(
-        cls,
-        directory: Path,
-        ident: str,
-        keys: NDArray[np.bytes_],
-        dim: int,
-        parameters: dict[str, Any],
-    ) -> VectorStore:
-        """Open the files of the checkpoint `ident`, whose rows are exactly `keys`, to go on."""
-        with disk_errors(directory):
-            vectors = RowFile.open(
-                path_of(directory, ident, VECTORS), vector_type(dim), len(keys), writable=True
-            )
-            rows = RowFile.open(path_of(directory, ident, ROWS), ROW_TYPE, len(keys), writable=True)
-        return cls(keys, parameters, vectors, rows)
-
-    @property
-    def ident(self) -> str:
-        """What the names of this checkpoint's files hold."""
-        return ident_of(self.path)
-
     def put(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Write float32 [m, dim] at the row numbers int64 [m]."""
         records = np.empty(len(rows), dtype=ROW_TYPE)
@@ -123,7 +101,7 @@ class VectorStore:
         np.savez(
             buffer,
             version=VERSION,
-            ident=self.ident,
+            ident=ident_of(self.path),
             rows=len(self.keys),
             dim=self.dim,
             done=np.packbits(self.done),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.atomic_io import replace_durably
+from helpers.atomic_io import disk_errors, replace_durably
 from helpers.building.checkpoint import (
     MASK,
     META,
@@ -32,7 +32,7 @@ from helpers.building.checkpoint import (
     path_of,
     remove,
 )
-from helpers.index.npy_file import reading, vector_type
+from helpers.index.npy_file import RowFile, reading, vector_type
 from helpers.model.fingerprint import differences
 
 if TYPE_CHECKING:
@@ -101,13 +101,18 @@ def _go_on(
 ) -> VectorStore:
     known, done = _read_rows(directory, note, report)
     if np.array_equal(known, keys):
-        store = VectorStore.go_on(directory, note.ident, keys, note.dim, parameters)
+        with disk_errors(directory):
+            vectors, rows = (
+                RowFile.open(path_of(directory, note.ident, what), row, len(keys), writable=True)
+                for what, row in ((VECTORS, vector_type(note.dim)), (ROWS, ROW_TYPE))
+            )
+        store = VectorStore(keys, parameters, vectors, rows)
         store.done = done
     else:
         report.info("The cards or images have changed: finished vectors go with their image")
         store = VectorStore.create(directory, keys, note.dim, parameters)
-        vectors = path_of(directory, note.ident, VECTORS)
-        with reading(vectors, vector_type(note.dim), note.rows) as source:
+        earlier = path_of(directory, note.ident, VECTORS)
+        with reading(earlier, vector_type(note.dim), note.rows) as source:
             store.carry_over(known, source, done)
     report.info(f"Resuming at {int(store.done.sum()):,} of {len(keys):,} images")
     return store

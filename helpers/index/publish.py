@@ -6,6 +6,7 @@ files are moved over the old ones one by one, the checkpoint that has served its
 and then `publish.json`; a crash in between is made good by the next run. A reader that finds
 `publish.json` looks for each file in the hidden directory first, so it sees the old set or the new
 one; that it is one set is checked against the digests of the manifest (`helpers.index.manifest`).
+Whatever writes raises `WriteError` where the disk refuses.
 """
 
 from __future__ import annotations
@@ -45,11 +46,7 @@ _LOOKS = 3  # a file that is being moved is looked for again
 
 
 def new_staging(out: Path) -> Path:
-    """Create and return an empty hidden directory for the files of one build.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Create and return an empty hidden directory for the files of one build."""
     staging = out / f"{_STAGING_PREFIX}{secrets.token_hex(6)}"
     make_directory(staging)
     return staging
@@ -57,11 +54,7 @@ def new_staging(out: Path) -> Path:
 
 @contextlib.contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """Yield `new_staging(out)`; if the block fails before its files are published, they go.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Yield `new_staging(out)`; if the block fails before its files are published, they go."""
     directory = new_staging(out)
     try:
         yield directory
@@ -98,9 +91,6 @@ def recover(out: Path) -> None:
     """Finish a publication that was cut short, and remove builds that were never published.
 
     To be called with the lock of `out` held.
-
-    Raises:
-        WriteError: the disk refuses.
     """
     journal = _journal(out)
     if journal is not None:
