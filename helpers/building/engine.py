@@ -131,11 +131,8 @@ def require_model(
 ) -> None:
     """Find out, before a download of hours, whether the model can be had and fits its weights.
 
-    Args:
-        options: the model.
-        out: where the index will be; what it was built with is known to work.
-        report: hears how far a download of weights is.
-        announce: is told how many bytes the weights have, before they are fetched.
+    What an index in `out` was built with is known to work. `announce` is told how many bytes the
+    weights have, before they are fetched.
 
     Raises:
         UsageError, SourceError, DataError, WriteError: as a build would, but without its images.

@@ -56,12 +56,7 @@ def require_rows(inputs: Inputs, scan: Scan, failed: int = 0) -> None:
 
 
 def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) -> None:
-    """Warn of images that a finished build left out, or raise if they are too many.
-
-    Args:
-        document: the manifest.
-        args: the flags of the build.
-        report: hears the warning, under `--quiet`, too.
+    """Warn, also under `--quiet`, of images that a build left out, or raise if they are too many.
 
     Raises:
         IncompleteError: more than `--max-failure-rate` of the images are broken.

@@ -44,15 +44,7 @@ def manifest_of(
     index: dict[str, Any],
     state: str,
 ) -> dict[str, Any]:
-    """Return `build_manifest.json`, but for the digests of the files.
-
-    Args:
-        inputs: what the build started from.
-        statistics: see `statistics_of`.
-        embedder: made the vectors.
-        index: what is said of the graph.
-        state: of everything the build depends on, see `inputs.input_state`.
-    """
+    """Return `build_manifest.json`, but for the digests of files; `state`: see `input_state`."""
     commit = manifest.git_commit()
     return {
         "version": manifest.VERSION,

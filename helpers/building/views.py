@@ -54,14 +54,7 @@ _SHARE = {
 
 
 class ViewMaker:
-    """Makes views and embeds them; the same pictures give the same vectors.
-
-    Args:
-        inputs: where the pictures are.
-        scan: what the rows are of.
-        embedder: that of the build.
-        report: shows how far it is.
-    """
+    """Makes views and embeds them; the same pictures give the same vectors."""
 
     def __init__(self, inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> None:
         self._inputs, self._scan = inputs, scan

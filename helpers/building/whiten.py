@@ -51,12 +51,7 @@ PRECISION = 0.99  # of the answers above the thresholds, over all that is no rig
 
 @dataclass(frozen=True, slots=True)
 class BuildWhitening:
-    """The whitening of a build.
-
-    Attributes:
-        about: what the manifest says of it.
-        whitening: itself, None for none.
-    """
+    """The whitening of a build, None for none, and what the manifest says of it."""
 
     about: dict[str, Any]
     whitening: Whitening | None = None

@@ -21,9 +21,7 @@ DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at lea
 def usable_bulk(source: CardSource, max_age: float | None) -> BulkFile | None:
     """Return the bulk file that can be used without a request, None if there is none.
 
-    Args:
-        source: which bulk file.
-        max_age: hours after which Scryfall is to be asked again, None for never.
+    `max_age` is in hours; an older one is to be asked for again. None: it may have any age.
     """
     if source.bulk_file is not None:
         return local_bulk(source.bulk_file)

@@ -99,13 +99,7 @@ def _written_size(graph: faiss.Index) -> int:
 def measure(
     directory: Path, seed: int, ladder: Sequence[int], grid: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Measure an index at several efSearch, and other graphs of its vectors.
-
-    Args:
-        directory: of the index.
-        seed: of the queries.
-        ladder: values of efSearch.
-        grid: pairs of M and efConstruction.
+    """Measure an index at several efSearch (`ladder`), and graphs of other M and efConstruction.
 
     Yields:
         `"graph"` and what all measurements share, then each as `"recall"` or `"grid"` and its

@@ -132,11 +132,7 @@ def shown_cards(shows: str, ids: str) -> tuple[Shown, ...]:
 
 
 class Holdings:
-    """Which cards an index holds, by name and by id.
-
-    Args:
-        records: the metadata of every row.
-    """
+    """Which cards an index holds, by name and by id; `records` is the metadata of its rows."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._names: set[str] = set()
@@ -156,13 +152,7 @@ def identify_photos(
     progress: Progress,
     heard: list[Heard] | None = None,
 ) -> list[Record]:
-    """Ask about every photo.
-
-    Args:
-        index: takes its stages' times.
-        labels: of the photos.
-        progress: moves with each photo.
-        heard: where given, gets the vectors that are searched for, with the photo they are of.
+    """Ask about every photo; `heard` gets the vectors that are searched for, and their photo.
 
     Returns:
         For each what `judge` says of it, and `seconds` by stage, `total` among them.

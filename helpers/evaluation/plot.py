@@ -41,10 +41,6 @@ def check_installed() -> None:
 def write_plot(target: Path, document: dict[str, Any]) -> None:
     """Write the parts of the document, one below the other, as PNG; same document, same bytes.
 
-    Args:
-        target: the file.
-        document: of `helpers.evaluation.run.evaluate`.
-
     Raises:
         WriteError: the disk refuses.
     """

@@ -206,12 +206,7 @@ def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
 
 
 def check_photos(document: dict[str, Any]) -> None:
-    """Raise for photos that could not be read.
-
-    Raises:
-        DataError: none could be.
-        IncompleteError: some could not be.
-    """
+    """Raise `DataError` if no photo could be read, `IncompleteError` if some could not."""
     results = Counter(photo["result"] for photo in document.get("photos", ()))
     unreadable, total = results[labelled_photos.UNREADABLE], results.total()
     if unreadable:

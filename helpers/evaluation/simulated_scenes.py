@@ -23,11 +23,7 @@ CARDS = 5  # on one table
 def identify_scenes(
     index: OpenIndex, sources: Sequence[Source], seed: int, report: Reporter
 ) -> dict[str, Any]:
-    """Lay the cards on tables, and ask about each table.
-
-    Returns:
-        The counts of `helpers.evaluation.photo_totals.counts`.
-    """
+    """Lay the cards on tables, ask about each, and return `photo_totals.counts` of the answers."""
     holdings = Holdings(source.record for source in sources)
     entries = []
     tables = [sources[at : at + CARDS] for at in range(0, len(sources), CARDS)]

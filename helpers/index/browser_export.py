@@ -58,12 +58,7 @@ def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def export(index: Path, out: Path, seed: int) -> dict[str, Any]:
-    """Write the files, read the vectors back and compare their answers.
-
-    Args:
-        index: the output directory of a build.
-        out: where to write; made if need be.
-        seed: of the queries for the comparison.
+    """Write the files, read the vectors back and compare their answers to queries of that seed.
 
     Returns:
         The `--json` document: what was written, and how well it agrees with the original.

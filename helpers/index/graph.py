@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_graph(file: BufferedReader, about: dict[str, Any]) -> faiss.Index:
-    """Return the index in `file`.
-
-    Args:
-        file: an index file; read from its start.
-        about: what the manifest says of the index.
+    """Return the index in `file`, which must be what the manifest says `about` it.
 
     Raises:
         ValueError: it is something else.

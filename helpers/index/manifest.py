@@ -115,13 +115,7 @@ def write_manifest(directory: Path, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def no_index(out: Path, details: str, document: dict[str, Any] | None = None) -> DataError:
-    """Return the error for a directory that holds no usable index.
-
-    Args:
-        out: the directory.
-        details: what is wrong.
-        document: its manifest, if that can be believed.
-    """
+    """Return the error for a directory without a usable index; `document` is a sound manifest."""
     return DataError(
         f"no usable index in {out.absolute()}",
         details=details,

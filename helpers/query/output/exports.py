@@ -142,11 +142,7 @@ def text(rows: Iterable[Sequence[str]]) -> str:
 
 
 class CardList:
-    """The cards of all pictures of a run; a picture that is given twice counts once.
-
-    Args:
-        layout: its columns.
-    """
+    """The cards of all pictures of a run; a picture that is given twice counts once."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout

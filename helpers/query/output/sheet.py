@@ -20,12 +20,6 @@ TITLE = "Which cards are in these pictures?"
 def write_sheet(target: Path, answers: Sequence[Answer], cache: Path, layout: Layout) -> None:
     """Write pictures beside the cards found in them, as PNG or HTML by the suffix of `target`.
 
-    Args:
-        target: the file.
-        answers: of all pictures.
-        cache: where the pictures of the cards are.
-        layout: of the list that the page saves.
-
     Raises:
         WriteError: the disk refuses.
     """

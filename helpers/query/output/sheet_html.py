@@ -32,14 +32,7 @@ _PHOTO_SIDE = 900
 
 
 def page(rows: Iterable[SheetRow], title: str, cache: Path, layout: Layout) -> Iterator[bytes]:
-    """Yield the sheet as an HTML document in UTF-8, with one section a picture.
-
-    Args:
-        rows: a picture each.
-        title: the heading.
-        cache: where the scans are.
-        layout: of the list that the page saves.
-    """
+    """Yield the sheet as an HTML document in UTF-8, which saves a list of that layout."""
     yield _head(title).encode()
     sections = _Sections(cache, layout)
     for row in rows:

@@ -49,13 +49,7 @@ _SUB = b"\x01"  # PNG's filter "Sub": each byte less the one of the pixel before
 
 
 def png(rows: Sequence[SheetRow], title: str, cache: Path) -> Iterator[bytes]:
-    """Yield the sheet as the content of a PNG file.
-
-    Args:
-        rows: a picture each.
-        title: the header's text.
-        cache: where the scans are.
-    """
+    """Yield the sheet as the content of a PNG file."""
     height = _HEADER + sum(map(_height, rows))
     yield b"\x89PNG\r\n\x1a\n"
     yield _chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, height, 8, 2, 0, 0, 0))

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from PIL import ImageFont
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _TESTED_SIZE = 12
@@ -44,18 +42,12 @@ def wrapped(text: str, letters: Font, width: int, most: int) -> list[str]:
     words = drawable(text).split()
     lines: list[str] = []
     while words and len(lines) < most:
-        fitting = len(words) if len(lines) == most - 1 else _fitting(words, letters, width)
-        lines.append(shortened(" ".join(words[:fitting]), letters, width))
-        words = words[fitting:]
+        count, is_last = len(words), len(lines) == most - 1
+        while count > 1 and not is_last and letters.getlength(" ".join(words[:count])) > width:
+            count -= 1
+        lines.append(shortened(" ".join(words[:count]), letters, width))
+        words = words[count:]
     return lines
-
-
-def _fitting(words: Sequence[str], letters: Font, width: int) -> int:
-    """Return how many of the words fit on one line, at least one."""
-    count = len(words)
-    while count > 1 and letters.getlength(" ".join(words[:count])) > width:
-        count -= 1
-    return max(count, 1)
 
 
 def shortened(text: str, letters: Font, width: int) -> str:
