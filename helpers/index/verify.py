@@ -11,7 +11,7 @@ import numpy as np
 
 from helpers.index.card_index import map_vectors
 from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
-from helpers.index.manifest import mismatch, read_manifest
+from helpers.index.manifest import damage, read_manifest
 from helpers.index.metadata import MetadataLines
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
@@ -75,11 +75,7 @@ def check_index(out: Path) -> dict[str, Any]:
 
 
 def _files(out: Path, manifest: dict[str, Any]) -> Iterator[str]:
-    for name in manifest["outputs"]:
-        with open_published(out, name) as file:
-            problem = mismatch(file, name, manifest)
-        if problem is not None:
-            yield problem
+    yield from filter(None, (damage(out, manifest, (name,)) for name in manifest["outputs"]))
 
 
 def _vectors(out: Path, about: dict[str, Any]) -> Iterator[str]:
