@@ -12,7 +12,7 @@ import functools
 import unicodedata
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -22,7 +22,7 @@ from helpers.query.comparison import Comparison
 from helpers.query.photo_search import Find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -71,13 +71,15 @@ class Names:
     """The names of an index, to be looked up as they were read.
 
     Args:
-        names: of the rows, in their order; both halves of `Fire // Ice` count, too.
+        names: of each row in their order: English, and as printed where that is another language;
+            both halves of `Fire // Ice` count, too.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[Iterable[str]]) -> None:
         rows: dict[str, list[int]] = {}
-        for row, name in enumerate(names):
-            for part in {plain(name), *map(plain, name.split("//"))} - {""}:
+        for row, of_row in enumerate(names):
+            parts = {plain(part) for name in of_row for part in (name, *name.split("//"))}
+            for part in parts - {""}:
                 rows.setdefault(part, []).append(row)
         self._names = list(rows.items())
         self._letters = np.stack([_letters(name) for name, _ in self._names])
@@ -122,7 +124,7 @@ class TitleSearch:
     @functools.cached_property
     def _names(self) -> Names:
         index = self._searcher.index
-        return Names(str(index.card(row)["name"]) for row in range(index.vectors))
+        return Names(map(_names_of, map(index.card, range(index.vectors))))
 
     def run(self, search: PhotoSearch) -> list[Find]:
         """Read a photo; add the cards that scans confirm to `search.found`, return the others."""
@@ -188,6 +190,11 @@ class TitleSearch:
     def _embedded(self, pixels: NDArray[np.uint8], corners: Corners) -> NDArray[np.float32]:
         crop = colours.equalise(rectify.rectify(pixels, corners))
         return self._searcher.embed([Image.fromarray(crop)])
+
+
+def _names_of(record: Mapping[str, Any]) -> list[str]:
+    """Return the names by which a card may be printed; indexes before 1.2 know one."""
+    return [str(record[key]) for key in ("name", "printed_name") if record.get(key)]
 
 
 def _is_enough(agreement: Agreement) -> bool:
