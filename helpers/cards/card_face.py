@@ -35,7 +35,8 @@ class CardFace(NamedTuple):
 
     `name` is the face's own name and `card_name` the whole card's; `image_url` is the picture that
     is embedded, `card_url` a picture of the whole card to show, and `image_file` the name of the
-    embedded picture inside the cache directory.
+    embedded picture inside the cache directory. `printed_name` is the name in the language of the
+    print where that is not English; JSON lacks the key where it is None.
     """
 
     name: str
@@ -57,10 +58,14 @@ class CardFace(NamedTuple):
     released_at: str | None
     set_name: str | None
     image_file: str
+    printed_name: str | None = None
 
     def to_json(self, **more: object) -> str:
         """Return the face and `more` fields as one line of JSON, without the line end."""
-        return _ENCODE({**self._asdict(), **more})
+        fields = self._asdict()
+        if self.printed_name is None:
+            del fields["printed_name"]
+        return _ENCODE({**fields, **more})
 
     def to_values(self) -> bytes:
         """Return the values alone, in the order of the fields: one line of JSON for `of_values`."""
@@ -167,9 +172,19 @@ def _face(card: Mapping[str, Any], side: Any, face_id: str, version: str) -> Car
         released_at=card.get("released_at"),
         set_name=card.get("set_name"),
         image_file=safe_filename(image_url),
+        printed_name=None if card.get("lang") == "en" else _printed_name(side),
     )
     odd = _odd_field(face)
     return face if odd is None else f"bad_{odd}"
+
+
+def _printed_name(side: Mapping[str, Any]) -> Any:
+    """Return the name as printed; where one picture shows several cards only these may have one."""
+    name, parts = side.get("printed_name"), side.get("card_faces")
+    if not name and isinstance(parts, list):
+        names: list[Any] = [part.get("printed_name") for part in parts if isinstance(part, dict)]
+        name = " // ".join(filter(_is_text, names))
+    return name or None
 
 
 def _odd_field(face: CardFace) -> str | None:
@@ -188,10 +203,13 @@ def _odd_field(face: CardFace) -> str | None:
 
 
 def _are_plain(face: CardFace) -> bool:
-    """Tell whether every field holds ASCII text, `colors` a list of it: as in most cards."""
-    texts, colors = face[:_COLORS] + face[_COLORS + 1 :], face.colors
+    """Tell whether every field holds ASCII text, `colors` a list of it: as in most cards.
+
+    Those have no `printed_name`, which stands last.
+    """
+    texts, colors = face[:_COLORS] + face[_COLORS + 1 : -1], face.colors
     try:
-        return all(texts) and "".join((*texts, *colors)).isascii()  # type: ignore[arg-type,misc]
+        return face.printed_name is None and all(texts) and "".join((*texts, *colors)).isascii()  # type: ignore[arg-type,misc]
     except TypeError:
         return False
 

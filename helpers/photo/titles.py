@@ -9,6 +9,7 @@ about as wide on all cards.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -118,8 +119,13 @@ def cards_of(line: Line) -> Iterator[Corners]:
     """Yield where the card lies if a line is its title: as it was read, and upside down."""
     for corners in (line.corners, np.roll(line.corners, 2, axis=0)):
         start, end = (corners[0] + corners[3]) / 2, (corners[1] + corners[2]) / 2
-        width = (end - start) / (_LETTER * max(1, len(line.text.strip())))
+        width = (end - start) / (_LETTER * max(1, _letters(line.text.strip())))
         height = np.asarray([-width[1], width[0]], np.float32) / CARD_RATIO
         top_left = start - _LEFT * width - _MIDDLE * height
         sides = [np.zeros(2), width, width + height, height]
         yield np.asarray([top_left + side for side in sides], np.float32)
+
+
+def _letters(text: str) -> int:
+    """Return how many Latin letters are as wide as a text; a Chinese one is as wide as two."""
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

@@ -147,6 +147,39 @@ def test_the_metadata_line_begins_with_the_documented_keys() -> None:
     assert CardFace(**line) == face
 
 
+@pytest.mark.parametrize(
+    ("lang", "changes", "printed"),
+    [
+        ("de", {"printed_name": "Blitzschlag"}, "Blitzschlag"),
+        ("ja", {"card_faces": [{"printed_name": "火"}, {"printed_name": "氷"}]}, "火 // 氷"),
+        ("es", {"card_faces": [{"printed_name": "Oferta/Demanda"}, {}]}, "Oferta/Demanda"),
+        ("de", {"card_faces": [{}, 1]}, None),
+        ("de", {"printed_name": ""}, None),
+        ("en", {"printed_name": "Lightning Bolt"}, None),
+        ("fr", {"printed_name": ["Foudre"]}, "bad_printed_name"),
+    ],
+)
+def test_a_print_in_another_language_is_known_by_its_title(
+    lang: str, changes: dict[str, Any], printed: str | None
+) -> None:
+    """Lines of English cards are as they always were."""
+    (face,) = faces_of(card(lang=lang, **changes), "normal")
+    if isinstance(face, str):
+        assert face == printed
+        return
+    line = json.loads(face.to_json())
+    assert line.get("printed_name") == printed
+    assert ("printed_name" in line) is (printed is not None)
+    assert CardFace.of_values(face.to_values()) == face
+
+
+def test_each_side_has_its_printed_title() -> None:
+    """A picture per side is a title per side."""
+    sides = [{**SIDES[0], "printed_name": "Vorne"}, SIDES[1]]
+    front, back = faces(lang="de", image_uris=None, card_faces=sides)
+    assert (front.printed_name, back.printed_name) == ("Vorne", None)
+
+
 def test_a_line_of_values_is_the_face() -> None:
     """What the face list holds comes back equal."""
     (face,) = faces(name="Jötun Grunt", artist="", colors=[])

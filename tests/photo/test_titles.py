@@ -47,6 +47,13 @@ def test_a_title_tells_where_its_card_lies(degrees: float) -> None:
     assert np.allclose(list(cards_of(turned)), [second, first], atol=0.01)
 
 
+def test_wide_letters_count_twice() -> None:
+    """Ten Chinese letters are as long as twenty Latin ones."""
+    line = title_of(place((400, 300), 352))
+    wide = Line("闪电闪电闪电闪电闪电", line.corners)
+    assert np.array_equal(next(cards_of(wide)), next(cards_of(line)))
+
+
 def test_small_pictures_are_enlarged_and_found_cards_hidden() -> None:
     """What is read has the pixels of the picture that was given; a found card is not read again."""
     photo = table(300, 200)
