@@ -1,8 +1,8 @@
 """One run at a time per directory, one per file that grows.
 
-The kernel frees the lock when its process dies, however it dies, so no stale lock needs a human.
-The lock file itself is never removed: unlinking a locked file would let two runs hold "the" lock
-on two inodes (tox-dev/filelock's rule).
+The kernel frees the lock (flock(2)) when its process dies, however it dies, so no stale lock needs
+a human. A lock file is never removed: unlinking a locked file would let two runs hold "the" lock
+on two inodes (tox-dev/filelock's rule; `huggingface_hub` locks its cache in the same way).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.atomic_io import disk_errors, make_directory
-from helpers.errors import BusyError, write_error
+from helpers.errors import BusyError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,33 +34,26 @@ def scratch_directory(prefix: str) -> Iterator[Path]:
     Raises:
         WriteError: it cannot be made.
     """
-    from filelock import FileLock
-
-    with disk_errors(Path(tempfile.gettempdir())):
-        _remove_abandoned(Path(tempfile.gettempdir()), prefix)
+    parent = Path(tempfile.gettempdir())
+    with disk_errors(parent):
+        for left in parent.glob(f"{prefix}*"):
+            _remove_if_abandoned(left)
         directory = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        with FileLock(directory / LOCK_NAME, timeout=0):
+        with directory_lock(directory):
             yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
-    from filelock import FileLock, Timeout
-
-    for directory in parent.glob(f"{prefix}*"):
-        with contextlib.suppress(OSError, Timeout):
-            status = directory.lstat()
-            # A strange one is none of our business; a new one may not be locked yet.
-            if _is_ours(status) and time.time() - status.st_mtime > _NEW_SECONDS:
-                with FileLock(directory / LOCK_NAME, timeout=0):
-                    shutil.rmtree(directory, ignore_errors=True)
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-    return mine and stat.S_ISDIR(status.st_mode)
+def _remove_if_abandoned(directory: Path) -> None:
+    with contextlib.suppress(OSError, BusyError, WriteError):
+        status = directory.lstat()
+        # A strange one is none of our business; a new one may not be locked yet.
+        ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+        if ours and time.time() - status.st_mtime > _NEW_SECONDS:
+            with directory_lock(directory):
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -71,59 +64,32 @@ def directory_lock(directory: Path) -> Iterator[None]:
         BusyError: another run holds it (exit code 75, at once, without waiting).
         WriteError: the directory cannot be written.
     """
-    with exclusive(directory / LOCK_NAME, f"another run is working in {directory}"):
+    with file_lock(directory / LOCK_NAME, f"another run is working in {directory}"):
         yield
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, busy: str) -> Iterator[None]:
-    """Hold the lock file `path`, in a directory that is created if need be.
+def file_lock(path: Path, busy: str = "") -> Iterator[None]:
+    """Hold the lock of a file for the length of the block.
 
     Args:
-        path: the lock file; it is never removed.
+        path: the file, created with its directory if need be; its content is not touched.
         busy: what to say if another run holds it.
 
     Raises:
         BusyError: another run holds it (exit code 75, at once, without waiting).
         WriteError: the file cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     make_directory(path.parent)
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            busy,
-            details=f"it holds the lock {path}",
-            suggestion="wait until it ends, then type the same command again",
-        ) from error
-    except OSError as error:
-        raise write_error(error, path) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a file (created if need be) for the length of the block.
-
-    The lock is on the file itself, which `filelock` would empty; and a query does without it.
-
-    Raises:
-        BusyError: another run holds it (exit code 75, at once, without waiting).
-        WriteError: the file cannot be written.
-    """
-    with disk_errors(path), path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(
-                f"another run is writing {path}",
-                details="it holds the lock of that file",
-                suggestion="stop it first, or name another file",
-            ) from error
+    with contextlib.ExitStack() as opened:
+        with disk_errors(path):
+            file = opened.enter_context(path.open("ab"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError(
+                    busy or f"another run is writing {path}",
+                    details=f"it holds the lock of {path}",
+                    suggestion="wait until it ends, or stop it, then type the same command again",
+                ) from error
         yield

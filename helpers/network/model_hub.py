@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from helpers.atomic_io import disk_errors, make_directory, replace_durably, sha256_file
 from helpers.errors import WriteError, write_error
-from helpers.lock import exclusive
+from helpers.lock import file_lock
 from helpers.network.host_gate import LONGEST_WAIT, backoff
 from helpers.network.responses import FetchError, PermanentError, parse_retry_after
 from helpers.report import byte_size
@@ -145,7 +145,7 @@ def fetch(
     """
     remote = _ask(wanted, session, report)
     blob, lock = _places(wanted.repository, remote.etag)
-    with exclusive(lock, "another run is fetching the same weights"):
+    with file_lock(lock, "another run is fetching the same weights"):
         if not blob.is_file():
             announce(remote.size)
             _download(remote, blob, session, report)

@@ -149,7 +149,6 @@ def test_an_old_python_is_told_so(script: str, tmp_path: Path) -> None:
         ("numpy", "scripts/verify_index.py", ()),
         ("PIL", "scripts/validate_cache.py", ("--cache", "images")),
         ("requests", "download_images.py", ()),
-        ("filelock", "download_images.py", ()),
         ("numpy", "query_index.py", ("a.jpg",)),
     ],
 )

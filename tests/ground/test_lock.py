@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support import ROOT
 
-from helpers.lock import scratch_directory
+from helpers.errors import BusyError
+from helpers.lock import file_lock, scratch_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +78,14 @@ def test_a_directory_of_this_moment_stays(temporary: Path) -> None:
     with scratch_directory(PREFIX):
         pass
     assert (temporary / f"{PREFIX}new").exists()
+
+
+def test_the_lock_of_a_file_is_about_nothing_else(tmp_path: Path) -> None:
+    """It keeps the content, it refuses a second run, and errors of its block pass through."""
+    path = tmp_path / "list.csv"
+    path.write_text("one line\n")
+    with file_lock(path), pytest.raises(BusyError, match=r"list\.csv"), file_lock(path):
+        pass
+    with pytest.raises(FileNotFoundError), file_lock(path):
+        (tmp_path / "missing").read_bytes()
+    assert path.read_text() == "one line\n"

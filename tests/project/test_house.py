@@ -51,7 +51,6 @@ HEAVY = (
     "urllib3",
     "PIL",
     "tqdm",
-    "filelock",
     "onnx",
     "onnxruntime",
 )
