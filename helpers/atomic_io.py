@@ -17,7 +17,6 @@ import os
 import re
 import secrets
 import stat
-import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -49,7 +48,7 @@ def fsync_directory(directory: Path) -> None:
     """Make renames inside `directory` durable; a no-op where directories cannot be opened."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
-    except PermissionError:  # Windows opens no directories
+    except PermissionError:
         return
     try:
         os.fsync(descriptor)
@@ -109,13 +108,6 @@ class AtomicFile:
             self._file.seek(0)
             self._file.truncate()
 
-    def finish(self) -> None:
-        """Flush everything to the disk; the file is complete but keeps its part name."""
-        with disk_errors(self.target):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-
     def __enter__(self) -> Self:
         return self
 
@@ -124,8 +116,9 @@ class AtomicFile:
     ) -> None:
         try:
             if kind is None:
-                if not self._file.closed:
-                    self.finish()
+                with disk_errors(self.target):
+                    self._file.flush()
+                    os.fsync(self._file.fileno())
                 replace_durably(self.part, self.target)
         finally:
             with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
@@ -163,33 +156,13 @@ def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
     return written
 
 
-def note_json(target: Path, document: Any) -> None:
-    """Write `document` for people, without waiting for the disk: a power cut may empty it.
-
-    Raises:
-        WriteError: the disk refuses; `target` is as it was.
-    """
-    part = part_path(target)
-    try:
-        with disk_errors(target):
-            part.write_text(_indented(document), encoding="utf-8")
-            part.replace(target)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def _indented(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
 def atomic_write_json(target: Path, document: Any) -> None:
     """Write `document` as indented JSON, whole or not at all.
 
     Raises:
         WriteError: the disk refuses; `target` is as it was.
     """
-    atomic_write(target, _indented(document))
+    atomic_write(target, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def make_directory(directory: Path) -> None:
@@ -202,36 +175,28 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
 
 
-def remove_parts(directory: Path) -> int:
+def remove_parts(directory: Path) -> None:
     """Remove what stopped runs left unfinished in `directory`, never another living process's.
 
     Called with the directory's lock held, before the first write of a run or after its last: parts
     that carry this process's own id are leftovers too (in a container every run has the same id).
-
-    Returns:
-        The number of files removed.
     """
-    removed = 0
     with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
             owner = _PART_OWNER.search(entry.name)
             if owner is not None and not _is_another_living_process(int(owner[1])):
                 with contextlib.suppress(OSError):
                     Path(entry.path).unlink()
-                    removed += 1
-    return removed
 
 
 def _is_another_living_process(pid: int) -> bool:
-    if pid == os.getpid() or sys.platform == "win32":  # there, os.kill(pid, 0) would kill it
-        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it lives, and is somebody else's
         return True
-    return True
+    return pid != os.getpid()
 
 
 def open_regular(path: Path | str) -> BufferedReader:
@@ -249,7 +214,7 @@ def open_regular(path: Path | str) -> BufferedReader:
 
 def _open_at_once(path: str, flags: int) -> int:
     # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_bounded(path: Path | str, most: int) -> bytes:

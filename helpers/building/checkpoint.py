@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.atomic_io import atomic_write, disk_errors, note_json
+from helpers.atomic_io import atomic_write, atomic_write_json, disk_errors
 from helpers.building.row_keys import KEY_TYPE, match_rows
 from helpers.index.npy_file import BLOCK, RowFile, vector_type
 from helpers.report import timestamp
@@ -119,7 +119,7 @@ class VectorStore:
             "vectors": self.path.name,
             "parameters": self._parameters,
         }
-        note_json(directory / META, meta)
+        atomic_write_json(directory / META, meta)
 
     def carry_over(
         self, known: NDArray[np.bytes_], source: RowFile, done: NDArray[np.bool_]

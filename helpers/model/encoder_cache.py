@@ -23,7 +23,6 @@ from helpers.atomic_io import (
     disk_errors,
     fsync_file,
     make_directory,
-    note_json,
     part_path,
     remove_parts,
     replace_durably,
@@ -174,7 +173,7 @@ def recall(memo: Path) -> Any:
 def remember(memo: Path, document: dict[str, Any]) -> None:
     """Keep what was measured; where that is not possible, it is measured again next time."""
     with contextlib.suppress(WriteError):
-        note_json(memo, document)
+        atomic_write_json(memo, document)
 
 
 def default_folder() -> Path:
