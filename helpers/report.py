@@ -11,7 +11,7 @@ import traceback
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from helpers.errors import AppError, WriteError, write_error
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STATUS_SECONDS = 30.0
 #: Of every JSON document; documents only gain fields.
 DOCUMENT_VERSION = "1.0"
-_BYTES = "B"  # the unit of a transfer
+BYTES = "B"  # the unit of a transfer
 _TENTHS_BELOW = 10
 _KILO = 1000
 
@@ -91,13 +91,6 @@ def json_text(document: Any, indent: int | None = None) -> str:
     else:
         same = plain(text) == text
     return text if same else json.dumps(document, indent=indent)
-
-
-class Progress(Protocol):
-    """How far a long loop has come."""
-
-    def advance(self, count: int = 1) -> None:
-        """Count `count` more items as done."""
 
 
 class Reporter:
@@ -254,6 +247,8 @@ class Reporter:
         total: int,
         label: str,
         unit: str = "images",
+        *,
+        done: int = 0,
         waiting: Callable[[], int] = lambda: 0,
     ) -> Iterator[Progress]:
         """Show how far a loop over `total` items has come, with rate and time left.
@@ -261,29 +256,28 @@ class Reporter:
         Args:
             total: items; nothing is shown for none.
             label: what is done to them.
-            unit: what they are.
+            unit: what they are; `BYTES` are shown as MB and the like.
+            done: how many were done before the loop began.
             waiting: returns how many workers a server keeps waiting right now.
         """
-        with self._shown(_Loop(total, label, unit, waiting=waiting)) as shown:
-            yield shown
-
-    @contextmanager
-    def transfer(self, total: int, label: str, done: int = 0) -> Iterator[Progress]:
-        """Show how far a transfer of `total` bytes has come, `done` of them before."""
-        with self._shown(_Loop(total, label, _BYTES, done)) as shown:
-            yield shown
-
-    @contextmanager
-    def _shown(self, loop: _Loop) -> Iterator[Progress]:
-        if self.quiet or loop.total == 0:
-            yield _Silent()
+        if self.quiet or total == 0:
+            yield Progress(total, label, unit, done, waiting, self.info)
             return
-        shown = _Bar(loop) if sys.stderr.isatty() else _StatusLines(self, loop)
-        ticker = _Ticker(shown)
+        kind = _Bar if sys.stderr.isatty() else _StatusLines
+        shown = kind(total, label, unit, done, waiting, self.info)
+        ended = threading.Event()
+
+        def tick() -> None:
+            while not ended.wait(shown.seconds):
+                shown.tick()
+
+        ticker = threading.Thread(target=tick, name="progress", daemon=True)
+        ticker.start()
         try:
             yield shown
         finally:
-            ticker.end()
+            ended.set()
+            ticker.join()
             shown.end()
 
     def _put(self, text: str) -> None:
@@ -342,79 +336,43 @@ def close_stdout() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Silent:
-    def advance(self, count: int = 1) -> None:
-        pass
-
-
-@dataclass(slots=True)
-class _Loop:
-    """What is shown of a loop: `done` of `total` so far."""
+@dataclass
+class Progress:
+    """How far a loop has come, see `Reporter.progress`. This one only counts."""
 
     total: int
     label: str
     unit: str
-    done: int = 0
-    waiting: Callable[[], int] = lambda: 0
+    done: int
+    waiting: Callable[[], int]
+    say: Callable[[str], None]
 
-    @property
-    def of_bytes(self) -> bool:
-        return self.unit == _BYTES
-
-    def amount(self, count: int) -> str:
-        return byte_size(count) if self.of_bytes else f"{count:,}"
-
-    def rate(self, count: int, seconds: float) -> str:
-        if self.of_bytes and seconds > 0:
-            return f"{byte_size(count / seconds)}/s"
-        return f"{safe_rate(count, seconds)} {self.unit}/s"
+    def advance(self, count: int = 1) -> None:
+        """Count `count` more items as done."""
+        self.done += count
 
     def held_up(self) -> str:
+        """Return who is waited for, "" for nobody."""
         waiting = self.waiting()
         return f"{waiting} waiting for the server" if waiting else ""
 
 
-class _Shown(Protocol):
-    """A way to show a loop; `tick` is called every `seconds` from another thread."""
+@dataclass
+class _Bar(Progress):
+    """For a terminal: it moves every second, also while nothing is finished."""
 
-    seconds: float
-
-    def advance(self, count: int = 1) -> None: ...
-    def tick(self) -> None: ...
-    def end(self) -> None: ...
-
-
-class _Ticker:
-    """A thread that lets what is shown move, also while nothing is finished."""
-
-    def __init__(self, shown: _Shown) -> None:
-        self._shown = shown
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.wait(self._shown.seconds):
-            self._shown.tick()
-
-    def end(self) -> None:
-        self._ended.set()
-        self._thread.join()
-
-
-class _Bar:
     seconds = 1.0
 
-    def __init__(self, loop: _Loop) -> None:
+    def __post_init__(self) -> None:
         from tqdm import tqdm
 
-        self._loop = loop
+        of_bytes = self.unit == BYTES
         self._bar = tqdm(
-            total=loop.total,
-            desc=loop.label,
-            unit=loop.unit if loop.of_bytes else f" {loop.unit}",
-            unit_scale=loop.of_bytes,
-            initial=loop.done,
+            total=self.total,
+            desc=self.label,
+            unit=self.unit if of_bytes else f" {self.unit}",
+            unit_scale=of_bytes,
+            initial=self.done,
             dynamic_ncols=True,
         )
 
@@ -422,7 +380,7 @@ class _Bar:
         self._bar.update(count)
 
     def tick(self) -> None:
-        self._bar.set_postfix_str(self._loop.held_up(), refresh=False)
+        self._bar.set_postfix_str(self.held_up(), refresh=False)
         self._bar.refresh()
 
     def end(self) -> None:
@@ -430,36 +388,40 @@ class _Bar:
         self._bar.close()
 
 
-class _StatusLines:
+@dataclass
+class _StatusLines(Progress):
     """Lines for a log; a run that is told to wait says so, too."""
 
-    def __init__(self, report: Reporter, loop: _Loop) -> None:
+    def __post_init__(self) -> None:
         self.seconds = STATUS_SECONDS
-        self._report, self._loop = report, loop
-        self._before = loop.done
+        self._before = self.done
         self._last: int | None = None
         self._start = time.monotonic()
-        noun = "" if loop.of_bytes else f" {loop.unit}"
-        report.info(f"{loop.label}: {loop.amount(loop.total)}{noun}")
-
-    def advance(self, count: int = 1) -> None:
-        self._loop.done += count
-
-    def end(self) -> None:
-        if self._last != self._loop.done:
-            self.tick()
+        noun = "" if self.unit == BYTES else f" {self.unit}"
+        self.say(f"{self.label}: {self._amount(self.total)}{noun}")
 
     def tick(self) -> None:
-        loop = self._loop
-        done = self._last = loop.done
+        done = self._last = self.done
         new, seconds = done - self._before, time.monotonic() - self._start
-        left = (loop.total - done) * seconds / new if new > 0 else 0
+        left = (self.total - done) * seconds / new if new > 0 else 0
         text = (
-            f"{loop.label}: {loop.amount(done)} of {loop.amount(loop.total)}"
-            f" ({safe_percentage(done, loop.total)}), {loop.rate(new, seconds)}"
+            f"{self.label}: {self._amount(done)} of {self._amount(self.total)}"
+            f" ({safe_percentage(done, self.total)}), {self._rate(new, seconds)}"
         )
-        parts = [text, f"{duration(left)} left" if left else "", loop.held_up()]
-        self._report.info(", ".join(filter(None, parts)))
+        parts = [text, f"{duration(left)} left" if left else "", self.held_up()]
+        self.say(", ".join(filter(None, parts)))
+
+    def end(self) -> None:
+        if self._last != self.done:
+            self.tick()
+
+    def _amount(self, count: int) -> str:
+        return byte_size(count) if self.unit == BYTES else f"{count:,}"
+
+    def _rate(self, count: int, seconds: float) -> str:
+        if self.unit == BYTES and seconds > 0:
+            return f"{byte_size(count / seconds)}/s"
+        return f"{safe_rate(count, seconds)} {self.unit}/s"
 
 
 def _coloured(text: str, code: str) -> str:

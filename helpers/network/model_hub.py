@@ -23,7 +23,7 @@ from helpers.errors import WriteError, write_error
 from helpers.lock import file_lock
 from helpers.network.host_gate import LONGEST_WAIT, backoff
 from helpers.network.responses import FetchError, PermanentError, parse_retry_after
-from helpers.report import byte_size
+from helpers.report import BYTES, byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
 
 if TYPE_CHECKING:
@@ -241,7 +241,8 @@ def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Rep
             f" to {blob.parent.parent}"
             + (f"; {byte_size(incoming.kept)} are here already" if incoming.kept else "")
         )
-        with report.transfer(remote.size, "Weights", incoming.kept) as incoming.progress:
+        showing = report.progress(remote.size, "Weights", BYTES, done=incoming.kept)
+        with showing as incoming.progress:
             if not incoming.is_whole():
                 session.get_stream(
                     remote.url,

@@ -14,7 +14,7 @@ import pytest
 from support import command, run
 
 from helpers.errors import DataError
-from helpers.report import Reporter, byte_size, duration, safe_percentage, safe_rate
+from helpers.report import BYTES, Reporter, byte_size, duration, safe_percentage, safe_rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +212,7 @@ def test_a_transfer_is_shown_in_bytes(
     """How much has come of how much, what was there before included, and how fast."""
     stderr = Terminal() if at_terminal else io.StringIO()
     monkeypatch.setattr("sys.stderr", stderr)
-    with Reporter().transfer(605_000_000, "Weights", 200_000_000) as transfer:
+    with Reporter().progress(605_000_000, "Weights", BYTES, done=200_000_000) as transfer:
         transfer.advance(405_000_000)
     last = re.split(r"[\r\n]+", stderr.getvalue().strip())[-1]
     assert ("605M/605M" if at_terminal else "605.0 MB of 605.0 MB (100.0%)") in last
