@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from helpers.model.embedder import Embedder
 
-    #: One array of each encoder.
+    #: One array of each encoder, the reference first.
     Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 #: Levels of `helpers.images.distort` at which a good model is mostly right; beyond, answers are
@@ -49,49 +48,36 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     return found
 
 
-@dataclass(slots=True)
-class Agreement:
-    """What two encoders answer to the same pictures.
+def agreement(gallery: Pair, asked: Pair, truth: Sequence[int]) -> dict[str, Any]:
+    """Return counts, the share of equal answers, and cosines, for the manifest.
 
-    Attributes:
-        gallery: float32 [n, dim] of each encoder, the clean pictures.
-        best: the row of `gallery` that each encoder answered, for every case; and the right one.
-        cosines: between the two vectors of each picture.
+    Args:
+        gallery: float32 [cards, dim] of each encoder, the clean pictures.
+        asked: float32 [cases, dim] of each encoder, distorted pictures.
+        truth: the card that each case shows.
     """
-
-    gallery: Pair
-    best: list[tuple[int, int, int]] = field(default_factory=list)
-    cosines: list[float] = field(default_factory=list)
-
-    def add(self, truth: int, vectors: Pair) -> None:
-        """Note the answers to a picture of card `truth`, by the vectors float32 [dim] of each."""
-        first, second = (
-            int((gallery @ vector).argmax())
-            for gallery, vector in zip(self.gallery, vectors, strict=True)
-        )
-        self.best.append((first, second, truth))
-        self.cosines.append(float(vectors[0].astype(np.float64) @ vectors[1]))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return counts, the share of equal answers, and the cosines, for the manifest."""
-        same = sum(first == second for first, second, _ in self.best)
-        return {
-            "cards": len(self.gallery[0]),
-            "cases": len(self.best),
-            "same": same,
-            "agreement": same / len(self.best),
-            "least_cosine": min(self.cosines),
-            "mean_cosine": sum(self.cosines) / len(self.cosines),
-            "right": {
-                "reference": sum(first == truth for first, _, truth in self.best),
-                "other": sum(second == truth for _, second, truth in self.best),
-            },
-        }
+    first, second = (
+        np.argmax(vectors @ cards.T, axis=1) for vectors, cards in zip(asked, gallery, strict=True)
+    )
+    same = int(np.sum(first == second))
+    alike = cosines(*asked)
+    return {
+        "cards": len(gallery[0]),
+        "cases": len(truth),
+        "same": same,
+        "agreement": same / len(truth),
+        "least_cosine": float(alike.min()),
+        "mean_cosine": float(alike.mean()),
+        "right": {
+            "reference": int(np.sum(first == truth)),
+            "other": int(np.sum(second == truth)),
+        },
+    }
 
 
 def compare(
     reference: Embedder, other: Embedder, images: Sequence[Image.Image], least: int
-) -> Iterator[tuple[int, int, Agreement]]:
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Ask both encoders about distorted pictures of each card, until there are enough cases.
 
     Each encoder answers by its own vectors of the clean pictures.
@@ -103,7 +89,7 @@ def compare(
         least: cases to ask about at the least.
 
     Yields:
-        Cases asked about, of how many, and what came of them.
+        For each case how many there are, and None; at the end instead of None the `agreement`.
     """
 
     def embed(image: Image.Image) -> Pair:
@@ -117,11 +103,16 @@ def compare(
 
     per_card = -(-least // len(images))
     cases = [(card, number) for number in range(per_card) for card in range(len(images))]
+    asked: list[Pair] = []
     with ThreadPoolExecutor(cpu_count()) as pool:
-        clean = list(pool.map(embed, images))
-        found = Agreement((np.stack([a for a, _ in clean]), np.stack([b for _, b in clean])))
-        for done, ((card, _), vectors) in enumerate(
-            zip(cases, pool.map(ask, cases), strict=True), start=1
-        ):
-            found.add(card, vectors)
-            yield done, len(cases), found
+        gallery = list(pool.map(embed, images))
+        for vectors in pool.map(ask, cases):
+            asked.append(vectors)
+            if len(asked) < len(cases):
+                yield len(cases), None
+    yield len(cases), agreement(_stacked(gallery), _stacked(asked), [card for card, _ in cases])
+
+
+def _stacked(pairs: list[Pair]) -> Pair:
+    first, second = zip(*pairs, strict=True)
+    return np.stack(first), np.stack(second)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from helpers.parallel import cpu_count, cpu_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
     from helpers.model.embedder import Embedder
     from helpers.report import Reporter
@@ -53,14 +51,15 @@ def choose_layout(
     keys = ("engine", "precision", "weights_sha256")
     weights = [embedder.fingerprint.get(key) for key in keys]
     memo = memo_path("layout", [weights, [batch, threads, cpus], cpu_name()])
-    known = _read(recall(memo))
-    if known is not None:
-        return known
-    if todo / _rate(embedder, layouts[0], _pixels(embedder, layouts[0])) < _WORTH:
+    known = recall(memo)
+    for layout in (replace(one, batch=size) for one in layouts for size in batches):
+        if asdict(layout) == known:
+            return layout
+    if todo / _rate(embedder, layouts[0]) < _WORTH:
         return layouts[0]
     report.info("Measuring batch and threads on this machine (once)")
     best = _fastest(embedder, layouts)
-    best = _fastest(embedder, [Layout(size, best.workers, best.threads) for size in batches])
+    best = _fastest(embedder, [replace(best, batch=size) for size in batches])
     remember(memo, asdict(best))
     return best
 
@@ -68,7 +67,7 @@ def choose_layout(
 def best_rate(embedder: Embedder) -> float:
     """Return images/s of the model alone, in whichever layout is faster."""
     layouts = [Layout(_BATCHES[0], *shape) for shape in _shapes(cpu_count(), free=False)]
-    return max(_rate(embedder, layout, _pixels(embedder, layout)) for layout in layouts)
+    return max(_rate(embedder, layout) for layout in layouts)
 
 
 def _shapes(cpus: int, *, free: bool) -> Iterator[tuple[int, int]]:
@@ -87,20 +86,16 @@ def _fastest(embedder: Embedder, layouts: list[Layout]) -> Layout:
     rates = dict.fromkeys(layouts, 0.0)
     for _ in range(_ROUNDS):
         for layout in layouts:
-            rate = _rate(embedder, layout, _pixels(embedder, layout))
-            rates[layout] = max(rates[layout], rate)
+            rates[layout] = max(rates[layout], _rate(embedder, layout))
     best = max(layouts, key=lambda layout: rates[layout])
     return best if rates[best] > _FASTER * rates[layouts[0]] else layouts[0]
 
 
-def _pixels(embedder: Embedder, layout: Layout) -> NDArray[np.float32]:
+def _rate(embedder: Embedder, layout: Layout) -> float:
+    """Return images/s of the model alone."""
     side = embedder.preprocessing.side
     shape = (layout.batch, 3, side, side)
-    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-
-
-def _rate(embedder: Embedder, layout: Layout, pixels: NDArray[np.float32]) -> float:
-    """Return images/s of the model alone."""
+    pixels = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     embedder.use_threads(layout.threads)
     embedder.embed(pixels[:1])
     start = time.monotonic()
@@ -115,13 +110,3 @@ def _rate(embedder: Embedder, layout: Layout, pixels: NDArray[np.float32]) -> fl
     with ThreadPoolExecutor(layout.workers) as pool:
         done = sum(pool.map(embed, range(layout.workers)))
     return done / (time.monotonic() - start)
-
-
-def _read(document: Any) -> Layout | None:
-    """Return the layout that a document describes, None if it describes none."""
-    try:
-        layout = Layout(**document)
-        whole = all(isinstance(number, int) and number >= 1 for number in astuple(layout))
-    except TypeError:
-        return None
-    return layout if whole else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
@@ -43,8 +42,7 @@ def quantize_and_compare(
         pictures: images to compare on.
 
     Yields:
-        For each case compared: how many there are, and after the last what came of them (see
-        `Agreement.to_json`), before it None.
+        As `helpers.model.agreement.compare`.
 
     Raises:
         DataError: no picture can be read, or ONNX Runtime refuses.
@@ -59,8 +57,7 @@ def quantize_and_compare(
     if not images:
         raise DataError("int8 cannot be judged: no picture can be read")
     least = CASES if options.trained else CASES_UNTRAINED
-    for done, total, found in compare(reference, other, images, least):
-        yield total, found.to_json() if done == total else None
+    yield from compare(reference, other, images, least)
 
 
 def quantize(source: Path, target: Path, folder: Path) -> None:
@@ -74,9 +71,11 @@ def quantize(source: Path, target: Path, folder: Path) -> None:
     """
     logging.disable(logging.WARNING)  # advice to prepare models that were not exported for this
     with disk_errors(target):
+        link = folder / source.name
+        link.symlink_to(source)
         try:
             quantize_dynamic(
-                _linked(source, folder),
+                link,
                 target,
                 op_types_to_quantize=_OPERATORS,
                 per_channel=True,
@@ -84,13 +83,3 @@ def quantize(source: Path, target: Path, folder: Path) -> None:
             )
         except DecodeError as error:  # the source is whole, so that version was cut: a full disk
             raise OSError(errno.ENOSPC, f"no room for a second version in {folder}") from error
-
-
-def _linked(source: Path, folder: Path) -> Path:
-    """Return another name of a file, in `folder`."""
-    link = folder / source.name
-    try:
-        link.symlink_to(source)
-    except OSError:  # Windows lets few users do so
-        shutil.copyfile(source, link)
-    return link

@@ -92,14 +92,9 @@ class OpenClipEmbedder:
             self._torch.inference_mode(),
             self._torch.autocast(self.device, self._torch.float16, enabled=half),
         ):
-            vectors = self._model.encode_image(self._to_device(pixels)).float().cpu().numpy()
+            batch = self._torch.from_numpy(pixels).to(self.device)
+            vectors = self._model.encode_image(batch).float().cpu().numpy()
         return normalize(vectors)
-
-    def _to_device(self, pixels: NDArray[np.float32]) -> torch.Tensor:
-        batch = self._torch.from_numpy(pixels)
-        if self.device == "cuda":  # pinned pages are copied while the device computes; not measured
-            return batch.pin_memory().to(self.device, non_blocking=True)
-        return batch.to(self.device)
 
     def embed_text(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, in the same space as the pictures.

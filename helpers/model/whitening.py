@@ -45,14 +45,7 @@ class Whitening:
         Raises:
             DataError: a row becomes zero or is not finite.
         """
-        return normalize(self._linear(vectors))
-
-    def lengths(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 [n], by which the rows of `apply` were divided."""
-        return np.asarray(np.linalg.norm(self._linear(vectors), axis=1), dtype=np.float32)
-
-    def _linear(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(vectors @ self.matrix.T + self.bias, dtype=np.float32)
+        return normalize(vectors @ self.matrix.T + self.bias)
 
 
 def learn(views: NDArray[np.float32], shrinkage: float) -> Whitening:

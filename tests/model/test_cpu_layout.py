@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 MANY = 1_000_000
 DEFAULT = Layout(batch=16, workers=4, threads=1)
 
@@ -26,7 +30,7 @@ class Measured:
         self.rates: dict[Layout, float] = {}
         self.asked: list[Layout] = []
 
-    def __call__(self, _embedder: Any, layout: Layout, _pixels: Any) -> float:
+    def __call__(self, _embedder: Any, layout: Layout) -> float:
         """Return the rate of a layout, 20 images/s if it is not in the table."""
         self.asked.append(layout)
         return self.rates.get(layout, 20.0)
@@ -45,7 +49,6 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Measured:
     """A machine of 4 CPUs, a table of rates, and an empty memory."""
     rate = Measured()
     monkeypatch.setattr(cpu_layout, "_rate", rate)
-    monkeypatch.setattr(cpu_layout, "_pixels", lambda *_: None)
     monkeypatch.setattr(cpu_layout, "cpu_count", lambda: 4)
     monkeypatch.setenv("MTG_ENCODER_CACHE", str(tmp_path))
     return rate
@@ -187,8 +190,9 @@ def test_the_real_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     class Counting(SomeEmbedder):
         passes: list[int]
         threads = 0
+        preprocessing = SimpleNamespace(side=2)
 
-        def embed(self, pixels: list[int]) -> None:
+        def embed(self, pixels: NDArray[np.float32]) -> None:
             self.passes.append(len(pixels))
 
         def use_threads(self, count: int) -> None:
@@ -196,9 +200,8 @@ def test_the_real_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
 
     some: Any = Counting()
     some.passes = []
-    pixels: Any = [0] * 8
     monkeypatch.setattr(cpu_layout, "_SECONDS", 0.0)
-    rate = _rate(some, Layout(8, 3, 2), pixels)
+    rate = _rate(some, Layout(8, 3, 2))
 
     assert sorted(some.passes) == [1, 8, 8, 8]
     assert some.threads == 2
