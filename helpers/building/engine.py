@@ -163,7 +163,7 @@ def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
         part = store.new_part(key, "fp32")
         try:
             with disk_errors(part):
-                shutil.copyfile(own_encoder.path_of(options.model), part)
+                shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
             kept = store.add(part, {"key": key, **own_encoder.describe(options, part)})
         finally:
             part.unlink(missing_ok=True)

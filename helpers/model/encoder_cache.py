@@ -31,7 +31,7 @@ from helpers.atomic_io import (
 from helpers.errors import DataError, WriteError
 from helpers.images.preprocess import Preprocessing
 from helpers.lock import scratch_directory
-from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
+from helpers.model.options import RANDOM, ModelOptions
 
 if TYPE_CHECKING:
     from helpers.report import Reporter
@@ -90,7 +90,7 @@ def source_key(options: ModelOptions) -> str:
         raise DataError(
             f"the model cannot be read: {error.filename}", details=str(error)
         ) from error
-    if options.model.startswith(LOCAL_DIR) or options.is_own_encoder:
+    if options.is_local_dir or options.is_own_encoder:
         origin = files
     elif options.pretrained == RANDOM:
         origin = [RANDOM, metadata.version("torch")]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from helpers.cli_validation import Flag, FlagGroup, Number, OneOf, options_of
+from helpers.cli_validation import Flag, FlagGroup, Number, OneOf, did_you_mean, options_of
 from helpers.errors import DataError, UsageError
 from helpers.model import own_encoder
 from helpers.model.own_encoder import ONNX_DIR
@@ -51,21 +51,19 @@ class ModelOptions:
     @classmethod
     def from_args(cls, args: Namespace) -> ModelOptions:
         """Read the flags of the group "build"; a local directory names its own weights."""
-        pretrained = args.pretrained
-        kind = next((kind for kind in (LOCAL_DIR, ONNX_DIR) if args.model.startswith(kind)), None)
+        model, pretrained = args.model, args.pretrained
+        kind = next((kind for kind in (LOCAL_DIR, ONNX_DIR) if model.startswith(kind)), None)
         if kind is not None:
             if pretrained is not None:
                 raise UsageError(
-                    f"--pretrained {pretrained} makes no sense with --model {args.model}",
+                    f"--pretrained {pretrained} makes no sense with --model {model}",
                     suggestion="a model directory holds its own weights: leave --pretrained out",
                 )
-            model = kind + str(Path(args.model.removeprefix(kind)).absolute())
-            pretrained = ""
-        else:
-            model = args.model
-            pretrained = DEFAULT_PRETRAINED if pretrained is None else pretrained
-            if Path(pretrained).is_file():
-                pretrained = str(Path(pretrained).absolute())
+            model, pretrained = kind + str(Path(model.removeprefix(kind)).absolute()), ""
+        elif pretrained is None:
+            pretrained = DEFAULT_PRETRAINED
+        elif Path(pretrained).is_file():
+            pretrained = str(Path(pretrained).absolute())
         return options_of(cls, args, model=model, pretrained=pretrained)
 
     @property
@@ -78,6 +76,16 @@ class ModelOptions:
         """True for an exported encoder instead of an open_clip model."""
         return self.model.startswith(ONNX_DIR)
 
+    @property
+    def is_local_dir(self) -> bool:
+        """True for an open_clip model in a directory."""
+        return self.model.startswith(LOCAL_DIR)
+
+    @property
+    def directory(self) -> Path:
+        """The directory of a model that is one of these two."""
+        return Path(self.model.partition(":")[2])
+
     def check_files(self) -> None:
         """Check what can be checked without importing open_clip.
 
@@ -87,8 +95,8 @@ class ModelOptions:
         """
         if self.is_own_encoder:
             own_encoder.check_options(self)
-        elif self.model.startswith(LOCAL_DIR):
-            _check_directory(Path(self.model.removeprefix(LOCAL_DIR)))
+        elif self.is_local_dir:
+            _check_directory(self.directory)
         else:
             _check_name(self.model)
 
@@ -99,9 +107,9 @@ class ModelOptions:
             DataError: a model directory describes no model.
         """
         if self.is_own_encoder:
-            description = asdict(own_encoder.read_description(own_encoder.directory_of(self.model)))
-        elif self.model.startswith(LOCAL_DIR):
-            path = Path(self.model.removeprefix(LOCAL_DIR)) / CONFIG_FILE
+            description = asdict(own_encoder.read_description(self.directory))
+        elif self.is_local_dir:
+            path = self.directory / CONFIG_FILE
             try:
                 description = json.loads(path.read_bytes())["model_cfg"]
             except (OSError, ValueError, KeyError, TypeError) as error:
@@ -114,13 +122,10 @@ class ModelOptions:
     def files(self) -> Iterator[Path]:
         """Yield the local files that the weights come from, if any."""
         if self.is_own_encoder:
-            directory = own_encoder.directory_of(self.model)
-            yield from (
-                directory / own_encoder.MODEL_FILE,
-                directory / own_encoder.DESCRIPTION_FILE,
-            )
-        elif self.model.startswith(LOCAL_DIR):
-            yield from sorted(Path(self.model.removeprefix(LOCAL_DIR)).glob("open_clip_*"))
+            yield self.directory / own_encoder.MODEL_FILE
+            yield self.directory / own_encoder.DESCRIPTION_FILE
+        elif self.is_local_dir:
+            yield from sorted(self.directory.glob("open_clip_*"))
         elif Path(self.pretrained).is_file():
             yield Path(self.pretrained)
 
@@ -165,17 +170,9 @@ def _check_name(model: str) -> None:
     names = sorted(path.stem for path in _config_folder().glob("*.json"))
     if names and model not in names:
         raise UsageError(
-            f"open_clip knows no model {model!r}",
-            details=_similar(model, names),
+            f"open_clip knows no model {model!r}{did_you_mean(model, names)}",
             suggestion="python -c 'import open_clip; print(*open_clip.list_models())' lists them",
         )
-
-
-def _similar(model: str, names: list[str]) -> str:
-    from difflib import get_close_matches
-
-    found = get_close_matches(model, names, n=4, cutoff=0.5)
-    return f"similar: {', '.join(found)}" if found else f"{len(names)} models are known"
 
 
 def _check_directory(directory: Path) -> None:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import sha256_file
 from helpers.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from helpers.model.options import ModelOptions
 
 ONNX_DIR = "onnx:"
@@ -77,16 +78,6 @@ def _is_triple(values: object) -> bool:
     )
 
 
-def directory_of(model: str) -> Path:
-    """Return the directory that `onnx:DIR` names."""
-    return Path(model.removeprefix(ONNX_DIR)).absolute()
-
-
-def path_of(model: str) -> Path:
-    """Return the encoder that `onnx:DIR` names."""
-    return directory_of(model) / MODEL_FILE
-
-
 def read_description(directory: Path) -> Description:
     """Read `encoder.json`.
 
@@ -137,7 +128,7 @@ def check_options(options: ModelOptions) -> None:
                 f"{flag} makes no sense with --model {options.model}",
                 suggestion="an exported encoder runs as it is, with ONNX Runtime: leave it out",
             )
-    read_description(directory_of(options.model))
+    read_description(options.directory)
 
 
 def describe(options: ModelOptions, path: Path) -> dict[str, Any]:
@@ -154,7 +145,7 @@ def describe(options: ModelOptions, path: Path) -> dict[str, Any]:
 
     from helpers.model.onnx_embedder import OnnxEmbedder
 
-    found = read_description(directory_of(options.model))
+    found = read_description(options.directory)
     model = {
         "model": options.model,
         "pretrained": "",

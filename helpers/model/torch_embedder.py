@@ -19,7 +19,6 @@ from helpers.model.weights import (
     quiet_libraries,
     require_here,
     require_text_tower,
-    require_torch,
     torch_device,
 )
 
@@ -50,13 +49,12 @@ class OpenClipEmbedder:
     one_by_one = False
 
     def __init__(self, options: ModelOptions) -> None:
-        require_torch()
         with quiet_libraries():
+            check_choice(options)
+            require_here(options)
             import open_clip
             import torch
 
-            check_choice(options)
-            require_here(options)
             self.device = torch_device(options.device)
             self._torch = torch
             torch.manual_seed(0)  # untrained weights are at least the same ones every time

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from helpers.cards.options import SCRYFALL_API, USER_AGENT
 from helpers.errors import DataError, SourceError, UsageError
 from helpers.model.options import (
-    LOCAL_DIR,
+    CONFIG_FILE,
     RANDOM,
     WEIGHT_FILES,
     ModelOptions,
@@ -54,7 +54,7 @@ def quiet_libraries() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def require_torch() -> None:
+def _require_torch() -> None:
     """Raise `DataError` unless torch and open_clip are installed, without importing them."""
     missing = not_installed("torch", "open_clip")
     if missing:
@@ -72,9 +72,8 @@ def require_text_tower(options: ModelOptions) -> None:
     A model directory can say so itself: `"text_tower": "untrained"` in `open_clip_config.json`.
     """
     trained = options.trained
-    if options.model.startswith(LOCAL_DIR):
-        folder = Path(options.model.removeprefix(LOCAL_DIR))
-        config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))
+    if options.is_local_dir:
+        config = json.loads((options.directory / CONFIG_FILE).read_bytes())
         trained = config.get("text_tower") != "untrained"
     if not trained:
         raise DataError(
@@ -90,7 +89,7 @@ def check_choice(options: ModelOptions) -> None:
     open_clip only warns of a QuickGELU mismatch and builds a model without weights if it finds
     none; both give vectors that look right and mean nothing.
     """
-    require_torch()
+    _require_torch()
     options.check_files()
     if not _is_local(options):
         known = known_weights(options.model)
@@ -109,7 +108,7 @@ def check_choice(options: ModelOptions) -> None:
 def _is_local(options: ModelOptions) -> bool:
     """Tell whether the weights are on this machine, or none are wanted."""
     return (
-        options.model.startswith(LOCAL_DIR)
+        options.is_local_dir
         or options.is_own_encoder
         or options.pretrained == RANDOM
         or Path(options.pretrained).is_file()
@@ -152,6 +151,7 @@ def fetch_weights(
     if wanted is None:
         return
     from helpers.network import model_hub
+    from helpers.network.responses import FetchError
     from helpers.session import DownloadSession
 
     with quiet_libraries():
@@ -162,21 +162,12 @@ def fetch_weights(
         if model_hub.is_offline():
             raise _no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
         address = f"{model_hub.endpoint()}/{wanted.repository}"
-        with _hub_errors(options, address):
-            session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API), say=report.notice)
+        session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API), say=report.notice)
+        try:
             model_hub.fetch(wanted, session, report, announce)
-
-
-@contextlib.contextmanager
-def _hub_errors(options: ModelOptions, address: str) -> Iterator[None]:
-    from helpers.network.responses import FetchError
-
-    try:
-        yield
-    except FetchError as error:
-        raise _no_weights(options, f"{address}{_through(address)}: {error}") from error
-    except SourceError as error:
-        raise _no_weights(options, f"{address}{_through(address)}: {error.message}") from error
+        except (FetchError, SourceError) as error:
+            reason = error.message if isinstance(error, SourceError) else error
+            raise _no_weights(options, f"{address}{_through(address)}: {reason}") from error
 
 
 def _through(address: str) -> str:
@@ -218,11 +209,12 @@ def require_here(options: ModelOptions) -> None:
     Raises:
         SourceError: they are not there (see `fetch_weights`).
     """
-    if not are_here(options):
-        raise _no_weights(options, "they are not in the cache of the model hub's client")
-    if hub_file(options) is not None:
+    wanted = hub_file(options)
+    if wanted is not None:
         from helpers.network import model_hub
 
+        if model_hub.cached(wanted) is None:
+            raise _no_weights(options, "they are not in the cache of the model hub's client")
         model_hub.ask_nobody()
 
 

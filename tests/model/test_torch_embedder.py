@@ -81,7 +81,7 @@ def test_an_unknown_model_is_named_without_torch(deck: Deck) -> None:
     )
 
     assert done.returncode == 2
-    assert "similar: ViT-B-32-quickgelu" in done.stderr
+    assert "did you mean ViT-B-32-quickgelu?" in done.stderr
     assert "| torch" not in done.stderr
 
 
