@@ -88,7 +88,7 @@ def look_ahead(args: Namespace, report: Reporter) -> None:
         UsageError, SourceError, DataError, WriteError: no image has been asked for yet.
     """
     from helpers.building.engine import require_model
-    from helpers.images.disk_space import first_download
+    from helpers.images.forecast import first_download
 
     options = BuildOptions.from_args(args)
     images = first_download(options.source)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.errors import DataError
-from helpers.images.distort import KINDS, LEVELS, distort
+from helpers.images.distort import DEFAULT_STRENGTH, KINDS, LEVELS, distort
 from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
 from helpers.query.grouping import group_key
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 CLEAN = "clean"
 #: What a card goes through before it is asked about: nothing, one thing, or a named level.
-CONDITIONS: Mapping[str, str | Sequence[str] | None] = {
+CONDITIONS: Mapping[str, Mapping[str, float] | None] = {
     CLEAN: None,
-    **{kind: (kind,) for kind in KINDS},
-    **{level: level for level in LEVELS},
+    **{kind: {kind: DEFAULT_STRENGTH} for kind in KINDS},
+    **LEVELS,
 }
 UNKNOWN_LEVEL = "photo"
 CARDS = 6  # the first 5, and one more should the right one be left out
@@ -118,9 +118,9 @@ def identify_cards(
                 details=str(error),
                 suggestion=f"python scripts/validate_cache.py --cache {source.path.parent} --fix",
             ) from error
-        for name, kinds in CONDITIONS.items():
+        for name, strengths in CONDITIONS.items():
             variant = _SEEDS * seed + source.row
-            view = clean if kinds is None else distort(clean, kinds, variant)
+            view = clean if strengths is None else distort(clean, strengths, variant)
             result[name].append(_judge(index.ask(view).hits, source))
             progress.advance()
     return result

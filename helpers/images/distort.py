@@ -36,9 +36,7 @@ TABLES: Sequence[tuple[Colour, Colour]] = (
 SKINS: Sequence[Colour] = ((233, 190, 163), (205, 152, 118), (141, 92, 66), (92, 60, 44))
 
 
-def distort(
-    image: Image.Image, kinds: str | Sequence[str] | Mapping[str, float], seed: int
-) -> Image.Image:
+def distort(image: Image.Image, strengths: Mapping[str, float], seed: int) -> Image.Image:
     """Return a distorted copy of a whole card picture.
 
     The kinds are applied in the order of `KINDS`, which is the order of the physical world,
@@ -47,36 +45,18 @@ def distort(
 
     Args:
         image: the clean card, mode RGB, any size.
-        kinds: the name of a level (`LEVELS`), or kinds at `DEFAULT_STRENGTH`, or kinds mapped to
-            strengths between 0 and 1.
+        strengths: of each kind to apply, 0 to 1; see `LEVELS`.
         seed: names the variant.
 
     Returns:
         A new RGB image; tilt, perspective, sleeve and background change its size.
-
-    Raises:
-        ValueError: a level or a kind that does not exist, or a strength outside 0 to 1.
     """
-    strengths = _strengths(kinds)
     picture = die_cut(image)
     for name, apply in KINDS.items():
         if name in strengths:
             picture = apply(picture, Random(f"{seed}/{name}"), strengths[name])
     black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
     return Image.alpha_composite(black, picture).convert("RGB")
-
-
-def _strengths(kinds: str | Sequence[str] | Mapping[str, float]) -> Mapping[str, float]:
-    if isinstance(kinds, str):
-        if kinds not in LEVELS:
-            raise ValueError(f"no level {kinds!r}; there are {', '.join(LEVELS)}")
-        return LEVELS[kinds]
-    strengths = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, DEFAULT_STRENGTH)
-    if unknown := sorted(set(strengths) - set(KINDS)):
-        raise ValueError(f"no distortion {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    if any(not 0 <= strength <= 1 for strength in strengths.values()):
-        raise ValueError("a strength must lie between 0 and 1")
-    return strengths
 
 
 # --- the card itself: RGBA in, RGBA out ------------------------------------------------------

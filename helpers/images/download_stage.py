@@ -15,9 +15,8 @@ from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
 from helpers.images.digests import DigestLog
-from helpers.images.disk_space import space_in_errors, warn_if_short
 from helpers.images.download import Downloaded, download_image
-from helpers.images.forecast import Forecast, forecast, mean_bytes
+from helpers.images.forecast import Forecast, mean_bytes, space_in_errors, warn_if_short
 from helpers.images.prune import KnownFiles
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
@@ -93,7 +92,7 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
 
     def still_to_come() -> Forecast:
         mean = mean_bytes(source.image_version, summary.already_cached, summary.cached_bytes)
-        return forecast(summary.missing - summary.downloaded, mean, session.policy.workers)
+        return Forecast(summary.missing - summary.downloaded, mean, session.policy.workers)
 
     make_directory(cache.directory)
     with directory_lock(cache.directory), space_in_errors(cache.directory, still_to_come):

@@ -1,10 +1,23 @@
-"""What a download will take, told before it starts: images, bytes, time."""
+"""What a download will take, told before it starts: images, bytes, time; and is there room?"""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from helpers.cards.options import CARDS_OF_KIND
+from helpers.errors import WriteError
+from helpers.images.cache import ImageCache
 from helpers.report import byte_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from helpers.cards.options import CardSource
+    from helpers.report import Reporter
 
 #: Mean bytes of an image. `png`, `normal` and `grid` were measured at Scryfall in 2026; the others
 #: follow from `normal` (JPEG) or `grid` (WebP) by their number of pixels.
@@ -37,16 +50,23 @@ class Forecast:
 
     Args:
         images: to be downloaded.
-        size: of all of them, in bytes.
-        seconds: at 100 Mbit/s.
+        mean: bytes of one, see `mean_bytes`.
+        workers: downloads at a time.
     """
 
     images: int
-    size: int
-    seconds: float
+    mean: float
+    workers: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return round(self.images * self.mean)
 
     def __str__(self) -> str:
-        return f"{self.images:,} images, about {byte_size(self.size)}, {_about(self.seconds)}"
+        # The line or the wait for answers is the bottleneck, whichever takes longer.
+        seconds = max(self.size / _LINE, self.images * _REQUEST / self.workers)
+        return f"{self.images:,} images, about {byte_size(self.size)}, {_about(seconds)}"
 
 
 def mean_bytes(version: str, cached: int = 0, cached_bytes: int = 0) -> float:
@@ -60,20 +80,6 @@ def mean_bytes(version: str, cached: int = 0, cached_bytes: int = 0) -> float:
     return cached_bytes / cached if cached >= _ENOUGH else MEAN_BYTES[version]
 
 
-def forecast(images: int, mean: float, workers: int) -> Forecast:
-    """Return what so many images will take.
-
-    The line or the wait for answers is the bottleneck, whichever takes longer.
-
-    Args:
-        images: to be downloaded.
-        mean: bytes of one, see `mean_bytes`.
-        workers: downloads at a time.
-    """
-    size = round(images * mean)
-    return Forecast(images, size, max(size / _LINE, images * _REQUEST / workers))
-
-
 def _about(seconds: float) -> str:
     """Return a length of time as coarse as a forecast of it is."""
     if seconds < _MINUTE:
@@ -82,3 +88,47 @@ def _about(seconds: float) -> str:
     if minutes <= _MINUTES_UP_TO:
         return f"about {minutes} minute" + "s" * (minutes > 1)
     return f"about {round(seconds / _HOUR)} hours"
+
+
+def first_download(source: CardSource) -> str:
+    """Return what a first download brings, before Scryfall is asked; "" for a cache in use."""
+    with contextlib.suppress(OSError):
+        if source.cache.is_dir() and any(ImageCache(source.cache).image_names()):
+            return ""
+    if source.sets or source.bulk_file:
+        return f"images of about {byte_size(mean_bytes(source.image_version))} each"
+    count = CARDS_OF_KIND[source.kind]
+    count = count if source.limit is None else min(source.limit, count)
+    return f"about {byte_size(count * mean_bytes(source.image_version))} of images"
+
+
+def warn_if_short(directory: Path, needed: int, report: Reporter) -> None:
+    """Say before a long run that the disk will be full before its end."""
+    free = _free_bytes(directory)
+    if free is not None and free < needed:
+        report.warning(
+            f"the missing images need about {byte_size(needed)},"
+            f" but only {byte_size(free)} are free in {directory}"
+        )
+
+
+@contextlib.contextmanager
+def space_in_errors(directory: Path, needed: Callable[[], Forecast]) -> Iterator[None]:
+    """Add to a `WriteError` of the block how much room is free, and how much is still needed."""
+    try:
+        yield
+    except WriteError as error:
+        free = _free_bytes(directory)
+        if free is not None:
+            error.details += f"\n{byte_size(free)} are free on the file system of {directory}"
+        size = needed().size
+        if size:
+            error.details += f"; the missing images need about {byte_size(size)}"
+        raise
+
+
+def _free_bytes(directory: Path) -> int | None:
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return None

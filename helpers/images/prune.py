@@ -163,14 +163,11 @@ def _faces_of_kind(directory: Path, kind: str, lists: dict[str, Path]) -> Iterat
             yield open_faces(bulk, directory, version)
         return
     faces = [read_list(path) for path in lists.values()]  # of --bulk-file, which lies elsewhere
-    if not faces:
-        faces = [None]
-    for known in faces:
-        if known is None:
-            raise DataError(
-                f"the cache's bulk data of kind {kind} cannot be read",
-                details="images that only they need would look orphaned; nothing was removed",
-                suggestion=f"python download_images.py --cache {directory} --kind {kind}"
-                " --refresh-bulk --limit 0",
-            )
-        yield known
+    if not faces or None in faces:
+        raise DataError(
+            f"the cache's bulk data of kind {kind} cannot be read",
+            details="images that only they need would look orphaned; nothing was removed",
+            suggestion=f"python download_images.py --cache {directory} --kind {kind}"
+            " --refresh-bulk --limit 0",
+        )
+    yield from filter(None, faces)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers.images.distort import distort
+from helpers.images.distort import LEVELS, distort
 from helpers.images.preprocess import load_image_rgb, prepare
 from helpers.parallel import cpu_count
 from helpers.validation import InvalidImageError
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     #: One array of each encoder, the reference first.
     Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-#: Levels of `helpers.images.distort` at which a good model is mostly right; beyond, answers are
-#: guesses, and two guesses differ for no reason.
-LEVELS = ("easy", "photo")
+#: Distortions at which a good model is mostly right; beyond, answers are guesses, and two guesses
+#: differ for no reason.
+_DISTORTIONS = (LEVELS["easy"], LEVELS["photo"])
 #: Answers that int8 must share with fp32, and the cases that it takes to tell; answers of untrained
 #: weights are guesses, and are not judged.
 LEAST_AGREEMENT = 0.995
@@ -98,8 +98,8 @@ def compare(
 
     def ask(case: tuple[int, int]) -> Pair:
         card, number = case
-        level = LEVELS[number % len(LEVELS)]
-        return embed(distort(images[card], level, number * len(images) + card))
+        strengths = _DISTORTIONS[number % len(_DISTORTIONS)]
+        return embed(distort(images[card], strengths, number * len(images) + card))
 
     per_card = -(-least // len(images))
     cases = [(card, number) for number in range(per_card) for card in range(len(images))]

@@ -14,10 +14,9 @@ from support import ROOT, Scryfall, run
 
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import list_path, read_list
-from helpers.images import disk_space
+from helpers.images import forecast
 from helpers.images.cache import ImageCache
-from helpers.images.disk_space import warn_if_short
-from helpers.images.forecast import MEAN_BYTES, forecast, mean_bytes
+from helpers.images.forecast import MEAN_BYTES, Forecast, mean_bytes, warn_if_short
 from helpers.parallel import STOP_SECONDS, bounded_map
 from helpers.report import Reporter
 
@@ -165,8 +164,8 @@ def test_a_short_disk_is_mentioned_before_a_long_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """6 GB of images and 1 GB free: a warning with both figures; enough room: silence."""
-    needed = forecast(54_963, mean_bytes("normal"), 16).size
-    monkeypatch.setattr(disk_space, "_free_bytes", lambda _: 10**9)
+    needed = Forecast(54_963, mean_bytes("normal"), 16).size
+    monkeypatch.setattr(forecast, "_free_bytes", lambda _: 10**9)
     warn_if_short(tmp_path, needed, Reporter())
     assert "need about 6.1 GB, but only 1.0 GB are free" in capsys.readouterr().err
     warn_if_short(tmp_path, 10**8, Reporter())
@@ -191,7 +190,7 @@ def test_a_forecast_names_images_bytes_and_time(
     images: int, version: str, workers: int, said: str
 ) -> None:
     """The line is the bottleneck, or the wait for answers where images are small or workers few."""
-    assert str(forecast(images, mean_bytes(version), workers)) == said
+    assert str(Forecast(images, mean_bytes(version), workers)) == said
 
 
 def test_cached_images_tell_the_size_of_the_others() -> None:
