@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from helpers.errors import UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from _typeshed import DataclassInstance
 
@@ -28,15 +29,8 @@ _Options = TypeVar("_Options", bound="DataclassInstance")
 _OPTIONS = ("cards.options", "network.policy", "model.options", "building.options", "query.options")
 
 
-class Rule(Protocol):
-    """A rule converts one flag's value."""
-
-    def read(self, value: Any) -> Any:
-        """Return the converted value.
-
-        Raises:
-            ValueError: what is wrong with it, to be shown behind the flag's name.
-        """
+#: Converts a flag's value; raises ValueError with what is to be shown behind the flag's name.
+Rule = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ class Number:
     high: float = math.inf
     also: float | None = None  # one more allowed value, outside the bounds
 
-    def read(self, value: Any) -> int | float:
+    def __call__(self, value: Any) -> int | float:
         """Return `value` as a number, or raise ValueError."""
         try:
             number = self.kind(value)
@@ -70,7 +64,7 @@ class OneOf:
 
     choices: tuple[str, ...]
 
-    def read(self, value: Any) -> str:
+    def __call__(self, value: Any) -> str:
         """Return `value` if it is in the list, or raise ValueError."""
         if value in self.choices:
             return str(value)
@@ -80,15 +74,11 @@ class OneOf:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A word or a line that HTTP headers and file systems can carry."""
-
-    def read(self, value: Any) -> str:
-        """Return `value` unless it is empty or holds control characters (ValueError)."""
-        if isinstance(value, str) and value.strip() and value.isprintable() and value.isascii():
-            return value
-        raise ValueError(f"must be a line of plain ASCII text, not {value!r}")
+def ascii_line(value: Any) -> str:
+    """Return a word or a line that HTTP headers and file systems can carry (a `Rule`)."""
+    if isinstance(value, str) and value.strip() and value.isprintable() and value.isascii():
+        return value
+    raise ValueError(f"must be a line of plain ASCII text, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +87,9 @@ class ListOf:
 
     rule: Rule
 
-    def read(self, value: Any) -> tuple[Any, ...]:
+    def __call__(self, value: Any) -> tuple[Any, ...]:
         """Return the converted values, or raise ValueError for the first wrong one."""
-        return tuple(self.rule.read(word.strip()) for word in str(value).split(","))
+        return tuple(self.rule(word.strip()) for word in str(value).split(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +98,7 @@ class Directory:
 
     must_exist: bool = False
 
-    def read(self, value: Any) -> Path:
+    def __call__(self, value: Any) -> Path:
         """Return the path, or raise ValueError."""
         if not value:
             raise ValueError("must be a directory, not an empty word")
@@ -120,15 +110,11 @@ class Directory:
         return path
 
 
-@dataclass(frozen=True, slots=True)
-class ExistingFile:
-    """A file that is there."""
-
-    def read(self, value: Any) -> Path:
-        """Return the path, or raise ValueError."""
-        if Path(value).is_file():
-            return Path(value)
-        raise ValueError(f"must be an existing file, not {str(value)!r}")
+def existing_file(value: Any) -> Path:
+    """Return the path of a file that is there (a `Rule`)."""
+    if Path(value).is_file():
+        return Path(value)
+    raise ValueError(f"must be an existing file, not {str(value)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +123,7 @@ class FileName:
 
     endings: tuple[str, ...]
 
-    def read(self, value: Any) -> Path:
+    def __call__(self, value: Any) -> Path:
         """Return the path, or raise ValueError."""
         if Path(value).suffix.lower() in self.endings:
             return Path(value)
@@ -189,7 +175,7 @@ class Flag:
         if self.rule is None:
             return None
         try:
-            setattr(args, self.field, self.rule.read(value))
+            setattr(args, self.field, self.rule(value))
         except ValueError as error:
             setattr(args, self.field, None)
             return f"{self.name} {error}"

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devtools.scryfall.server import UPDATED_AT
-from helpers.cli_validation import ExistingFile, Flag, FlagGroup, Number
+from helpers.cli_validation import Flag, FlagGroup, Number, existing_file
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A time in ISO 8601, which is UTC where it names no zone."""
-
-    def read(self, value: Any) -> dt.datetime:
-        """Return `value` as a time in UTC, or raise ValueError."""
-        try:
-            moment = dt.datetime.fromisoformat(str(value))
-        except ValueError:
-            raise ValueError(f"must be a time such as 2026-08-03T21:06, not {value!r}") from None
-        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+def moment(value: Any) -> dt.datetime:
+    """Return a time in ISO 8601, in UTC where it names no zone, or raise ValueError."""
+    try:
+        found = dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"must be a time such as 2026-08-03T21:06, not {value!r}") from None
+    return found.astimezone(dt.UTC) if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Existing:
-    """A file or a directory that is there."""
-
-    def read(self, value: Any) -> str:
-        """Return `value`, or raise ValueError."""
-        if Path(value).exists():
-            return str(value)
-        raise ValueError(f"must be an existing file or directory, not {value!r}")
+def existing(value: Any) -> str:
+    """Return the path of a file or a directory that is there, or raise ValueError."""
+    if Path(value).exists():
+        return str(value)
+    raise ValueError(f"must be an existing file or directory, not {value!r}")
 
 
 def _one_source(args: Namespace) -> Iterator[str]:
@@ -50,15 +41,15 @@ _PORT, _DRAWN = Number(int, 0, 65_535), Number(int, 1, 1_000_000)
 FLAGS = FlagGroup(
     "server",
     (
-        Flag("--cards", ExistingFile(), None, "FILE", "card objects, one a line; may be gzipped"),
+        Flag("--cards", existing_file, None, "FILE", "card objects, one a line; may be gzipped"),
         Flag("--draw", _DRAWN, None, "N", "faces to draw, instead of --cards (300)"),
         Flag("--seed", Number(int, 0), 0, "N", "of drawn cards (%(default)s)"),
-        Flag("--images", Existing(), None, "PATH", _IMAGES),
+        Flag("--images", existing, None, "PATH", _IMAGES),
         Flag("--port", _PORT, 0, "N", "0 means any free one (%(default)s)"),
         Flag("--legacy", help="the bulk shape before 2026-07-20", action="store_true"),
         Flag("--latency", Number(float, 0, 3600), 0.0, "S", "seconds before each answer (0)"),
-        Flag("--updated-at", Moment(), UPDATED_AT, "TIME", "time of the bulk data (%(default)s)"),
-        Flag("--faults", ExistingFile(), None, "FILE", "a fault document (JSON)"),
+        Flag("--updated-at", moment, UPDATED_AT, "TIME", "time of the bulk data (%(default)s)"),
+        Flag("--faults", existing_file, None, "FILE", "a fault document (JSON)"),
         Flag("--log", None, None, "FILE", "write one JSON line per request"),
     ),
     _one_source,

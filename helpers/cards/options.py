@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cli_validation import (
     Directory,
-    ExistingFile,
     Flag,
     FlagGroup,
     ListOf,
     Number,
     OneOf,
-    Text,
+    ascii_line,
     command_line,
+    existing_file,
     options_of,
 )
-from helpers.network.policy import BaseUrl
+from helpers.network.policy import base_url
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,15 +38,11 @@ CARDS_OF_KIND = {
 KINDS = tuple(CARDS_OF_KIND)
 
 
-@dataclass(frozen=True, slots=True)
-class SetCode:
-    """Scryfall's code of a set, in any case."""
-
-    def read(self, value: Any) -> str:
-        """Return `value` in small letters, or raise ValueError."""
-        if str(value).isascii() and str(value).isalnum():
-            return str(value).lower()
-        raise ValueError(f"must be codes of sets such as rtr,rix, not {value!r}")
+def set_code(value: Any) -> str:
+    """Return Scryfall's code of a set in small letters, or raise ValueError."""
+    if str(value).isascii() and str(value).isalnum():
+        return str(value).lower()
+    raise ValueError(f"must be codes of sets such as rtr,rix, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ FLAGS = FlagGroup(
         Flag("--cache", Directory(), "image_cache", "DIR", "image cache (%(default)s)"),
         Flag(
             "--set",
-            ListOf(SetCode()),
+            ListOf(set_code),
             None,
             "CODE,…",
             "only the cards of these sets, such as rtr,rix: the natural try-out",
@@ -109,7 +105,7 @@ FLAGS = FlagGroup(
         ),
         Flag(
             "--bulk-file",
-            ExistingFile(),
+            existing_file,
             None,
             "FILE",
             "local .json or .jsonl, gzipped or not; no request",
@@ -131,14 +127,14 @@ FLAGS = FlagGroup(
         ),
         Flag(
             "--scryfall-api",
-            BaseUrl(),
+            base_url,
             os.environ.get("MTG_SCRYFALL_API", SCRYFALL_API),
             "URL",
             "API to ask, also $MTG_SCRYFALL_API (%(default)s)",
         ),
         Flag(
             "--user-agent",
-            Text(),
+            ascii_line,
             os.environ.get("MTG_USER_AGENT", USER_AGENT),
             "TEXT",
             "who asks, also $MTG_USER_AGENT (%(default)s)",

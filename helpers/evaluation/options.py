@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.cli_validation import (
     Directory,
-    ExistingFile,
     FileName,
     Flag,
     FlagGroup,
     ListOf,
     Number,
     OneOf,
+    existing_file,
 )
 from helpers.index.options import INDEX, SCANS
 
@@ -24,16 +23,12 @@ if TYPE_CHECKING:
 PARTS = ("recall", "grid", "identify", "photos")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """M and efConstruction with a slash between them."""
-
-    def read(self, value: Any) -> tuple[int, int]:
-        """Return both numbers, or raise ValueError."""
-        m, slash, ef = str(value).partition("/")
-        if slash and m.isdecimal() and ef.isdecimal() and 4 <= int(m) <= int(ef) <= 2000:  # noqa: PLR2004
-            return int(m), int(ef)
-        raise ValueError(f"must be pairs such as 32/200 (4 to 2000, M first), not {str(value)!r}")
+def m_and_ef(value: Any) -> tuple[int, int]:
+    """Return M and efConstruction, typed with a slash between them, or raise ValueError."""
+    m, slash, ef = str(value).partition("/")
+    if slash and m.isdecimal() and ef.isdecimal() and 4 <= int(m) <= int(ef) <= 2000:  # noqa: PLR2004
+        return int(m), int(ef)
+    raise ValueError(f"must be pairs such as 32/200 (4 to 2000, M first), not {str(value)!r}")
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -72,7 +67,7 @@ GRAPH_FLAGS = FlagGroup(
         ),
         Flag(
             "--grid",
-            ListOf(Pair()),
+            ListOf(m_and_ef),
             "16/100,32/200,48/400,64/400",
             "LIST",
             "pairs M/efConstruction to build with (%(default)s)",
@@ -98,7 +93,7 @@ PHOTO_FLAGS = FlagGroup(
     (
         Flag(
             "--photos",
-            ExistingFile(),
+            existing_file,
             None,
             "FILE",
             "CSV with the columns file, shows, scryfall_id, kind",

@@ -53,15 +53,15 @@ def may_be_asked(url: str) -> bool:
     return bool(parts.hostname) and (parts.scheme == "https" or local)
 
 
-@dataclass(frozen=True, slots=True)
-class BaseUrl:
-    """The address of Scryfall's API or of a mirror of it."""
+def base_url(value: Any) -> str:
+    """Return the address of Scryfall's API, or of a mirror of it, without a final slash.
 
-    def read(self, value: Any) -> str:
-        """Return `value` without a final slash, or raise ValueError."""
-        if may_be_asked(str(value)):
-            return str(value).rstrip("/")
-        raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
+    Raises:
+        ValueError: it is another kind of address (a rule of `helpers.cli_validation`).
+    """
+    if may_be_asked(str(value)):
+        return str(value).rstrip("/")
+    raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
 
 
 FLAGS = FlagGroup(
