@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
@@ -96,9 +97,8 @@ class DownloadSession:
         self._adapter = ConnectionAdapter(self._connections, policy.workers)
         self._local = threading.local()
         self._say = say
-        self._gates: dict[str, Gate] = {}
-        self._contacts: dict[str, FirstContact] = {}
-        self._gates_lock = threading.Lock()
+        self._hosts: dict[str, tuple[Gate, FirstContact]] = {}
+        self._hosts_lock = threading.Lock()
 
     def get_bytes(
         self, url: str, *, limit: int, check: Callable[[bytes], object] | None = None
@@ -244,7 +244,9 @@ class DownloadSession:
         else:
             self._hold_all(request, max(wait, error.retry_after or 0.0))
         if self._is_last(request):
-            self._count_exhausted(request, error)
+            in_a_row = request.gate.exhausted()
+            if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
+                raise _host_closed(request.url, f"failed {in_a_row} URLs in a row, last: {error}")
             raise _given_up(error, request.attempt + 1, out_of_time=request.left <= 0) from error
         request.contact.failed(error)
         if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
@@ -257,11 +259,6 @@ class DownloadSession:
         penalties = request.gate.penalise(seconds, request.asked)
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
             raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
-
-    def _count_exhausted(self, request: _Request[T], error: TransientError) -> None:
-        in_a_row = request.gate.exhausted()
-        if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
-            raise _host_closed(request.url, f"failed {in_a_row} URLs in a row, last: {error}")
 
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
@@ -312,29 +309,16 @@ class DownloadSession:
 
     def _host(self, url: str) -> tuple[Gate, FirstContact]:
         host = urlsplit(url).netloc
-        with self._gates_lock:
-            if host not in self._gates:
-                self._gates[host] = Gate(self.clock, self.policy.workers)
-                self._contacts[host] = FirstContact(host, self._say)
-            return self._gates[host], self._contacts[host]
+        with self._hosts_lock:
+            if host not in self._hosts:
+                gate = Gate(self.clock, self.policy.workers)
+                self._hosts[host] = gate, FirstContact(host, self._say)
+            return self._hosts[host]
 
     def _session(self) -> requests.Session:
         """Return the calling thread's own `Session` (psf/requests#1871) over the shared pool."""
         if not hasattr(self._local, "session"):
-            fresh = _AnonymousSession()
-            fresh.headers.clear()
-            fresh.headers.update(
-                {
-                    "User-Agent": self.policy.user_agent,
-                    "Accept": "application/json;q=0.9,*/*;q=0.8",
-                    # Bytes on the wire are then the file's own bytes, and their count can be
-                    # checked; nothing can swell while it is decoded.
-                    "Accept-Encoding": "identity",
-                }
-            )
-            fresh.mount("https://", self._adapter)
-            fresh.mount("http://", self._adapter)
-            self._local.session = fresh
+            self._local.session = _AnonymousSession(self.policy.user_agent, self._adapter)
         session: requests.Session = self._local.session
         session.cookies.clear()
         return session
@@ -347,9 +331,20 @@ class _AnonymousSession(requests.Session):
     any host and scheme.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, user_agent: str, adapter: ConnectionAdapter) -> None:
         super().__init__()
-        self.auth = _no_credentials
+        self.auth = lambda request: request
+        self.headers = CaseInsensitiveDict(
+            {
+                "User-Agent": user_agent,
+                "Accept": "application/json;q=0.9,*/*;q=0.8",
+                # Bytes on the wire are then the file's own bytes, and their count can be checked;
+                # nothing can swell while it is decoded.
+                "Accept-Encoding": "identity",
+            }
+        )
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Follow nothing."""
@@ -362,10 +357,6 @@ def _asking_again() -> Iterator[None]:
         yield
     except (ValueError, RecursionError) as error:
         raise TransientError(str(error)) from error
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _host_closed(url: str, why: str) -> SourceError:

@@ -63,13 +63,8 @@ def held(notice: Callable[[], None] = lambda: None) -> Iterator[None]:
         yield
     finally:
         _State.held = None
-        raise_if_stopped()
-
-
-def raise_if_stopped() -> None:
-    """Raise `Stopped` if a signal arrived while it was held back."""
-    if _State.received is not None:
-        raise Stopped(_State.received)
+        if _State.received is not None:
+            raise Stopped(_State.received)
 
 
 def pending() -> bool:

@@ -104,7 +104,8 @@ def checking(data: bytes, suffix: str) -> Iterator[Image.Image]:
     # verify() leaves the object unusable, and passes most truncations that load() notices.
     with decoding(data, (found,)) as image:
         check_header(image)
-        _check_single_frame(image)
+        if getattr(image, "n_frames", 1) > 1:
+            raise InvalidImageError("animated")
         yield image
 
 
@@ -211,8 +212,3 @@ def _check_end(data: bytes, found: str) -> None:
         whole = right_length and not data.endswith(_ZERO_TAIL)
     if not whole:
         raise InvalidImageError(f"truncated or followed by junk: no {found} end at its end")
-
-
-def _check_single_frame(image: Image.Image) -> None:
-    if getattr(image, "n_frames", 1) > 1:
-        raise InvalidImageError("animated")

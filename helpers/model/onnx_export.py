@@ -33,17 +33,6 @@ _MOST_BYTES = 1_900_000_000  # one protobuf file holds at most 2 GiB
 _BATCH = 16
 
 
-class _Tower(torch.nn.Module):
-    """Gives the exporter one input with the name that it will have."""
-
-    def __init__(self, tower: torch.nn.Module) -> None:
-        super().__init__()
-        self.tower = tower
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.tower(pixels)  # type: ignore[no-any-return]
-
-
 def export_encoder(
     options: ModelOptions, target: Path, pictures: list[Path]
 ) -> dict[str, Any] | str:
@@ -99,7 +88,7 @@ def export(embedder: OpenClipEmbedder, target: Path) -> None:
             torch.inference_mode(),
         ):
             program = torch.onnx.export(
-                _Tower(embedder.tower).eval(),
+                embedder.tower,
                 (torch.zeros(2, 3, side, side),),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("n")},),
