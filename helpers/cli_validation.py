@@ -137,7 +137,7 @@ class Flag:
         name: as it is typed, or a bare word for positional arguments.
         rule: what its value must be; None if anything goes.
         default: its value where it is not given.
-        words: how `--help` calls its value, and what it says of it.
+        words: how `--help` calls its value, and what it says of it; the default is added to that.
         more: further arguments of `ArgumentParser.add_argument`; `required` is checked by us.
     """
 
@@ -148,6 +148,8 @@ class Flag:
         self.rule = rule
         self.required = more.pop("required", False)
         named = dict(zip(("metavar", "help"), words, strict=False))
+        if default is not None and "help" in named:
+            named["help"] += " (%(default)s)"
         self.argparse = {"default": default, **named, **more}
 
     @property

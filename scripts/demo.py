@@ -43,10 +43,10 @@ _MANY, _PORT = Number(int, 1, 1_000_000), Number(int, 0, 65_535)
 FLAGS = FlagGroup(
     "demo",
     (
-        Flag("--model", OneOf(tuple(ENCODERS)), "demo", "NAME", "demo or clip (%(default)s)"),
-        Flag("--work", Directory(), "demo_out", "DIR", "for all that it makes (%(default)s)"),
-        Flag("--cards", _MANY, 300, "N", "cards to draw (%(default)s)"),
-        Flag("--port", _PORT, 8765, "N", "of the loopback server, 0 for any (%(default)s)"),
+        Flag("--model", OneOf(tuple(ENCODERS)), "demo", "NAME", "demo or clip"),
+        Flag("--work", Directory(), "demo_out", "DIR", "for all that it makes"),
+        Flag("--cards", _MANY, 300, "N", "cards to draw"),
+        Flag("--port", _PORT, 8765, "N", "of the loopback server, 0 for any"),
         Flag("--fresh", help="forget what earlier runs of the demo made", action="store_true"),
     ),
 )

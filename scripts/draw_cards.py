@@ -30,15 +30,9 @@ FLAGS = FlagGroup(
     "drawing",
     (
         Flag("--out", Directory(), None, "DIR", "folder to write to", required=True),
-        Flag("--count", Number(int, 1, 1_000_000), 300, "N", "faces to draw (%(default)s)"),
-        Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),
-        Flag(
-            "--image-version",
-            OneOf(tuple(EXTENSIONS)),
-            "normal",
-            "KEY",
-            f"{', '.join(EXTENSIONS)} (%(default)s)",
-        ),
+        Flag("--count", Number(int, 1, 1_000_000), 300, "N", "faces to draw"),
+        Flag("--seed", Number(int, 0), 0, "N", "of everything that is random"),
+        Flag("--image-version", OneOf(tuple(EXTENSIONS)), "normal", "KEY", ", ".join(EXTENSIONS)),
     ),
 )
 

@@ -23,7 +23,7 @@ FLAGS = FlagGroup(
     (
         INDEX,
         Flag("--out", Directory(), metavar="DIR", help="directory for the files", required=True),
-        Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare (%(default)s)"),
+        Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare"),
     ),
 )
 

@@ -81,7 +81,7 @@ def _switch(name: str, words: str) -> Flag:
 FLAGS = FlagGroup(
     "build",
     (
-        Flag("--out", Directory(), "index_out", "DIR", "output directory (%(default)s)"),
+        Flag("--out", Directory(), "index_out", "DIR", "output directory"),
         Flag(
             "--batch",
             Number(int, 1, 4096),
@@ -97,20 +97,20 @@ FLAGS = FlagGroup(
             "CPU threads that embed (measured on this machine)",
         ),
         _switch("--validate-cache", "check every image"),
-        Flag("--hnsw-m", Number(int, 4, 128), 32, "M", "links per vector, 4 to 128 (%(default)s)"),
+        Flag("--hnsw-m", Number(int, 4, 128), 32, "M", "links per vector, 4 to 128"),
         Flag(
             "--hnsw-ef-construction",
             Number(int, 4, 2000),
             200,
             "EF",
-            "candidates while building, M to 2000 (%(default)s)",
+            "candidates while building, M to 2000",
         ),
         Flag(
             "--checkpoint-frequency",
             Number(int, 100, also=0),
             500,
             "N",
-            "images between checkpoints, 0 for none, else >= 100 (%(default)s)",
+            "images between checkpoints, 0 for none, else >= 100",
         ),
         _switch("--resume", "go on where a stopped build ended"),
         Flag(

@@ -86,8 +86,8 @@ def _contradictions(args: Namespace) -> Iterator[str]:
 FLAGS = FlagGroup(
     "source",
     (
-        Flag("--kind", OneOf(KINDS), "unique_artwork", "KIND", f"{', '.join(KINDS)} (%(default)s)"),
-        Flag("--cache", Directory(), "image_cache", "DIR", "image cache (%(default)s)"),
+        Flag("--kind", OneOf(KINDS), "unique_artwork", "KIND", ", ".join(KINDS)),
+        Flag("--cache", Directory(), "image_cache", "DIR", "image cache"),
         Flag(
             "--set",
             ListOf(set_code),
@@ -96,13 +96,7 @@ FLAGS = FlagGroup(
             "only the cards of these sets, such as rtr,rix: the natural try-out",
         ),
         Flag("--limit", Number(int, 0), None, "N", "only the first N faces; 0 means none"),
-        Flag(
-            "--image-version",
-            OneOf(IMAGE_VERSIONS),
-            "normal",
-            "KEY",
-            f"{', '.join(IMAGE_VERSIONS)} (%(default)s)",
-        ),
+        Flag("--image-version", OneOf(IMAGE_VERSIONS), "normal", "KEY", ", ".join(IMAGE_VERSIONS)),
         Flag(
             "--bulk-file",
             existing_file,
@@ -123,21 +117,21 @@ FLAGS = FlagGroup(
             Number(float, 0, 1),
             0.01,
             "R",
-            "share of images that may fail or be broken before the exit code is 3 (%(default)s)",
+            "share of images that may fail or be broken before the exit code is 3",
         ),
         Flag(
             "--scryfall-api",
             base_url,
             os.environ.get("MTG_SCRYFALL_API", SCRYFALL_API),
             "URL",
-            "API to ask, also $MTG_SCRYFALL_API (%(default)s)",
+            "API to ask, also $MTG_SCRYFALL_API",
         ),
         Flag(
             "--user-agent",
             ascii_line,
             os.environ.get("MTG_USER_AGENT", USER_AGENT),
             "TEXT",
-            "who asks, also $MTG_USER_AGENT (%(default)s)",
+            "who asks, also $MTG_USER_AGENT",
         ),
     ),
     _contradictions,

@@ -48,9 +48,9 @@ FLAGS = FlagGroup(
             ListOf(OneOf(PARTS)),
             "recall,grid,identify",
             "LIST",
-            "what to measure; `photos` alone asks only about --photos (%(default)s)",
+            "what to measure; `photos` alone asks only about --photos",
         ),
-        Flag("--seed", Number(int, 0), 0, "N", "of everything that is random (%(default)s)"),
+        Flag("--seed", Number(int, 0), 0, "N", "of everything that is random"),
         Flag("--plot", FileName((".png",)), None, "FILE", "draw the result into a .png file"),
     ),
     _contradictions,
@@ -59,25 +59,21 @@ GRAPH_FLAGS = FlagGroup(
     "recall and grid: the graph against exact search",
     (
         Flag(
-            "--ladder",
-            ListOf(Number(int, 1, 10_000)),
-            "16,32,64,128,256,512",
-            "LIST",
-            "efSearch (%(default)s)",
+            "--ladder", ListOf(Number(int, 1, 10_000)), "16,32,64,128,256,512", "LIST", "efSearch"
         ),
         Flag(
             "--grid",
             ListOf(m_and_ef),
             "16/100,32/200,48/400,64/400",
             "LIST",
-            "pairs M/efConstruction to build with (%(default)s)",
+            "pairs M/efConstruction to build with",
         ),
     ),
 )
 IDENTIFY_FLAGS = FlagGroup(
     "identify: distorted pictures of cards",
     (
-        Flag("--sample", Number(int, 1), 100, "N", "cards to distort (%(default)s)"),
+        Flag("--sample", Number(int, 1), 100, "N", "cards to distort"),
         SCANS,
         Flag(
             "--negatives",

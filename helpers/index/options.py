@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from helpers.cli_validation import Directory, Flag
 
-INDEX = Flag("--index", Directory(), "index_out", "DIR", "directory of a build (%(default)s)")
+INDEX = Flag("--index", Directory(), "index_out", "DIR", "directory of a build")
 SCANS = Flag(
     "--cache", Directory(), None, "DIR", "pictures of the cards (the cache that was built from)"
 )

@@ -67,29 +67,21 @@ def base_url(value: Any) -> str:
 FLAGS = FlagGroup(
     "download",
     (
-        Flag(
-            "--workers", Number(int, 1, 128), 16, "N", "downloads at a time, 1 to 128 (%(default)s)"
-        ),
+        Flag("--workers", Number(int, 1, 128), 16, "N", "downloads at a time, 1 to 128"),
         Flag(
             "--timeout-connect",
             Number(float, 1, _LONGEST_TIMEOUT),
             5.0,
             "S",
-            "seconds to connect, >= 1 (%(default)s)",
+            "seconds to connect, >= 1",
         ),
         Flag(
             "--timeout-read",
             Number(float, 5, _LONGEST_TIMEOUT),
             30.0,
             "S",
-            "seconds of silence, >= 5 (%(default)s)",
+            "seconds of silence, >= 5",
         ),
-        Flag(
-            "--max-retries",
-            Number(int, 0, 100),
-            5,
-            "N",
-            "further tries per image, >= 0 (%(default)s)",
-        ),
+        Flag("--max-retries", Number(int, 0, 100), 5, "N", "further tries per image, >= 0"),
     ),
 )

@@ -88,13 +88,13 @@ FLAGS = FlagGroup(
             action="append",
         ),
         INDEX,
-        Flag("--k", Number(int, 1, 10_000), 5, "K", "hits per picture, 1 to 10000 (%(default)s)"),
+        Flag("--k", Number(int, 1, 10_000), 5, "K", "hits per picture, 1 to 10000"),
         Flag(
             "--ef-search",
             Number(int, 1, 1_000_000),
             EF_SEARCH,
             "EF",
-            "candidates while searching, raised to 2 K (%(default)s)",
+            "candidates while searching, raised to 2 K",
         ),
         Flag("--exact", help="compare with every vector instead of the graph", action="store_true"),
         Flag(
@@ -109,7 +109,7 @@ FLAGS = FlagGroup(
             OneOf(GROUPINGS),
             "card",
             "HOW",
-            f"{', '.join(GROUPINGS)}: what counts as one hit (%(default)s)",
+            f"{', '.join(GROUPINGS)}: what counts as one hit",
         ),
         Flag(
             "--whole",
@@ -135,7 +135,7 @@ FLAGS = FlagGroup(
             OneOf(SITES),
             SITES[0],
             "SITE",
-            f"{', '.join(SITES)}: whose columns the list has (%(default)s)",
+            f"{', '.join(SITES)}: whose columns the list has",
         ),
         Flag(
             "--ndjson",
