@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 from helpers.errors import AppError, DataError
 
@@ -34,8 +34,9 @@ class ChildDiedError(DataError):
 
 def call(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
     """Return what a function returns in a child process; see `stream`."""
-    (result,) = _results(function, arguments)
-    return result  # type: ignore[no-any-return]
+    either = cast("Callable[[*_Arguments], Iterator[_Result]]", function)  # see `_serve`
+    (result,) = stream(either, *arguments)
+    return result
 
 
 def stream(
@@ -50,10 +51,6 @@ def stream(
         AppError: what the function raised; a library's complaint becomes a `DataError`.
         ChildDiedError: the child died; if by a bug, its traceback is on stderr.
     """
-    return _results(function, arguments)
-
-
-def _results(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Generator[Any]:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments), daemon=True)

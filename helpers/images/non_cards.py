@@ -6,7 +6,6 @@ cards lie.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
@@ -15,12 +14,11 @@ SIZE = (488, 680)  # pixels: that of a card's scan, so that size tells nothing
 _WORDS = ("the", "of", "and", "a", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on")
 
 Colour = tuple[int, int, int]
-Draw = Callable[[Random], Image.Image]
 
 
 def non_card(seed: int) -> Image.Image:
     """Return the RGB picture of that seed; seeds one after the other go through all kinds."""
-    draw = list(NON_CARDS.values())[seed % len(NON_CARDS)]
+    draw = NON_CARDS[seed % len(NON_CARDS)]
     picture = draw(Random(f"non-card/{seed}"))
     return picture.filter(ImageFilter.GaussianBlur(seed % 3))
 
@@ -125,14 +123,4 @@ def playing_card(rng: Random) -> Image.Image:
     return picture.rotate(rng.uniform(-12, 12))
 
 
-#: Every kind by name.
-NON_CARDS: Mapping[str, Draw] = {
-    "table": table,
-    "wall": wall,
-    "clutter": clutter,
-    "landscape": landscape,
-    "page": page,
-    "keyboard": keyboard,
-    "screen": screen,
-    "playing card": playing_card,
-}
+NON_CARDS = (table, wall, clutter, landscape, page, keyboard, screen, playing_card)

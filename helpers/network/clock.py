@@ -15,13 +15,8 @@ class Clock:
 
     def __init__(self) -> None:
         self.stopped = threading.Event()
+        self.waiting = 0  # threads, at this moment
         self._lock = threading.Lock()
-        self._waiting = 0
-
-    @property
-    def waiting(self) -> int:
-        """How many threads are waiting at this moment."""
-        return self._waiting
 
     def now(self) -> float:
         """Return monotonic seconds."""
@@ -30,9 +25,9 @@ class Clock:
     def wait(self, seconds: float) -> bool:
         """Wait `seconds`; return False at once if the run is stopped meanwhile."""
         with self._lock:
-            self._waiting += 1
+            self.waiting += 1
         try:
             return not self.stopped.wait(max(0.0, seconds) * TIME_FACTOR)
         finally:
             with self._lock:
-                self._waiting -= 1
+                self.waiting -= 1

@@ -212,7 +212,8 @@ def test_a_host_that_slows_us_down(
         assert result.json()["downloaded"] == 8
         assert asked == 8 * (1 + (times or 0))
     else:
-        assert asked <= 8 + 7  # a burst of all, then one at a time
+        # A burst of all, then one at a time; a late answer costs one more. All on their own: 8 × 6.
+        assert asked < 3 * 8
         assert not list(tmp_path.glob("*.jpg"))
         scryfall.faults()
         assert run("download_images.py", *flags).json()["downloaded"] == 8
