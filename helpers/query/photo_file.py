@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from helpers.images.preprocess import picture_bytes, upright_rgb
 from helpers.packages import is_here
@@ -43,7 +43,17 @@ def load_photo(source: Path | str | bytes) -> Image.Image:
         InvalidImageError: it cannot be read, is no picture, or too much work; the message says why.
     """
     data = picture_bytes(source, MAX_BYTES)
-    formats = (*FORMATS, "HEIF") if is_heic(data) and _heif_is_here() else FORMATS
+    if not (is_heic(data) and _heif_is_here()):
+        return _decoded(data, FORMATS)
+    try:
+        return _decoded(data, ("HEIF",))
+    except InvalidImageError as error:
+        if isinstance(error.__cause__, UnidentifiedImageError):  # it names the missing package
+            raise InvalidImageError("this HEIC picture is cut off or broken") from error
+        raise
+
+
+def _decoded(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     with decoding(data, formats) as image:
         check_header(image, _most_pixels(data))
         longer = max(image.size)

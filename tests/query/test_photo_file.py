@@ -147,6 +147,8 @@ def test_heic_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
         format = "HEIF"
 
         def _open(self) -> None:
+            if self.fp is None or len(self.fp.read()) < 80 * 60 * 3:
+                raise SyntaxError("cut off")  # so does pillow-heif
             self._size, self._mode = (80, 60), "RGB"
             self.tile = [ImageFile._Tile("raw", (0, 0, 80, 60), 0, "RGB")]  # noqa: SLF001
 
@@ -161,6 +163,7 @@ def test_heic_with_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(80 * 60 * 3)
 
     assert load_photo(data).size == (80, 60)
+    assert reason(data[:5000]) == "this HEIC picture is cut off or broken"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "WEBP"])
