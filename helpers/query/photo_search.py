@@ -38,6 +38,10 @@ _FURTHER = ((8, 40), (24, 60))
 _NEAREST = 24  # rows looked up
 _LEAST_SCORE = 0.25  # whitened cosine below which nothing is compared: no card was ever found there
 _LEAST_CONTRAST = 10.0  # standard deviation of green levels: cards have 40, a table top 5
+_PART = 0.8  # overlap from which a smaller outline is part of a larger one
+#: Area of a card through that of its art (2.2 to 2.6) or text (3.5), with some room below.
+_WHOLE = (1.3, 3.6)
+_LEAST_WORTH = 0.6  # of a whole, through that of its part; .5 to .7 do as well on real photos
 _SAME_PLACE = 0.35  # overlap from which two outlines are one card
 _SIZES = (0.3, 3.0)  # of a candidate, in areas of the cards verified so far
 _CARD_LIKE = (0.6, 0.82)  # side ratio of a card, seen a little aslant
@@ -53,11 +57,13 @@ class Candidate:
         corners: float32 [4, 2], pixels of the searched picture, clockwise from a short side.
         turns: quarter turns to try; an outline leaves two.
         as_it_is: the whole picture, which is also asked unchanged, so that a scan scores 1.
+        fit: how well the detector thinks that it fits a card; 1 is what a single threshold saw.
     """
 
     corners: NDArray[np.float32]
     turns: tuple[int, ...] = (0, 2)
     as_it_is: bool = False
+    fit: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Find:
         verified: rows whose scans agree, the strongest first; empty if none does.
         evidence: of the strongest one.
         named: `nearest` are the cards whose title was read here.
+        fit: of the candidate.
     """
 
     corners: NDArray[np.float32]
@@ -78,6 +85,17 @@ class Find:
     verified: tuple[int, ...] = ()
     evidence: homography.Evidence | None = None
     named: bool = False
+    fit: float = 1.0
+
+    @property
+    def score(self) -> float:
+        """Of the most similar row."""
+        return self.nearest[0].score
+
+    @property
+    def worth(self) -> float:
+        """How much speaks for a card, known or not: its outline fits, and it looks like one."""
+        return self.score * self.fit
 
     @property
     def strength(self) -> float:
@@ -120,7 +138,7 @@ class PhotoSearch:
         first = Candidate(outlines.upright(everything), turns, as_it_is=True)
         with self._searcher.times.stage("find"):
             quads = detect.find_quads(self.pixels)
-        todo = [Candidate(outlines.upright(quad.corners)) for quad in quads]
+        todo = [Candidate(outlines.upright(quad.corners), fit=quad.score) for quad in quads]
         todo.insert(0 if card_like else _ROUNDS[0], first)
         for count, size_of_round in enumerate(_ROUNDS):
             if count >= _IN_VAIN and not self.found:
@@ -142,22 +160,41 @@ class PhotoSearch:
             most: how many to return.
             named: cards that are known by their titles.
         """
-        ranked = sorted(self.others, key=lambda find: -find.nearest[0].score)
-        chosen = [] if self.found or named else ranked[:1]
-        for find in ranked:
-            if find.nearest[0].score < least or len(chosen) == most:
-                break
-            ratio = outlines.side_ratio(find.corners)
-            if (
-                _CARD_LIKE[0] < ratio < _CARD_LIKE[1]
-                and self._is_worth_trying(find.corners)
-                and all(
-                    outlines.overlap(find.corners, f.corners) <= _SAME_PLACE
-                    for f in (*chosen, *named)
-                )
-            ):
+        chosen: list[Find] = []
+        for candidate in sorted(self.others, key=lambda find: -find.worth):
+            find = self._whole(candidate)
+            is_needed = not (self.found or named or chosen)
+            if is_needed or self._is_another(find, least, [*chosen, *named]):
                 chosen.append(find)
+            if len(chosen) == most:
+                break
         return chosen
+
+    def _whole(self, find: Find) -> Find:
+        """Return the outline of the card that a candidate is a part of, and its most similar rows.
+
+        Art and text box have the shape of a card, too, and often look more like some card than the
+        whole does.
+        """
+        while wholes := [each for each in self.others if _is_whole(each, find)]:
+            find = max(wholes, key=lambda each: each.worth)
+        largest = _WHOLE[0] * outlines.area(find.corners)
+        views = [
+            each
+            for each in self.others
+            if outlines.area(each.corners) <= largest
+            and outlines.overlap(each.corners, find.corners) >= _PART
+        ]
+        return Find(find.corners, max([find, *views], key=lambda view: view.score).nearest)
+
+    def _is_another(self, find: Find, least: float, chosen: Sequence[Find]) -> bool:
+        """Tell whether an outline looks like that of a card, apart from those chosen so far."""
+        return (
+            find.score >= least
+            and _CARD_LIKE[0] < outlines.side_ratio(find.corners) < _CARD_LIKE[1]
+            and self._is_worth_trying(find.corners)
+            and all(outlines.overlap(find.corners, f.corners) <= _SAME_PLACE for f in chosen)
+        )
 
     def _is_worth_trying(self, corners: NDArray[np.float32]) -> bool:
         """Tell whether a candidate lies apart from verified cards, and is of their size."""
@@ -197,10 +234,14 @@ class PhotoSearch:
         vectors = self._searcher.embed([view for _, group in views for view in group])
         ends = np.cumsum([0, *(len(group) for _, group in views)])
         tried = [
-            Find(candidate.corners, self._searcher.rows(vectors[low:high], _NEAREST))
+            Find(
+                candidate.corners,
+                self._searcher.rows(vectors[low:high], _NEAREST),
+                fit=candidate.fit,
+            )
             for (candidate, _), low, high in zip(views, ends, ends[1:], strict=False)
         ]
-        for find in sorted(tried, key=lambda find: -find.nearest[0].score):
+        for find in sorted(tried, key=lambda find: -find.score):
             self._verify(find)
 
     def _views(self, candidate: Candidate) -> Iterable[Image.Image]:
@@ -224,7 +265,7 @@ class PhotoSearch:
         before = len(self.found)
         for rows, comparisons in _FURTHER:
             until = self._comparison.made + comparisons
-            for find in sorted(self.others, key=lambda find: -find.nearest[0].score):
+            for find in sorted(self.others, key=lambda find: -find.score):
                 if self._comparison.made < until and self._is_worth_trying(find.corners):
                     self._verify(find, rows)
         return len(self.found) > before
@@ -232,11 +273,7 @@ class PhotoSearch:
     def _verify(self, find: Find, rows: int = _FIRST_ROWS) -> None:
         """Keep a candidate as found if a scan agrees, else among the others."""
         better = None
-        if (
-            self._scans.at_hand
-            and find.nearest[0].score >= _LEAST_SCORE
-            and self._is_open(find.corners)
-        ):
+        if self._scans.at_hand and find.score >= _LEAST_SCORE and self._is_open(find.corners):
             with self._searcher.times.stage("compare"):
                 better = self._compared(find, rows)
         if better is None:
@@ -265,6 +302,16 @@ class PhotoSearch:
         agreeing.sort(key=lambda agreement: -agreement.evidence.strength)
         verified = tuple(agreement.row for agreement in agreeing)
         return Find(agreeing[0].corners, find.nearest, verified, agreeing[0].evidence)
+
+
+def _is_whole(find: Find, part: Find) -> bool:
+    """Tell whether a candidate may be the card that another one is a part of."""
+    low, high = (factor * outlines.area(part.corners) for factor in _WHOLE)
+    return (
+        low < outlines.area(find.corners) < high
+        and outlines.overlap(find.corners, part.corners) >= _PART
+        and find.worth >= _LEAST_WORTH * part.worth
+    )
 
 
 def _shrunk(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from table import Corners, Pixels, distance, lay, place, scan, table
 from helpers.index.card_index import Hit
 from helpers.photo import local_features, outlines
 from helpers.query.answer import MATCH
-from helpers.query.photo_search import PhotoSearch
+from helpers.query.photo_search import Find, PhotoSearch
 from helpers.query.recognise import Recogniser
 from helpers.query.searcher import Searcher
 from helpers.report import Reporter
@@ -177,3 +177,32 @@ def test_a_picture_without_cards_is_given_up(searcher: Searcher) -> None:
 
     assert len(scans.asked) <= 25 * 3 + 100
     assert outlines.area(search.others[0].corners) > 0
+
+
+def unverified(searcher: Searcher, others: list[Find], least: float = 2.0) -> list[Find]:
+    """Return which candidates are shown though no scan agrees."""
+    search = PhotoSearch(searcher, cast("Scans", Drawn()), Image.fromarray(table(600, 800)))
+    search.others = others
+    return search.unverified(least, 3)
+
+
+def test_art_and_text_yield_to_the_whole_card(searcher: Searcher) -> None:
+    """The outline is the card's, though its art looks more like some card; the art's rows stay."""
+    card = Find(place((300, 400), 440), [Hit(1, 0.3)], fit=2.0)
+    art = Find(place((300, 320), 270, 90), [Hit(2, 0.6)], fit=1.5)
+    text = Find(place((300, 510), 240, 90), [Hit(3, 0.5)], fit=1.2)
+    everything = Find(outlines.frame((600, 800)), [Hit(4, 0.2)])
+
+    (shown,) = unverified(searcher, [text, art, card, everything], least=0.4)
+
+    assert np.array_equal(shown.corners, card.corners)
+    assert shown.nearest == art.nearest
+
+
+def test_what_many_thresholds_saw_comes_before_what_looks_like_a_card(searcher: Searcher) -> None:
+    """A shadow that resembles some card a little more is not shown in a card's stead."""
+    card = Find(place((200, 250), 300), [Hit(1, 0.35)], fit=3.0)
+    shadow = Find(place((480, 640), 150), [Hit(2, 0.45)], fit=1.0)
+
+    assert [find.nearest[0].row for find in unverified(searcher, [shadow, card])] == [1]
+    assert len(unverified(searcher, [shadow, card], least=0.4)) == 2
