@@ -161,8 +161,8 @@ class PhotoSearch:
             named: cards that are known by their titles.
         """
         chosen: list[Find] = []
-        for candidate in sorted(self.others, key=lambda find: -find.worth):
-            find = self._whole(candidate)
+        finds = [self._whole(find) for find in sorted(self.others, key=lambda find: -find.worth)]
+        for find in sorted(finds, key=lambda find: find.score < least):
             is_needed = not (self.found or named or chosen)
             if is_needed or self._is_another(find, least, [*chosen, *named]):
                 chosen.append(find)
