@@ -29,9 +29,8 @@ class Contender:
     Args:
         part: under which it is shown.
         name: of the measurement; unique in its comparison.
-        unit: of the figure.
         command: gets a directory of its own, new for every run, and returns the command.
-        read: gets the figure out of a run.
+        read: gets the figure out of a run, in `unit`.
         to: the name of the contender that the ratio is taken to.
         note: what has to be known to read the figure.
         missing: why it cannot be run here, such as `not installed: hnswlib`.

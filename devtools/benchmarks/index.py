@@ -43,7 +43,7 @@ def whitening(material: Material) -> list[Contender]:
         )
         for engine, problem in material.engines.items()
         if engine != TORCH  # nobody learns with it where another engine is at hand
-    ]
+    ][:1]
 
 
 def _learning(material: Material, engine: str, scratch: Path) -> list[str]:

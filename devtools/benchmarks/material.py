@@ -40,6 +40,7 @@ ENGINES = {
     "onnx-fp32": ("--engine", "onnx"),
     "onnx-int8": ("--precision", "int8"),
 }
+_FEW = 16  # pictures that an export is checked on
 KIND, VERSION = "unique_artwork", "normal"
 _CARD_BYTES = 4900  # of a card object of Scryfall's, on average
 DIMENSION = 512  # of the synthetic vectors, as of ViT-B/32
@@ -90,7 +91,7 @@ class Material:
         """Let an engine make what it makes only once; return what goes wrong, if anything."""
         self._report.info(f"Preparing {engine}")
         try:
-            self.build(engine, self.build_flags(engine))
+            self.build(engine, [*self.build_flags(engine), "--limit", str(_FEW)])
         except DataError as error:
             return f"cannot be used: {error.details}"
         return ""
@@ -170,7 +171,7 @@ def engine_of(flags: Sequence[str], cache: str) -> Engine:
     return prepare_engine(
         ModelOptions.from_args(build_arguments(flags)),
         Path(cache) / "no-index",
-        lambda count: list(images.images())[:count],
+        lambda count: list(images.images())[: min(count, _FEW)],
         Reporter(quiet=True),
     )
 
