@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -183,22 +184,26 @@ def test_the_child_imports_the_same_helpers(
     assert worker_process.call(path_of_helpers) == Path(errors.__file__)
 
 
-def started(tmp_path: Path, **more: Any) -> subprocess.Popen[str]:
-    """Return `PARENT`, a script in another directory, as soon as its child is at work."""
+@contextlib.contextmanager
+def started(tmp_path: Path, **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """Yield `PARENT`, a script in another directory, as soon as its child is at work."""
     script = tmp_path / "script.py"
     script.write_text(PARENT)
-    parent = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, script],
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
         cwd=tmp_path,
         **more,
-    )
-    assert parent.stderr is not None
-    assert parent.stderr.readline() == "the parent\n"
-    assert parent.stderr.readline() == "at work\n"
-    return parent
+    ) as parent:
+        try:
+            assert parent.stderr is not None
+            assert parent.stderr.readline() == "the parent\n"
+            assert parent.stderr.readline() == "at work\n"
+            yield parent
+        finally:
+            parent.kill()  # or leaving the block would wait for it without end
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
