@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_damaged_input_of_every_kind(tmp_path: Path) -> None:
     """No traceback, no hang, and both outcomes are reached: taken and refused."""
-    counts = fuzz.fuzz(20, 0, tmp_path)
+    counts = fuzz.fuzz(12, 0, tmp_path)
 
     assert [text for count in counts.values() for text in count.tracebacks] == []
     for kind, count in counts.items():
