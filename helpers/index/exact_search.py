@@ -71,14 +71,20 @@ def nearest(
     """
     best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     best_rows = np.full((len(queries), k), -1, dtype=np.int64)
+    numbers = np.arange(len(queries))
     for start, block in blocks:
         scores = queries @ block.T
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        scores = np.hstack([best_scores, np.take_along_axis(scores, best, axis=1)])
-        rows = np.hstack([best_rows, best + start])
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        best_scores = np.take_along_axis(scores, order, axis=1)
-        best_rows = np.take_along_axis(rows, order, axis=1)
+        least = best_scores[:, -1:]
+        if np.isinf(least).any():  # the first block: sorting all of it would take most of the time
+            kth = max(len(block) - k, 0)
+            least = np.partition(scores, kth, axis=1)[:, kth : kth + 1]
+        query, place = np.nonzero(scores >= least)
+        all_scores = np.concatenate([best_scores.ravel(), scores[query, place]])
+        all_rows = np.concatenate([best_rows.ravel(), place + start])
+        of = np.concatenate([np.repeat(numbers, k), query])
+        order = np.lexsort((all_rows, -all_scores, of))
+        best = order[np.searchsorted(of[order], numbers)[:, None] + np.arange(k)]
+        best_scores, best_rows = all_scores[best], all_rows[best]
     return best_scores, best_rows
 
 

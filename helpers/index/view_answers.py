@@ -86,25 +86,34 @@ def best_card(
 
 
 def choose_thresholds(
-    score: NDArray[np.float32],
-    margin: NDArray[np.float32],
-    right: NDArray[np.bool_],
+    answers: Answers,
+    unknown_score: NDArray[np.float32],
+    unknown_margin: NDArray[np.float32],
     precision: float,
 ) -> tuple[float, float] | None:
     """Return the least score and margin that keep the most right answers at that precision.
 
+    Pictures of what the index does not hold count together as much as the views of what it does.
     Of equally good pairs the higher one wins, since what was not sampled is further from a card
     rather than nearer. None if no pair reaches the precision.
+
+    Args:
+        answers: to views of cards that the index holds.
+        unknown_score: float32 [n > 0], of pictures of anything else.
+        unknown_margin: float32 [n].
+        precision: share of right answers among those that are kept.
     """
     best: tuple[int, float, float] | None = None
     levels = np.linspace(0, 1, _STEPS)
+    score, margin, right = answers.score, answers.margin, answers.right
     if not right.any():
         return None
     for least in np.quantile(score[right], levels, method="lower"):
         for distance in np.quantile(margin[right], levels, method="lower"):
             kept = (score >= least) & (margin >= distance)
             good = int((kept & right).sum())
-            if good >= precision * kept.sum() and (best is None or good >= best[0]):
+            wrong = ((unknown_score >= least) & (unknown_margin >= distance)).mean() * len(right)
+            if good >= precision * (kept.sum() + wrong) and (best is None or good >= best[0]):
                 best = (good, float(least), float(distance))
     return None if best is None else (_floor(best[1]), _floor(best[2]))
 
@@ -118,13 +127,14 @@ class Thresholds:
     """Scores (cosines) that a build measured.
 
     Args:
-        score: together with `margin`, right in 99 of 100 views.
+        score: together with `margin`, right in 99 of 100 pictures, half of them of cards that the
+            index does not hold; None where nothing is so sure.
         margin: least distance from the next card.
         noise: what pictures of no card reach.
     """
 
-    score: float
-    margin: float
+    score: float | None
+    margin: float | None
     noise: float
 
     @classmethod
@@ -137,4 +147,6 @@ class Thresholds:
 
     def are_met(self, score: float | None, margin: float | None) -> bool:
         """Tell whether a best hit may be believed without a scan to compare it with."""
+        if self.score is None or self.margin is None:
+            return False
         return (score or -1.0) >= self.score and (margin or 0.0) >= self.margin

@@ -72,7 +72,7 @@ class Recogniser:
         thresholds = self._searcher.thresholds
         if thresholds is None:
             return search.unverified(_CERTAIN, 1, named)
-        if self._scans.at_hand:
+        if self._scans.at_hand or thresholds.score is None:
             return search.unverified(thresholds.noise, _MOST_UNSURE, named)
         return search.unverified(thresholds.score, _MOST_BY_SCORE, named)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import faiss
@@ -70,7 +71,14 @@ def test_a_build_learns_it_and_says_so(
     }
     assert found["shrinkage"] in whiten.SHRINKAGES
     assert found["gain"]["top_1_after"] > found["gain"]["top_1_before"]
-    assert set(found["thresholds"]) == {"score", "margin", "noise_score", "missing_score"}
+    assert set(found["thresholds"]) == {
+        "score",
+        "margin",
+        "noise_score",
+        "missing_score",
+        "unknown_scans",
+    }
+    assert found["thresholds"]["unknown_scans"] == 30
     assert "views of 8 other cards find their card in" in result.err
     assert manifest(tmp_path / "out")["index"]["scores"] == "whitened cosine"
     assert manifest(tmp_path / "plain")["index"]["scores"] == "cosine"
@@ -117,6 +125,23 @@ def test_a_rebuild_takes_it_over(deck: Deck, tmp_path: Path, model: str, capsys:
     assert (about(out), matrix(out)) == (before, matrix_before)
     assert build(deck, out, model, capsys, "--whiten", "--no-reuse").code == 0
     assert matrix(out) != matrix_before
+
+
+def test_thresholds_that_never_met_unknown_cards_are_measured_anew(
+    deck: Deck, tmp_path: Path, model: str, capsys: Capture
+) -> None:
+    """By the next build that has something new to do; no card is embedded again for it."""
+    out = tmp_path / "out"
+    build(deck, out, model, capsys, "--whiten")
+    document = manifest(out)
+    del document["whitening"]["thresholds"]["unknown_scans"], document["sha256"]
+    (out / "build_manifest.json").write_text(json.dumps(document))
+    deck.put([(number, 1) for number in range(31)])
+
+    build(deck, out, model, capsys, "--whiten")
+
+    assert about(out)["thresholds"]["unknown_scans"] == 31
+    assert statistics(out)["reused_embeddings"] == 30
 
 
 def test_more_cards_where_there_were_too_few_learn_it_anew(
@@ -186,8 +211,6 @@ def test_an_index_of_version_1_1_is_built_anew_without_embedding(
     deck: Deck, tmp_path: Path, model: str, capsys: Capture
 ) -> None:
     """It says nothing of a whitening: its vectors are reused and the whitening is learned."""
-    import json
-
     out = tmp_path / "out"
     build(deck, out, model, capsys)
     document = manifest(out)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from helpers.index.view_answers import best_card, choose_thresholds, judge
+from helpers.index.view_answers import (
+    Answers,
+    Thresholds,
+    best_card,
+    choose_thresholds,
+    judge,
+)
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening, learn
 
@@ -115,12 +121,41 @@ def test_nothing_left_is_no_answer() -> None:
     assert (score.tolist(), margin.tolist()) == ([-1.0], [0.0])
 
 
+def answers_to(score: list[float], margin: list[float], right: list[bool]) -> Answers:
+    """Return answers of which only these matter."""
+    a, b = np.array(score, np.float32), np.array(margin, np.float32)
+    return Answers(a, b, np.array(right), a, b)
+
+
 def test_thresholds_keep_the_most_at_that_precision() -> None:
     """A wrong answer with a high score is shut out by its margin; no way out is None."""
-    score = np.array([0.9, 0.8, 0.7, 0.85, 0.2], dtype=np.float32)
-    margin = np.array([0.5, 0.4, 0.3, 0.05, 0.5], dtype=np.float32)
-    right = np.array([True, True, True, False, False])
+    score, margin = [0.9, 0.8, 0.7, 0.85], [0.5, 0.4, 0.3, 0.05]
+    nothing = np.zeros(1, np.float32)
 
-    assert choose_thresholds(score, margin, right, 0.99) == pytest.approx((0.7, 0.3), abs=1e-4)
-    assert choose_thresholds(score, margin, np.zeros(5, bool), 0.99) is None
-    assert choose_thresholds(score[[3, 3]], margin[[3, 3]], right[[0, 3]], 0.99) is None
+    found = answers_to(score, margin, [True, True, True, False])
+    assert choose_thresholds(found, nothing, nothing, 0.99) == pytest.approx((0.7, 0.3), abs=1e-4)
+    never = answers_to(score, margin, [False] * 4)
+    assert choose_thresholds(never, nothing, nothing, 0.99) is None
+    mixed = answers_to([0.85, 0.85], [0.05, 0.05], [True, False])
+    assert choose_thresholds(mixed, nothing, nothing, 0.99) is None
+
+
+def test_unknown_cards_count_as_much_as_known_ones_however_many_were_asked() -> None:
+    """1 of 1,000 above the thresholds is 1 % of 10 views of which one passes; 2 are too many."""
+    found = answers_to([0.9] * 10, [0.5] + [0.1] * 9, [True] + [False] * 9)
+    score = np.full(1000, 0.95, np.float32)
+    margin = np.zeros(1000, np.float32)
+    margin[0] = 0.6
+
+    assert choose_thresholds(found, score, margin, 0.99) == pytest.approx((0.9, 0.5), abs=1e-4)
+    margin[1] = 0.6
+    assert choose_thresholds(found, score, margin, 0.99) is None
+
+
+def test_thresholds_that_nothing_reaches_are_never_met() -> None:
+    """A build that found no sure pair makes no match by score, however good."""
+    manifest = {"whitening": {"thresholds": {"score": None, "margin": None, "noise_score": 0.3}}}
+    thresholds = Thresholds.of(manifest)
+
+    assert thresholds is not None
+    assert not thresholds.are_met(1.0, 1.0)
