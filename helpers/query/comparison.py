@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from helpers.photo import homography, local_features, outlines, rectify
+from helpers.photo import colours, homography, local_features, outlines, rectify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.14  # round an outline, so that verification can correct it
 CROP = (278, 388)  # width and height in pixels of what is compared with a scan
-CROP_FEATURES = 700
+CROP_FEATURES = 1000
 _SAME_CROP = 0.8  # area of the intersection through that of the union
 
 
@@ -96,7 +96,7 @@ class Comparison:
         for place in self._places:
             if outlines.similarity(outer, place.outer) >= _SAME_CROP:
                 return place
-        crop = rectify.rectify(self._pixels, outer, CROP)
+        crop = colours.equalise(rectify.rectify(self._pixels, outer, CROP))
         self._places.append(_Place(outer, local_features.extract(crop, CROP_FEATURES)))
         return self._places[-1]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from helpers.index.card_index import Hit
     from helpers.photo import homography
+    from helpers.query.comparison import Agreement
     from helpers.query.scans import Scans
     from helpers.query.searcher import Searcher
 
@@ -291,17 +292,24 @@ class PhotoSearch:
     def _compared(self, find: Find, rows: int) -> Find | None:
         """Compare a candidate with the scans of its nearest rows; None if none of them agrees.
 
-        After the first that agrees only further printings of that card are compared.
+        The strongest is the card, of which further printings are compared.
         """
         nearest = [hit.row for hit in find.nearest]
-        first = next(self._comparison.agreeing(find.corners, nearest[:rows]), None)
-        if first is None:
+        agreeing = list(self._comparison.agreeing(find.corners, nearest[:rows]))
+        if not agreeing:
             return None
-        same = [row for row in nearest if self._searcher.is_same_card(row, first.row)]
-        agreeing = [first, *self._comparison.agreeing(find.corners, same)]
-        agreeing.sort(key=lambda agreement: -agreement.evidence.strength)
-        verified = tuple(agreement.row for agreement in agreeing)
+        card = max(agreeing, key=_strength).row
+        same = [row for row in nearest if self._searcher.is_same_card(row, card)]
+        agreeing += self._comparison.agreeing(find.corners, same)
+        agreeing = sorted(
+            (each for each in agreeing if each.row in same), key=_strength, reverse=True
+        )
+        verified = tuple(each.row for each in agreeing)
         return Find(agreeing[0].corners, find.nearest, verified, agreeing[0].evidence)
+
+
+def _strength(agreement: Agreement) -> float:
+    return agreement.evidence.strength
 
 
 def _is_whole(find: Find, part: Find) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from helpers.index.card_index import CardIndex
     from helpers.photo.local_features import Features
 
-_KEPT = 1024  # cards, at about 270 kB each with their vectors of unit length
+_KEPT = 700  # cards, at about 390 kB each with their vectors of unit length
 
 
 class Scans:

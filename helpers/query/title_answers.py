@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from helpers.query.searcher import Searcher
 
 _MOST = 30  # lines of one photo that are looked into: a pile, not a printed list of a deck
-#: Inliers in the art that suffice for a scan of that name. On 204 photos scans of names that were
-#: only similar had 3 at most, right ones of the same picture 10 at least.
-_ENOUGH_ART = 8
+#: Cells of the art with inliers that suffice for a scan of that name. On 204 photos scans of names
+#: that were only similar had points in 2 at most.
+_ENOUGH_CELLS = 4
 #: Nearest rows, one of which must have the name where there are no scans. On 204 photos that holds
 #: for 34 of 45 titles of cards whose picture the index has.
 _NEAR = 5
@@ -151,7 +151,7 @@ class TitleSearch:
 
 def _is_enough(agreement: Agreement) -> bool:
     evidence = agreement.evidence
-    return evidence.is_enough or evidence.art >= _ENOUGH_ART
+    return evidence.cells >= _ENOUGH_CELLS
 
 
 def _is_title(line: Line, lines: list[Line]) -> bool:

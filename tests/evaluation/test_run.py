@@ -97,7 +97,8 @@ def full(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
         writer.writerow(("known.png", "? | Sol Ring", known["scryfall_id"], "single"))
         writer.writerow(("none.png", "", "", "none"))
         writer.writerow(("broken.jpg", known["name"], "", "single"))
-    options = ("--ladder", "16,64", "--grid", "8/40", "--sample", 2, "--negatives", folder)
+    sample = ("--sample", 2, "--seed", 1, "--negatives", folder)
+    options = ("--ladder", "16,64", "--grid", "8/40", *sample)
     photos = ("--photos", folder / "photos.csv", "--ablate", "--plot", folder / "plot.png")
     return run(SCRIPT, "--index", built_index, "--json", *options, *photos), folder
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
-from table import distance, lay, place, scan, table
+from table import Pixels, distance, lay, place, scan, table
 
 from helpers.photo import local_features, outlines
 from helpers.photo.homography import matches, plausible, verify
@@ -36,6 +37,33 @@ def test_another_card_is_not() -> None:
     for number in range(1, 12):
         evidence = verify(photo, local_features.of_scan(scan(number)))
         assert evidence is None or not evidence.is_enough
+
+
+def with_rules(card: Pixels) -> Pixels:
+    """Return a card with the rules of all sagas in a corner of its art."""
+    card = card.copy()
+    card[75:190, 55:250] = 235
+    rules = (
+        "(As this saga enters,/and after your draw/step, add a lore/counter to it. Sacri-/fice it."
+    )
+    for number, line in enumerate(rules.split("/")):
+        where = (60, 95 + 21 * number)
+        cv2.putText(card, line, where, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (20, 20, 20), 1, cv2.LINE_AA)
+    return card
+
+
+def test_the_same_text_is_not_the_same_card() -> None:
+    """A hundred points agree, many of them in the art's place, but close together."""
+    one, other = with_rules(scan(4)), with_rules(scan(9))
+    other[380:] = one[380:]
+    photo = local_features.extract(lay(table(*SIZE), one, place((139, 194), 340)), 1000)
+
+    right, wrong = (verify(photo, local_features.of_scan(each)) for each in (one, other))
+
+    assert right is not None
+    assert right.is_enough
+    assert wrong is not None
+    assert (wrong.inliers > 100, wrong.art > 20, wrong.is_enough) == (True, True, False)
 
 
 def test_nothing_matches_nothing() -> None:

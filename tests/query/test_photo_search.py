@@ -166,6 +166,25 @@ def test_without_scans_nothing_is_verified(searcher: Searcher) -> None:
     assert max(search.others, key=lambda find: find.nearest[0].score).nearest[0].row == 0
 
 
+def test_the_scan_that_agrees_most_is_the_card(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card that shares half of its picture may be nearer to the encoder."""
+    half = scan(0).copy()
+    half[200:] = scan(1)[200:]
+    features = {0: features_of(0), 1: local_features.of_scan(half)}
+    nearest = [Hit(1, 0.9), Hit(0, 0.8)]
+    monkeypatch.setattr(Drawn, "features", lambda _, row: features[row])
+    corners = place((300, 400), 440)
+    photo = Image.fromarray(lay(table(600, 800), scan(0), corners))
+    search = PhotoSearch(searcher, cast("Scans", Drawn()), photo)
+
+    for rows in (nearest[:1], nearest):
+        search._verify(Find(corners, rows))  # noqa: SLF001
+
+    assert [find.verified for find in search.found] == [(0,)]
+
+
 def test_a_picture_without_cards_is_given_up(searcher: Searcher) -> None:
     """Comparisons with scans are what is dear: there are at most so many of them."""
     noise = np.random.default_rng(1).integers(0, 255, (15, 20, 3), dtype=np.uint8)
