@@ -15,7 +15,6 @@ from helpers import worker_process
 from helpers.atomic_io import disk_errors, sha256_file
 from helpers.errors import DataError
 from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, with_whitening
-from helpers.parallel import cpu_count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,12 +109,11 @@ def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDAr
         int64 [m] the first row of each distinct vector, ascending, and int64 [n] for every row the
         first row with the same vector.
     """
-    hashes = np.empty(len(vectors), dtype="S17")
+    rows: dict[bytes, int] = {}
+    first_of = np.empty(len(vectors), dtype=np.int64)
     for row, vector in enumerate(vectors):
-        # The 17th byte keeps numpy from dropping zero bytes at the end of the hash.
-        hashes[row] = hashlib.blake2b(vector.tobytes(), digest_size=16).digest() + b"\1"
-    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
-    return np.sort(first), first[group]
+        first_of[row] = rows.setdefault(hashlib.blake2b(vector, digest_size=16).digest(), row)
+    return np.unique(first_of), first_of
 
 
 def new_graph(
@@ -177,12 +175,12 @@ def _graph_checked(
     index = faiss.IndexIDMap(new_graph(*shape, full_lists=full_lists))
     if options.whitening is not None:
         index = with_whitening(index, options.whitening)
-    # Several threads would link the vectors in another order each time.
-    faiss.omp_set_num_threads(1)
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # several would link the vectors in another order each time
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
         index.add_with_ids(vectors[block], block)
-    faiss.omp_set_num_threads(cpu_count())
+    faiss.omp_set_num_threads(threads)
     _write(index, options.target)
     del index
     again = faiss.read_index(str(options.target))
