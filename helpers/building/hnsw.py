@@ -222,7 +222,7 @@ def self_check(
 ) -> SelfCheck:
     """Ask the index for its own rows, in random order, until all are done or the time is up.
 
-    A small efSearch takes a ninth of the time and finds nearly all; the few that it misses are
+    A small efSearch takes an eighth of the time and finds nearly all; the few that it misses are
     asked for again at 64, and then at 512. What a search finds, a wider one finds, too: of
     108,000 rows of graphs built badly on purpose, all.
     """
