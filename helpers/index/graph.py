@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+EF_SEARCH_AGAIN = 512  # the check looks harder than a query does
+_SELF_SCORE = 0.99
+_NEIGHBOURS = 10
+
 
 def read_graph(file: BufferedReader, about: dict[str, Any]) -> faiss.Index:
     """Return the index in `file`, which must be what the manifest says `about` it.
@@ -98,6 +102,22 @@ def stored_vectors(index: faiss.Index) -> NDArray[np.float32]:
     flat = faiss.rev_swig_ptr(storage.get_xb(), index.ntotal * index.d)
     vectors: NDArray[np.float32] = flat.reshape(index.ntotal, index.d)
     return vectors
+
+
+def lost_rows(
+    index: faiss.Index, vectors: NDArray[np.float32], rows: NDArray[np.int64], ef_search: int
+) -> NDArray[np.int64]:
+    """Return those of `rows` that are not among the 10 or `ef_search` best hits of their vectors.
+
+    Near copies may come before the row itself by the last digit of the score, which must be 0.99.
+    """
+    import faiss
+
+    parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
+    hits = min(_NEIGHBOURS, ef_search, index.ntotal)
+    scores, ids = index.search(vectors[rows], hits, params=parameters)
+    found: NDArray[np.bool_] = ((ids == rows[:, None]) & (scores >= _SELF_SCORE)).any(axis=1)
+    return rows[~found]
 
 
 def _id_map(index: faiss.Index) -> faiss.IndexIDMap:

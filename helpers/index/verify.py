@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from helpers.index.card_index import map_vectors
-from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
+from helpers.index.graph import (
+    EF_SEARCH_AGAIN,
+    lost_rows,
+    read_graph,
+    row_numbers,
+    stored_vectors,
+    whitening_of,
+)
 from helpers.index.manifest import damage, read_manifest
 from helpers.index.metadata import MetadataLines
 from helpers.index.npy_file import BLOCK
@@ -22,15 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import faiss
     from numpy.typing import NDArray
 
 _KEYS = ("name", "scryfall_id", "face_id", "image_file", "image_sha256")
 _SAMPLE = 10_000  # rows asked for; the stored vectors are compared one and all
-EF_SEARCH_AGAIN = 512  # the check looks harder than a query does
-_SELF_SCORE = 0.99
 _WHITENED_TOLERANCE = 1e-5  # per component: FAISS multiplies in another order than numpy
-_NEIGHBOURS = 10
 _FACE_BYTES = 16  # of a hash of each face id; half a million ids would take 70 MB
 _MANY = 20  # problems of one kind that are named
 
@@ -130,24 +133,8 @@ def _finds_itself(out: Path, about: dict[str, Any]) -> Iterator[str]:
     sample = np.sort(np.random.default_rng(0).permutation(row_numbers(index))[:_SAMPLE])
     for start in range(0, len(sample), BLOCK):
         rows = sample[start : start + BLOCK]
-        found = finds_itself(index, vectors, rows, EF_SEARCH_AGAIN)
-        yield from (f"row {row} does not find itself" for row in rows[~found].tolist())
-
-
-def finds_itself(
-    index: faiss.Index, vectors: NDArray[np.float32], rows: NDArray[np.int64], ef_search: int
-) -> NDArray[np.bool_]:
-    """Return bool [n]: is each of `rows` among the 10 best hits of its own vector?
-
-    Near copies may come before the row itself by the last digit of the score, which must be 0.99.
-    """
-    import faiss
-
-    parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
-    queries = np.ascontiguousarray(vectors[rows])
-    scores, ids = index.search(queries, min(_NEIGHBOURS, index.ntotal), params=parameters)
-    found: NDArray[np.bool_] = ((ids == rows[:, None]) & (scores >= _SELF_SCORE)).any(axis=1)
-    return found
+        lost = lost_rows(index, vectors, rows, EF_SEARCH_AGAIN)
+        yield from (f"row {row} does not find itself" for row in lost.tolist())
 
 
 def _open_vectors(out: Path, about: dict[str, Any]) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ from helpers.building.hnsw import (
 from helpers.errors import DataError, WriteError
 from helpers.index import metadata
 from helpers.index.card_index import CardIndex
+from helpers.index.graph import lost_rows
 from helpers.index.manifest import describe_outputs, write_manifest
 from helpers.index.publish import INDEX
 from helpers.index.verify import check_index
@@ -187,6 +188,21 @@ def test_the_self_check_finds_lost_rows(tmp_path: Path) -> None:
     check = self_check(index, vectors, np.arange(100), 60)
 
     assert (check.asked, check.found) == (100, 0)
+
+
+def test_what_a_small_search_misses_is_asked_for_again() -> None:
+    """A graph of too few links: the self-check counts as if it had asked at 64 and 512 at once."""
+    import faiss
+
+    vectors, rows = random_vectors(2000), np.arange(2000)
+    index = faiss.IndexIDMap(new_graph(16, 2, 8))
+    index.add_with_ids(vectors, rows)
+
+    check = self_check(index, vectors, rows, 60)
+
+    lost = [len(lost_rows(index, vectors, rows, ef_search)) for ef_search in (4, 64, 512)]
+    assert lost[0] > lost[1] > lost[2] > 0
+    assert [check.of - check.found_at_64, check.of - check.found] == lost[1:]
 
 
 def test_an_index_that_loses_rows_is_not_published() -> None:
