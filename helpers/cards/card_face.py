@@ -208,8 +208,11 @@ def _are_plain(face: CardFace) -> bool:
     Those have no `printed_name`, which stands last.
     """
     texts, colors = face[:_COLORS] + face[_COLORS + 1 : -1], face.colors
+    if face.printed_name is not None or not isinstance(colors, list):
+        return False
     try:
-        return face.printed_name is None and all(texts) and "".join((*texts, *colors)).isascii()  # type: ignore[arg-type,misc]
+        texts += (*colors,)
+        return all(texts) and "".join(texts).isascii()  # type: ignore[arg-type]
     except TypeError:
         return False
 

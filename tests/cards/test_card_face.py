@@ -25,7 +25,9 @@ def uris(name: str, *versions: str) -> dict[str, str]:
 
 
 WHOLE = {"object": "card", "id": "c1", "name": "Front // Back", "image_uris": uris("c1"),
-         "colors": ["W"], "oracle_id": "o1", "lang": "en"}  # fmt: skip
+         "colors": ["W"], "oracle_id": "o1", "lang": "en", "set": "tst", "collector_number": "1",
+         "frame": "2015", "layout": "normal", "scryfall_uri": f"{HOST}/tst/1", "artist": "Someone",
+         "illustration_id": "i1", "released_at": "2020-01-01", "set_name": "Test"}  # fmt: skip
 
 
 def card(**changes: Any) -> dict[str, Any]:
@@ -97,7 +99,9 @@ def test_one_picture_is_one_face(layout: str) -> None:
         ({"artist": LONE}, "bad_artist"),
         ({"colors": "W"}, "bad_colors"),
         ({"colors": {"W": 1}}, "bad_colors"),
+        ({"colors": {LONE: 1}}, "bad_colors"),
         ({"colors": ["W", 1]}, "bad_colors"),
+        ({"colors": ["W", ""]}, "bad_colors"),
         ({"released_at": 1.5}, "bad_released_at"),
         ({"scryfall_uri": True}, "bad_scryfall_uri"),
     ],
