@@ -5,7 +5,6 @@ orjson takes half the time and less, and gives the same values.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any
 
@@ -21,14 +20,14 @@ def loads(line: bytes) -> Any:
     Raises:
         ValueError, RecursionError: it is no JSON.
     """
-    if orjson is not None:
-        with contextlib.suppress(ValueError):
-            return orjson.loads(line)
-    return json.loads(line)  # orjson knows no NaN, no half of a surrogate pair, no deep nesting
+    try:
+        return orjson.loads(line) if orjson else json.loads(line)
+    except ValueError:  # orjson knows no NaN, no half of a surrogate pair, no deep nesting
+        return json.loads(line)
 
 
 def dumps(value: Any) -> bytes:
-    """Return a value as one line without its end; the spaces in it are up to the library."""
+    """Return a value as one line with its end; the spaces in it are up to the library."""
     if orjson is not None:
-        return orjson.dumps(value)
-    return json.dumps(value, ensure_ascii=False).encode()
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
