@@ -88,26 +88,20 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def safe_filename(url: str) -> str:
-    """Return the cache's file name for an image URL: 48 hexadecimal digits and the extension.
+    """Return the cache's file name for an image URL: 48 hexadecimal digits and an extension.
 
     The first 32 digits hash the URL without its query, the last 16 the whole URL. Scryfall puts
     the scan's epoch into the query, so two scans of one picture share the first part and differ in
-    the second: a stale scan can be told from an unrelated file by its name alone.
+    the second: a stale scan can be told from an unrelated file by its name alone. A `.jpeg` and
+    what names no extension of ours is a `.jpg`, so that one format has one extension in the cache.
     """
     place, mark, query = url.partition("?")
     digest = hashlib.sha256(place.encode())
     first = digest.hexdigest()[:32]
     digest.update((mark + query).encode())
-    return first + digest.hexdigest()[:16] + image_suffix(place)
-
-
-def image_suffix(url: str) -> str:
-    """Return the extension of an image URL's path in lower case, `.jpg` if it names none of ours.
-
-    A `.jpeg` is a `.jpg`, so that one format has one extension in the cache.
-    """
-    end = url.partition("?")[0][-5:].lower()
-    return end[-4:] if end.endswith(".png") else end if end == ".webp" else ".jpg"
+    end = place[-5:].lower()
+    suffix = ".png" if end.endswith(".png") else ".webp" if end == ".webp" else ".jpg"
+    return first + digest.hexdigest()[:16] + suffix
 
 
 def faces_of(card: Mapping[str, Any], version: str) -> list[CardFace | str]:
