@@ -80,6 +80,8 @@ class CardFace(NamedTuple):
 _OPTIONAL = frozenset(
     name for name, kind in CardFace.__annotations__.items() if "None" in str(kind)
 )
+#: All keys of a card object that are ever asked for.
+CARD_KEYS = (*CardFace._fields, "object", "id", "image_status", "image_uris", "card_faces")
 _OF_SIDE = ("colors", "oracle_id", "illustration_id", "artist")  # else of the whole card
 _COLORS = CardFace._fields.index("colors")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
