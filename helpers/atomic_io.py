@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
     from types import TracebackType
 
+_BUFFER = 1 << 16  # bytes: half a million short writes are few calls of the system
 _PART_OWNER = re.compile(r"\.(\d+)-[0-9a-f]{8}\.part$")
 
 
@@ -88,7 +89,7 @@ class AtomicFile:
         self.target = target
         self.part = part_path(target)
         with disk_errors(target):
-            self._file: IO[bytes] = self.part.open("xb")
+            self._file: IO[bytes] = self.part.open("xb", _BUFFER)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data` to the unfinished file."""

@@ -1,18 +1,20 @@
-"""JSON of one line, half a million times: by orjson where that is installed, else by json.
+"""JSON of one line, half a million times: by msgspec where that is installed, else by json.
 
-orjson takes half the time and less, and gives the same values.
+msgspec takes a third of the time, and gives the same values.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 try:
-    import orjson
+    import msgspec
 except ImportError:
-    orjson = None  # type: ignore[assignment]
+    msgspec = None  # type: ignore[assignment]
 
 
 def loads(line: bytes) -> Any:
@@ -21,14 +23,33 @@ def loads(line: bytes) -> Any:
     Raises:
         ValueError, RecursionError: it is no JSON.
     """
-    if orjson is not None:
-        with contextlib.suppress(ValueError):
-            return orjson.loads(line)
-    return json.loads(line)  # orjson knows no NaN, no half of a surrogate pair, no deep nesting
+    try:
+        return msgspec.json.decode(line) if msgspec else json.loads(line)
+    except ValueError:  # msgspec knows no NaN and no half of a surrogate pair
+        return json.loads(line)
+
+
+def loader_of(keys: Iterable[str]) -> Callable[[bytes], Any]:
+    """Return a `loads` that may leave out all but these keys of an object, and what is wrong there.
+
+    To make the other values of a card would take as long as all else in reading it.
+    """
+    if msgspec is None:
+        return loads
+    wanted = TypedDict("wanted", dict.fromkeys(keys, Any), total=False)  # type: ignore[misc]
+    decode = msgspec.json.Decoder(wanted).decode
+
+    def load(line: bytes) -> Any:
+        try:
+            return decode(line)
+        except ValueError:  # no object, or none that msgspec knows
+            return loads(line)
+
+    return load
 
 
 def dumps(value: Any) -> bytes:
-    """Return a value as one line without its end; the spaces in it are up to the library."""
-    if orjson is not None:
-        return orjson.dumps(value)
-    return json.dumps(value, ensure_ascii=False).encode()
+    """Return a value as one line with its end; the spaces in it are up to the library."""
+    if msgspec is not None:
+        return msgspec.json.encode(value) + b"\n"
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"

@@ -139,7 +139,7 @@ def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -
         for card, face in _distinct_faces(bulk_path, version):
             if isinstance(face, CardFace):
                 total += 1
-                line = face.to_values() + b"\n"
+                line = face.to_values()
                 crc = zlib.crc32(line, crc)
                 file.write(line)
                 continue

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CARDS = [{"object": "card", "name": f"Card {n}", "text": "a\u2028b [{,"} for n in range(40)]
+CARDS = [{"object": "card", "name": f"Card {n}", "artist": "a\u2028b [{,"} for n in range(40)]
 JSONL = "".join(json.dumps(card, ensure_ascii=False) + "\n" for card in CARDS).encode()
 FILE = "/data.scryfall.io/"
 HALVES = JSONL[: JSONL.index(b"\n") + 1], JSONL[JSONL.index(b"\n") + 1 :]
@@ -41,11 +41,11 @@ def fetch(server: Scryfall, cache: Path, *args: object) -> tuple[int, list[dict[
     return result.code, server.log()[before:]
 
 
-@pytest.fixture(params=["orjson and isal", "the standard library"])
+@pytest.fixture(params=["msgspec and isal", "the standard library"])
 def readers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read with and without the libraries that are only faster."""
     if request.param == "the standard library":
-        monkeypatch.setattr("helpers.json_lines.orjson", None)
+        monkeypatch.setattr("helpers.json_lines.msgspec", None)
         monkeypatch.setitem(sys.modules, "isal", None)
 
 
