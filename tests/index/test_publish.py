@@ -172,6 +172,12 @@ def test_readers_during_thirty_publications(two_builds: tuple[Path, Path], tmp_p
     for turn in range(30):
         staging = publish.new_staging(out)
         shutil.copytree(two_builds[turn % 2], staging, dirs_exist_ok=True)
+        document = manifest(staging)
+        document["build_id"] = (
+            f"{turn}"  # by which a reader tells one that is new; none comes twice
+        )
+        del document["sha256"]
+        (staging / publish.MANIFEST).write_text(json.dumps(document))
         publish.publish(out, staging)
     stop.set()
     found = [answers.get(timeout=60) for _ in readers]
