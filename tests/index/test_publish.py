@@ -173,9 +173,7 @@ def test_readers_during_thirty_publications(two_builds: tuple[Path, Path], tmp_p
         staging = publish.new_staging(out)
         shutil.copytree(two_builds[turn % 2], staging, dirs_exist_ok=True)
         document = manifest(staging)
-        document["build_id"] = (
-            f"{turn}"  # by which a reader tells one that is new; none comes twice
-        )
+        document["build_id"] = str(turn)  # none comes twice, by which a reader tells a new one
         del document["sha256"]
         (staging / publish.MANIFEST).write_text(json.dumps(document))
         publish.publish(out, staging)
