@@ -18,7 +18,7 @@ _REACH = 6.0  # pixels that an inlier may lie off
 _LEAST = 10  # inliers below which there is nothing to judge
 #: Cells of the art that must hold inliers. Cards with the same text, such as sagas and rooms with
 #: their rules in brackets, agree in a hundred points, but these lie close together. Of 5,000 wrong
-#: homographies 5 reached 9 cells, all of rooms, scan against scan; in photos none had more than 6.
+#: homographies 5 reached 9 cells, all of rooms, scan against scan; in photos none had more than 2.
 _ENOUGH_CELLS = 9
 _AREA = (0.3, 2.5)  # of the projected card, as a share of the crop
 _SLIMMEST = 0.35  # shorter through longer side of the projected card

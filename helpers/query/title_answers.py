@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from helpers.query.searcher import Searcher
 
 _MOST = 30  # lines of one photo that are looked into: a pile, not a printed list of a deck
-#: Cells of the art with inliers that suffice for a scan of that name. On 204 photos scans of names
-#: that were only similar had points in 2 at most.
+#: Cells of the art with inliers that suffice for a scan of that name. In photos, sharp and spoilt,
+#: wrong scans had points in 2 at most.
 _ENOUGH_CELLS = 4
 #: Nearest rows, one of which must have the name where there are no scans. On 204 photos that holds
 #: for 34 of 45 titles of cards whose picture the index has.
