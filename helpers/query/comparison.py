@@ -1,7 +1,7 @@
 """Candidates of one picture compared with scans: each place once with each scan.
 
-Features of a scan that was never asked for cost 15 ms, those of a crop 25 ms, matching the two
-1 ms: crops of nearly the same place share features, and no scan is compared with a place twice.
+Features of a scan that was never asked for cost 40 ms, those of a crop 35 ms, matching the two
+4 ms: crops of nearly the same place share features, and no scan is compared with a place twice.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _ROUNDS = (5, 8, 12, 16)  # candidates embedded together
 _IN_VAIN = 3  # rounds without a verified card after which the rest of them is given up
 _FIRST_ROWS = 3  # nearest rows that every candidate is compared with
 #: Nearest rows that what is left is compared with at the end, and how many comparisons may be
-#: made for that: 1.5 s where no scan has its features yet, 0.1 s where all have.
+#: made for that: 4 s at most where no scan has its features yet, 0.4 s where all have.
 _FURTHER = ((8, 40), (24, 60))
 _NEAREST = 24  # rows looked up
 _LEAST_SCORE = 0.25  # whitened cosine below which nothing is compared: no card was ever found there
