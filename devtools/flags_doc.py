@@ -1,22 +1,18 @@
 """Writes docs/flags.md from the parsers of the scripts: `python -m devtools.flags_doc`."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os
 import re
 import runpy
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 from unittest import mock
 
 from helpers.atomic_io import atomic_write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "flags.md"

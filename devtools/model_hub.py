@@ -9,22 +9,18 @@ another name, at `/files/<its SHA-256>`. Requests for whole addresses are answer
 proxy.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from devtools.scryfall.content import file_answer
 from devtools.scryfall.faults import FaultPlan, Response, error_answer
 from devtools.scryfall.server import RequestLog, Server, conditional
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/main/(.+)")

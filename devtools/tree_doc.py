@@ -1,15 +1,10 @@
 """Writes the tree into docs/developing.md, a line per file: `python -m devtools.tree_doc`."""
 
-from __future__ import annotations
-
 import ast
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from helpers.atomic_io import atomic_write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "developing.md"

@@ -4,8 +4,6 @@
 one of its names is first asked for, so that nothing heavy is loaded on the way.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib import import_module

@@ -7,8 +7,6 @@ An `OSError` of the disk becomes a `WriteError` here, where the path is known; a
 supplies the bytes passes through untouched.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib
@@ -17,15 +15,13 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from types import TracebackType
+from typing import IO, Any, Self
 
 from helpers.errors import write_error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from io import BufferedReader
-    from types import TracebackType
 
 _BUFFER = 1 << 16  # bytes: half a million short writes are few calls of the system
 _PART_OWNER = re.compile(r"\.(\d+)-[0-9a-f]{8}\.part$")

@@ -1,27 +1,20 @@
 """What every script shares: the flags, and the way from an exception to an exit code."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import shlex
 import sys
 import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from helpers import __version__, signals
-from helpers.cli_validation import did_you_mean, validate_args
+from helpers.cli_validation import FlagGroup, did_you_mean, validate_args
 from helpers.errors import AppError, Stopped, UsageError, os_error
 from helpers.packages import missing_package
 from helpers.report import Reporter, close_stdout, open_streams
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable, Iterator, Sequence
-
-    from helpers.cli_validation import FlagGroup
-
 
 EXIT_CODES = """\
 exit codes:

@@ -5,8 +5,6 @@ value. The exit code belongs to the class, so that one place (`helpers.cli.run`)
 codes and no script chooses one.
 """
 
-from __future__ import annotations
-
 import errno
 import signal
 from typing import ClassVar

@@ -3,13 +3,9 @@
 msgspec takes a third of the time, and gives the same values.
 """
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any, TypedDict
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypedDict
 
 try:
     import msgspec

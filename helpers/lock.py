@@ -5,8 +5,6 @@ a human. A lock file is never removed: unlinking a locked file would let two run
 on two inodes (tox-dev/filelock's rule; `huggingface_hub` locks its cache in the same way).
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
@@ -14,14 +12,11 @@ import shutil
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from helpers.atomic_io import disk_errors, make_directory
 from helpers.errors import BusyError, WriteError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LOCK_NAME = ".lock"
 _NEW_SECONDS = 60

@@ -1,7 +1,5 @@
 """Which packages are installed, told without importing any."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 from pathlib import Path

@@ -1,18 +1,14 @@
 """Work in threads with a bounded number of items in flight."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import functools
 import os
 import platform
 import queue
 import re
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")

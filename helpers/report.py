@@ -1,22 +1,18 @@
 """The only module that prints: stdout carries the result, stderr everything else."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.errors import AppError, WriteError, write_error
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 #: Without a terminal, one status line in this many seconds: enough for a log, no flood.
 STATUS_SECONDS = 30.0
@@ -250,7 +246,7 @@ class Reporter:
         *,
         done: int = 0,
         waiting: Callable[[], int] = lambda: 0,
-    ) -> Iterator[Progress]:
+    ) -> Iterator["Progress"]:
         """Show how far a loop over `total` items has come, with rate and time left.
 
         Args:

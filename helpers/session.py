@@ -7,15 +7,14 @@ told to wait.
 Scryfall's rules: https://scryfall.com/docs/api and https://scryfall.com/docs/api/rate-limits.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json
 import random
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -26,7 +25,8 @@ from helpers.network.clock import TIME_FACTOR, Clock
 from helpers.network.connections import ConnectionAdapter, Connections
 from helpers.network.first_contact import FirstContact
 from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
-from helpers.network.partial_body import PartialBody
+from helpers.network.partial_body import PartialBody, Sink
+from helpers.network.policy import Policy
 from helpers.network.responses import (
     AbortedError,
     FetchError,
@@ -39,12 +39,6 @@ from helpers.network.responses import (
     redirect_target,
     transient_errors,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from helpers.network.partial_body import Sink
-    from helpers.network.policy import Policy
 
 T = TypeVar("T")
 

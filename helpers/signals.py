@@ -7,17 +7,12 @@ A signal that the parent told us to ignore (jobs started with `&` from a script 
 stays ignored.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from helpers.errors import Stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -5,20 +5,16 @@ decodes to the end. What no decoder can promise: that no bit inside was changed;
 cache keeps the SHA-256 of every image it downloaded (`helpers.images.cache`).
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from helpers.atomic_io import read_bounded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MAX_PIXELS = 20_000_000  # a 251 KiB PNG below Pillow's own limit took 277 MiB to decode
 MIN_SIDE = 32  # pixels; Scryfall's smallest image is 146 × 204, a tracking pixel is 1 × 1

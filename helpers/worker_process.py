@@ -6,23 +6,18 @@ the hours of a build that no longer needs it. Functions, arguments and results a
 function must be importable, and its module loads such libraries only when it is called.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 from helpers.errors import AppError, DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
 
 _Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")

@@ -1,20 +1,15 @@
 """From runs to medians and ratios: the contenders of a comparison take turns."""
 
-from __future__ import annotations
-
+import random
 import statistics
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from devtools.benchmarks.processes import Run, RunFailedError
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 #: Columns and their widths on a terminal, where a row is printed before the next one is known.
 NAMES = ("part", "measurement", "median", "unit", "ratio", "to", "range", "CPU s", "MB", "note")

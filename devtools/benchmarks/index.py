@@ -1,21 +1,15 @@
 """Building an index and its whitening, and asking it about pictures and photos."""
 
-from __future__ import annotations
-
 import json
 import time
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from devtools.benchmarks.compare import Contender
-from devtools.benchmarks.material import DIMENSION, TORCH, build_arguments
+from devtools.benchmarks.material import DIMENSION, TORCH, Material, build_arguments
 from devtools.benchmarks.processes import script, task_command
 from helpers.building.whiten import LEAST
-
-if TYPE_CHECKING:
-    from devtools.benchmarks.material import Material
 
 _SECONDS = attrgetter("seconds")  # of a whole run
 _CHECK_SECONDS = 5.0  # what a build of this size gives the self-check

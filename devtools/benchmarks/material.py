@@ -4,34 +4,28 @@ A cache of real size comes into being as a user's does: a Scryfall of our own se
 `download_images.py` fetches them.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import tempfile
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from devtools.benchmarks.processes import RunFailedError, run_command, script, task_command
+from devtools.benchmarks.compare import Contender
+from devtools.benchmarks.processes import Run, RunFailedError, run_command, script, task_command
 from devtools.drawn_cards.cards import deck
 from devtools.scryfall.process import quiet_scryfall
 from helpers import cli
 from helpers.building import options as building
+from helpers.building.engine import Engine
 from helpers.cli_validation import validate_args
 from helpers.errors import DataError
 from helpers.model import options as model
 from helpers.model.options import LOCAL_DIR, RANDOM, ModelOptions
 from helpers.model.own_encoder import ONNX_DIR
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable, Sequence
-
-    from devtools.benchmarks.compare import Contender
-    from devtools.benchmarks.processes import Run
-    from helpers.building.engine import Engine
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 TORCH = "torch-fp32"
 #: The words of `--engines`, with the flags of a build that choose them.

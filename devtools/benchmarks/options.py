@@ -1,7 +1,5 @@
 """What to measure: the flags of the benchmark."""
 
-from __future__ import annotations
-
 from helpers.cli_validation import Flag, FlagGroup, ListOf, Number, OneOf
 
 PARTS = ("decode", "bulk", "index", "photo", "model", "pipeline", "list", "whiten", "query")

@@ -1,7 +1,5 @@
 """Run what is measured, each time in a process of its own, and take its time and its memory."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import os
@@ -10,16 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from devtools.scryfall.process import ROOT, running
 from helpers.errors import AppError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 #: Bytes of one unit of `ru_maxrss`: getrusage(2) of Linux and of macOS.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024

@@ -1,24 +1,18 @@
 """What needs no model: the list of all cards, a picture before it is embedded, a photo."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from devtools.benchmarks.compare import Contender
-from devtools.benchmarks.material import VERSION, build_arguments
+from devtools.benchmarks.material import VERSION, Material, build_arguments
 from devtools.benchmarks.processes import task_command
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from devtools.benchmarks.material import Material
 
 #: Input of every CLIP of OpenAI's: https://github.com/openai/CLIP
 _SIDE = 224

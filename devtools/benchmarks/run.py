@@ -1,28 +1,21 @@
 """The parts of `scripts/benchmark.py`, put together; and on which machine they were measured."""
 
-from __future__ import annotations
-
 import os
 import random
 import sys
 import tempfile
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from devtools.benchmarks import embedding, index, reading
-from devtools.benchmarks.compare import NAMES, Comparison, print_row
+from devtools.benchmarks.compare import NAMES, Comparison, Contender, print_row
 from devtools.benchmarks.material import Material, build_arguments, model_flags
 from helpers.index.manifest import describe_environment
 from helpers.model.options import ModelOptions
 from helpers.parallel import cpu_count, cpu_name
-from helpers.report import DOCUMENT_VERSION, byte_size
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable
-
-    from devtools.benchmarks.compare import Contender
-    from helpers.report import Reporter
+from helpers.report import DOCUMENT_VERSION, Reporter, byte_size
 
 #: What is compared with each other, in this order, and how often by default: a round with a model
 #: takes 5 to 60 s. A new part needs its word in `options.PARTS`, too.

@@ -1,23 +1,18 @@
 """Photos of drawn cards scattered on a table, and how many of the cards are found in them."""
 
-from __future__ import annotations
-
 import io
 import json
 import random
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from devtools.demo.steps import Steps
 from helpers.atomic_io import atomic_write, make_directory
 from helpers.errors import DataError
 from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from devtools.demo.steps import Steps
 
 #: What the demo makes in its directory.
 MODEL, CACHE, INDEX, PHOTOS, SHEET = "model", "image_cache", "index_out", "photos", "answers.png"

@@ -3,24 +3,18 @@
 Whatever happens in the meantime (a failing script, Ctrl-C, SIGTERM), no process is left behind.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from devtools.scryfall.process import LOOPBACK, ROOT, SERVER, base_url, failure, running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 
 def relative(path: Path) -> str:

@@ -4,21 +4,17 @@ Nothing here depicts anything. What counts is that two pictures differ in colour
 so that an encoder can tell them apart and a feature detector finds corners in them.
 """
 
-from __future__ import annotations
-
 import colorsys
 import functools
 import itertools
 import math
 import random
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]

@@ -5,16 +5,12 @@ The demo and the tests need cards that belong to nobody. Everything follows from
 `devtools.drawn_cards.drawing` draws the images that the URLs promise.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
+from typing import Any
 
 EXTENSIONS = {
     "small": "jpg", "normal": "jpg", "large": "jpg", "png": "png", "art_crop": "jpg",

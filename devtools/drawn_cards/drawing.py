@@ -4,8 +4,6 @@ An image is a pure function of the card object: the art follows from `illustrati
 reprints share it), the frame from name, frame and border, the rest from what the card says.
 """
 
-from __future__ import annotations
-
 import functools
 import io
 import random

@@ -1,7 +1,5 @@
 """Frames of drawn cards: where things stand on a card, and its colours."""
 
-from __future__ import annotations
-
 import random
 from typing import Any, NamedTuple
 
@@ -34,7 +32,7 @@ class Box(NamedTuple):
         """The centre."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
-    def scaled(self, by: float) -> Box:
+    def scaled(self, by: float) -> "Box":
         """Return the box on a picture that is `by` times as large."""
         return Box(*(round(side * by) for side in self))
 

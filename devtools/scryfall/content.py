@@ -4,9 +4,8 @@ Upstream URLs `https://HOST/path?query` are served as `http://127.0.0.1:PORT/HOS
 that the hosts of Scryfall stay apart. No HTTP here but for the `Response` values.
 """
 
-from __future__ import annotations
-
 import csv
+import datetime as dt
 import email.utils
 import gzip
 import hashlib
@@ -15,16 +14,13 @@ import json
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 from devtools.drawn_cards.cards import EXTENSIONS, SOON_URL
 from devtools.scryfall.faults import Response
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 Card = dict[str, Any]
 
@@ -109,7 +105,7 @@ class FolderImages:
         self._files = files
 
     @classmethod
-    def load(cls, source: Path) -> FolderImages:
+    def load(cls, source: Path) -> Self:
         """Read a folder of `<id>[-<face>].<ext>` or a CSV file with `file,scryfall_id[,face]`."""
         if source.is_dir():
             return cls({_face_of(file.stem): file for file in source.iterdir() if file.is_file()})
@@ -163,7 +159,7 @@ class Bulk:
     packed: bytes
 
     @classmethod
-    def of(cls, cards: list[Card], base: str, updated_at: dt.datetime, *, legacy: bool) -> Bulk:
+    def of(cls, cards: list[Card], base: str, updated_at: dt.datetime, *, legacy: bool) -> Self:
         """Write the bulk file: gzip JSONL today, a JSON array in the old shape."""
         lines = [json.dumps(_rewritten(card, base), ensure_ascii=False) for card in cards]
         text = "[\n" + ",\n".join(lines) + "\n]\n" if legacy else "".join(f"{x}\n" for x in lines)

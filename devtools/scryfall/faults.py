@@ -8,8 +8,6 @@ request meets which; `serve_scryfall.py` does the rest. A fault document looks l
                            "probability": 0.5, "params": {"code": 503, "retry_after": "1"}}]}
 """
 
-from __future__ import annotations
-
 import email.utils
 import functools
 import gzip
@@ -24,11 +22,9 @@ import struct
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 Params = dict[str, Any]
 
@@ -54,7 +50,7 @@ class Response:
         lines += [f"{name}: {value}" for name, value in fields.items() if value is not None]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def without_validators(self) -> Response:
+    def without_validators(self) -> "Response":
         """The same answer without what would identify its old body."""
         kept = {k: v for k, v in self.headers.items() if k in {"Content-Type", "Date"}}
         return replace(self, headers=kept)
@@ -87,7 +83,7 @@ class Rule:
     params: Params
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Rule:
+    def from_json(cls, document: dict[str, Any]) -> Self:
         """Read a rule; an unknown fault or key is a ValueError."""
         known = {"match", "fault", "times", "probability", "skip", "params"}
         if unknown := document.keys() - known:

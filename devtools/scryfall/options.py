@@ -1,17 +1,13 @@
 """What our own Scryfall serves, and how: its flags."""
 
-from __future__ import annotations
-
 import datetime as dt
+from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from devtools.scryfall.server import UPDATED_AT
 from helpers.cli_validation import Flag, FlagGroup, Number, existing_file
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
 
 
 def moment(value: Any) -> dt.datetime:

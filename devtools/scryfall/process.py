@@ -1,21 +1,15 @@
 """The loopback Scryfall, and other programs, as processes that never outlive this one."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
 from helpers import signals
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import IO
-
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"

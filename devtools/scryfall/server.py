@@ -1,7 +1,5 @@
 """What the loopback Scryfall answers, and the server that sends it."""
 
-from __future__ import annotations
-
 import contextlib
 import http.server
 import json
@@ -9,8 +7,9 @@ import re
 import socketserver
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 from urllib.parse import urlsplit
 
 from devtools.drawn_cards.cards import SOON_URL
@@ -25,10 +24,6 @@ from devtools.scryfall.faults import (
     error_answer,
     json_answer,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _API = "/api.scryfall.com"
 UPDATED_AT = "2026-08-03T21:06:11.353+00:00"

@@ -7,26 +7,21 @@ the disk before the mask that declares them done, and a checkpoint costs the sam
 done already.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
 import secrets
 import zlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.atomic_io import atomic_write, atomic_write_json, disk_errors
 from helpers.building.row_keys import KEY_TYPE, match_rows
 from helpers.index.npy_file import BLOCK, RowFile, vector_type
 from helpers.report import timestamp
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 VECTORS, ROWS = "vectors.npy", "rows.npy"
 SET_ASIDE = "previous.npz"  # the mask of a checkpoint of other parameters
@@ -57,7 +52,7 @@ class VectorStore:
     @classmethod
     def create(
         cls, directory: Path, keys: NDArray[np.bytes_], dim: int, parameters: dict[str, Any]
-    ) -> VectorStore:
+    ) -> Self:
         """Make the files of a new checkpoint at their full size.
 
         Args:

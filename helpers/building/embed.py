@@ -5,33 +5,25 @@ one decodes, the other multiplies (measured: 1.01 of the model's rate, 0.87 for 
 beside the model, 0.83 for one after the other).
 """
 
-from __future__ import annotations
-
 import hashlib
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers import signals
-from helpers.cards.face_list import faces_of_rows
+from helpers.building.checkpoint import VectorStore
+from helpers.cards.face_list import FaceList, faces_of_rows
+from helpers.images.cache import ImageCache
 from helpers.images.preprocess import load_checked_rgb, load_image_rgb, prepare
+from helpers.images.scan import Scan
+from helpers.model.embedder import Embedder
 from helpers.parallel import bounded_map
+from helpers.report import Reporter
 from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from helpers.building.checkpoint import VectorStore
-    from helpers.cards.face_list import FaceList
-    from helpers.images.cache import ImageCache
-    from helpers.images.scan import Scan
-    from helpers.model.embedder import Embedder
-    from helpers.report import Reporter
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,13 @@ ONNX Runtime is the faster one on a CPU, torch the one that needs no export and 
 works without the other, as far as possible: an index without an encoder is asked through torch.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers import worker_process
 from helpers.atomic_io import disk_errors, sha256_file
@@ -20,6 +19,7 @@ from helpers.index.manifest import last_manifest
 from helpers.index.publish import ENCODER, open_published
 from helpers.lock import scratch_directory
 from helpers.model import own_encoder
+from helpers.model.embedder import Embedder
 from helpers.model.encoder_cache import (
     Encoder,
     EncoderStore,
@@ -28,19 +28,14 @@ from helpers.model.encoder_cache import (
     remember,
     source_key,
 )
+from helpers.model.options import ModelOptions
 from helpers.packages import is_here, not_installed
 from helpers.parallel import cpu_name
-from helpers.report import safe_percentage
+from helpers.report import Reporter, safe_percentage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+#: Returns the paths of that many pictures of cards, or fewer.
+Sample = Callable[[int], list[Path]]
 
-    from helpers.model.embedder import Embedder
-    from helpers.model.options import ModelOptions
-    from helpers.report import Reporter
-
-    #: Returns the paths of that many pictures of cards, or fewer.
-    Sample = Callable[[int], list[Path]]
 
 #: Pictures that an export is checked on, and those that int8 is judged on.
 _CHECKED, _JUDGED = 32, 200

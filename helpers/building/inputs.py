@@ -1,25 +1,20 @@
 """What a build starts from, and how to tell that nothing has changed since the last one."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from helpers import __version__
+from helpers.building.options import BuildOptions
+from helpers.cards.bulk_file import BulkFile
+from helpers.cards.face_list import FaceList
+from helpers.images.cache import ImageCache
 from helpers.packages import is_here
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from helpers.building.options import BuildOptions
-    from helpers.cards.bulk_file import BulkFile
-    from helpers.cards.face_list import FaceList
-    from helpers.images.cache import ImageCache
 
 
 @dataclass(frozen=True, slots=True)

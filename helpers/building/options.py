@@ -1,19 +1,14 @@
 """How to build: the flags of the group "build"."""
 
-from __future__ import annotations
-
-from argparse import BooleanOptionalAction
+from argparse import BooleanOptionalAction, Namespace
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from helpers.cards.options import CardSource
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number, options_of
 from helpers.model.options import ModelOptions
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class BuildOptions:
     source: CardSource
 
     @classmethod
-    def from_args(cls, args: Namespace) -> BuildOptions:
+    def from_args(cls, args: Namespace) -> Self:
         """Read the flags, already validated.
 
         Raises:

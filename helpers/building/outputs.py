@@ -1,32 +1,24 @@
 """The files of one build, written into its staging directory, or a `WriteError`."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
+from helpers.building.checkpoint import VectorStore
 from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
-from helpers.cards.face_list import faces_of_rows
+from helpers.building.options import BuildOptions
+from helpers.cards.face_list import FaceList, faces_of_rows
+from helpers.images.scan import Scan
 from helpers.index.npy_file import BLOCK, RowFile, reading, vector_type
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
+from helpers.model.encoder_cache import Encoder
 from helpers.model.unit_vectors import check_unit
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from helpers.building.checkpoint import VectorStore
-    from helpers.building.options import BuildOptions
-    from helpers.cards.face_list import FaceList
-    from helpers.images.scan import Scan
-    from helpers.model.encoder_cache import Encoder
-    from helpers.model.whitening import Whitening
+from helpers.model.whitening import Whitening
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds

@@ -5,17 +5,17 @@ checksum of its vector: a row whose checksum fits is done, whatever the mask say
 loses only the batches in hand, a damaged vector is noticed, and a damaged mask costs nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.atomic_io import disk_errors, replace_durably
 from helpers.building.checkpoint import (
@@ -34,13 +34,7 @@ from helpers.building.checkpoint import (
 )
 from helpers.index.npy_file import RowFile, reading, vector_type
 from helpers.model.fingerprint import differences
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 

@@ -1,33 +1,28 @@
 """Distorted views of the pictures of a build, embedded: what photos of these cards would become."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
+from helpers.building.inputs import Inputs
 from helpers.cards.face_list import faces_of_rows
 from helpers.images.distort import distort
 from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb, prepare
+from helpers.images.scan import Scan
+from helpers.model.embedder import Embedder
 from helpers.parallel import bounded_map, cpu_count
+from helpers.report import Reporter
 from helpers.validation import InvalidImageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+Make = Callable[[Any], list[Image.Image]]
 
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from helpers.building.inputs import Inputs
-    from helpers.images.scan import Scan
-    from helpers.model.embedder import Embedder
-    from helpers.report import Reporter
-
-    Make = Callable[[Any], list[Image.Image]]
 
 _SIDE = 240  # pixels of a longer side: distorting costs time, and models see little more
 #: The most of each distortion in a view, and the share of views that have it, where not all have.

@@ -4,38 +4,31 @@ Which pictures are looked at depends on their content alone, so the same cards g
 whitening. It is learned on some of them, and its strength chosen and its gain measured on others.
 """
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers import worker_process
+from helpers.building.checkpoint import VectorStore
+from helpers.building.inputs import Inputs
 from helpers.building.views import ViewMaker
 from helpers.cards.face_list import faces_of_rows
 from helpers.errors import DataError
+from helpers.images.scan import Scan
 from helpers.index.exact_search import nearest
 from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, published_path
 from helpers.index.view_answers import DEPTH, Answers, best_card, choose_thresholds, judge
+from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import differences
 from helpers.model.whitening import Whitening, learn
-from helpers.report import safe_percentage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from helpers.building.checkpoint import VectorStore
-    from helpers.building.inputs import Inputs
-    from helpers.images.scan import Scan
-    from helpers.model.embedder import Embedder
-    from helpers.report import Reporter
+from helpers.report import Reporter, safe_percentage
 
 SEED = 0
 LEAST = 24  # distinct pictures: half of fewer say nothing
@@ -68,7 +61,7 @@ class _Trial:
     rows: NDArray[np.int64]
     cards: NDArray[np.int64]
 
-    def among(self, places: NDArray[np.int64]) -> _Trial:
+    def among(self, places: NDArray[np.int64]) -> "_Trial":
         """Return the same with only the rows at these places."""
         return _Trial(self.store, self.rows[places], self.cards[places])
 

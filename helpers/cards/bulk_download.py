@@ -5,13 +5,12 @@
 that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
 from helpers.cards.bulk_file import (
@@ -22,14 +21,10 @@ from helpers.cards.bulk_file import (
     note_path,
 )
 from helpers.cards.face_list import list_path, write_faces
+from helpers.cards.options import CardSource
 from helpers.errors import DataError, SourceError
 from helpers.network.responses import FetchError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from helpers.cards.options import CardSource
-    from helpers.session import DownloadSession
+from helpers.session import DownloadSession
 
 SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
@@ -100,7 +95,7 @@ class _Listing:
     size: int | None
 
     @classmethod
-    def read(cls, kind: str, document: dict[str, Any]) -> _Listing:
+    def read(cls, kind: str, document: dict[str, Any]) -> Self:
         """Read it strictly.
 
         Raises:

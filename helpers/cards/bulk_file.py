@@ -3,8 +3,6 @@
 Needs the standard library only, so that building from the cache loads no network code.
 """
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import functools
@@ -16,19 +14,17 @@ import re
 import shlex
 import time
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 from helpers import json_lines
 from helpers.atomic_io import read_bounded, sha256_file
 from helpers.cards.card_face import CARD_KEYS
 from helpers.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
 _SEPARATORS = re.compile(r"[ \t\r\n,]*")

@@ -4,17 +4,13 @@ Source of the fields: https://scryfall.com/docs/api/cards and https://scryfall.c
 (state of August 2026; objects of 2019 are read as well).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 from helpers import json_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: Images that show the whole card, in the order in which one stands in for another that a face
 #: lacks: first what is large enough for every model, then the ones that are small or trimmed.
@@ -72,7 +68,7 @@ class CardFace(NamedTuple):
         return json_lines.dumps(tuple(self))
 
     @classmethod
-    def of_values(cls, line: bytes) -> CardFace:
+    def of_values(cls, line: bytes) -> Self:
         """Return the face that `to_values` wrote."""
         return cls(*json_lines.loads(line))
 

@@ -1,10 +1,11 @@
 """Which cards a run is about: the flags of the group "source"."""
 
-from __future__ import annotations
-
 import os
+from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cli_validation import (
@@ -20,11 +21,6 @@ from helpers.cli_validation import (
     options_of,
 )
 from helpers.network.policy import base_url
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
-    from pathlib import Path
 
 SCRYFALL_API = "https://api.scryfall.com"
 USER_AGENT = "MTG-Image-DB/1.0 (+https://github.com/FrimJo/spell-coven-mono; ifrim@me.com)"
@@ -59,7 +55,7 @@ class CardSource:
     max_bulk_age: float | None
 
     @classmethod
-    def from_args(cls, args: Namespace) -> CardSource:
+    def from_args(cls, args: Namespace) -> Self:
         """Read the flags, already validated."""
         return options_of(cls, args, sets=args.set, refresh=args.refresh_bulk)
 

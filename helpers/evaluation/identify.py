@@ -4,11 +4,11 @@ The search is exact, so that only the model and its preprocessing are judged; wh
 on top is measured by `helpers.evaluation.graph_recall`.
 """
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,15 +18,10 @@ from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
 from helpers.query.grouping import group_key
 from helpers.query.inputs import Picture
+from helpers.query.open_index import OpenIndex
 from helpers.query.photo_file import load_photo
+from helpers.report import Progress
 from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from helpers.query.open_index import OpenIndex
-    from helpers.report import Progress
 
 CLEAN = "clean"
 #: What a card goes through before it is asked about: nothing, one thing, or a named level.

@@ -1,31 +1,26 @@
 """Labelled photos: which cards do they show, and which of them does the index find?"""
 
-from __future__ import annotations
-
 import csv
 import re
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from helpers.errors import DataError
 from helpers.evaluation.identify import load_file
-from helpers.query.answer import MATCH, UNSURE
+from helpers.query.answer import MATCH, UNSURE, Answer, Found
+from helpers.query.open_index import OpenIndex
+from helpers.report import Progress
 
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
-    from pathlib import Path
+Record = dict[str, Any]
+Heard = tuple["Label", NDArray[np.float32]]
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from helpers.query.answer import Answer, Found
-    from helpers.query.open_index import OpenIndex
-    from helpers.report import Progress
-
-    Record = dict[str, Any]
-    Heard = tuple["Label", NDArray[np.float32]]
 
 #: What the surest answer to a photo is.
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"

@@ -1,8 +1,8 @@
 """What to measure: the flags of an evaluation."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
 
 from helpers.cli_validation import (
     Directory,
@@ -15,10 +15,6 @@ from helpers.cli_validation import (
     existing_file,
 )
 from helpers.index.options import INDEX, SCANS
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
 
 PARTS = ("recall", "grid", "identify", "photos")
 

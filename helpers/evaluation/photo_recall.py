@@ -1,16 +1,12 @@
 """What the graph loses against exact search on the candidates of real photos."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from helpers.evaluation.labelled_photos import Heard
-    from helpers.index.card_index import CardIndex, Hit
+from helpers.evaluation.labelled_photos import Heard
+from helpers.index.card_index import CardIndex, Hit
 
 #: Rows of a candidate that count: the search compares the scans of that many with the photo.
 COMPARED = 8

@@ -1,18 +1,15 @@
 """What the answers to labelled photos add up to: counts by kind, precision, recall, and times."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from helpers.evaluation.labelled_photos import ABSENT, FOUND, MISSED, UNREADABLE, UNSURE_FIRST
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Entry = dict[str, Any]
 
-    Entry = dict[str, Any]
 
 TOTAL = "all"
 

@@ -1,16 +1,18 @@
 """How good is this index? The parts of `scripts/evaluate_index.py`, put together."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from helpers import worker_process
 from helpers.errors import DataError, IncompleteError
 from helpers.evaluation import graph_recall, identify, labelled_photos
+from helpers.evaluation.identify import Outcome, Source
+from helpers.evaluation.labelled_photos import Heard, Label
 from helpers.evaluation.photo_recall import losses
 from helpers.evaluation.photo_totals import counts, stages, totals
 from helpers.evaluation.simulated_scenes import identify_scenes
@@ -19,15 +21,7 @@ from helpers.index.manifest import read_manifest
 from helpers.query import inputs
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
-from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator, Sequence
-
-    from helpers.evaluation.identify import Outcome, Source
-    from helpers.evaluation.labelled_photos import Heard, Label
-    from helpers.report import Reporter
+from helpers.report import DOCUMENT_VERSION, Reporter
 
 BINS = 50  # of a histogram of cosines from 0 to 1
 _PERCENTILES = (5, 25, 50, 75, 95)

@@ -5,24 +5,26 @@ a lamp lights one side, and a thumb holds one card at a corner. The same picture
 give the same scene.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from helpers.images.distort import SKINS, TABLES, blur, die_cut, jpeg, low_light, projection, table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from helpers.images.distort import Point
+from helpers.images.distort import (
+    SKINS,
+    TABLES,
+    Point,
+    blur,
+    die_cut,
+    jpeg,
+    low_light,
+    projection,
+    table,
+)
 
 CARD_RATIO = 63 / 88  # width to height of a card, in millimetres
 _MOST_TURN = 22.0  # degrees

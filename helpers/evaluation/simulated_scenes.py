@@ -1,21 +1,16 @@
 """Simulated photos of several cards on a table: which of the cards are found?"""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from helpers.evaluation.identify import Source
 from helpers.evaluation.labelled_photos import Holdings, Label, Shown, judge
 from helpers.evaluation.photo_totals import counts
 from helpers.evaluation.scenes import compose
 from helpers.images.preprocess import load_image_rgb
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from helpers.evaluation.identify import Source
-    from helpers.query.open_index import OpenIndex
-    from helpers.report import Reporter
+from helpers.query.open_index import OpenIndex
+from helpers.report import Reporter
 
 CARDS = 5  # on one table
 

@@ -1,14 +1,10 @@
 """The document of an evaluation as tables for people and pipes."""
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 _RECALL = ("part", "efSearch", "recall@1", "recall@10", "ms/query")
 _GRID = ("part", "M", "efConstruction", "build s", "bytes", *_RECALL[1:])

@@ -5,18 +5,13 @@ in the format of `sha256sum(1)`: one line per downloaded image, appended in the 
 the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache directory.
 """
 
-from __future__ import annotations
-
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from helpers.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 

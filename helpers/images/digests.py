@@ -1,21 +1,14 @@
 """`SHA256SUMS`: the SHA-256 that every image of the cache had when it was downloaded."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os
 from array import array
-from typing import TYPE_CHECKING
+from collections.abc import Container
+from pathlib import Path
 
 from helpers.atomic_io import atomic_write_stream, disk_errors, open_regular
-
-if TYPE_CHECKING:
-    from collections.abc import Container
-    from pathlib import Path
-
-    from helpers.images.cache import ImageCache
-
+from helpers.images.cache import ImageCache
 
 SUMS_NAME = "SHA256SUMS"
 _LONGEST_LINE = 1024  # bytes; one of ours has 119

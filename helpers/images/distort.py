@@ -8,8 +8,6 @@ Every kind takes a strength: 0 changes next to nothing, 0.5 is an ordinary carel
 worst that a person would still call a picture of the card.
 """
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,20 +1,14 @@
 """One image: asked for, checked, and only then given its name in the cache."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from helpers.atomic_io import atomic_write
 from helpers.cards.card_face import safe_filename
 from helpers.network.responses import PermanentError
+from helpers.session import DownloadSession
 from helpers.validation import check_image
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from helpers.session import DownloadSession
 
 #: Scryfall's largest card images are PNGs of about 2 MB.
 MAX_IMAGE_BYTES = 16 * 1024 * 1024

@@ -1,16 +1,17 @@
 """Step 1: Scryfall's bulk data → a cache of validated images."""
 
-from __future__ import annotations
-
 import contextlib
 import time
+from argparse import Namespace
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
 from helpers.cards.bulk_file import bulk_date
+from helpers.cards.card_face import CardFace
 from helpers.cards.card_source import bulk_for_download, faces_of
+from helpers.cards.face_list import FaceList
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
@@ -22,15 +23,15 @@ from helpers.lock import directory_lock
 from helpers.network.policy import Policy
 from helpers.network.responses import FetchError
 from helpers.parallel import WINDOW, bounded_map
-from helpers.report import DOCUMENT_VERSION, byte_size, duration, safe_percentage, safe_rate
+from helpers.report import (
+    DOCUMENT_VERSION,
+    Reporter,
+    byte_size,
+    duration,
+    safe_percentage,
+    safe_rate,
+)
 from helpers.session import DownloadSession
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.cards.card_face import CardFace
-    from helpers.cards.face_list import FaceList
-    from helpers.report import Reporter
 
 FAILURES_NAME = "download_failures.json"
 #: Threads beyond `--workers`: while so many images are checked and flushed to the disk, as many

@@ -1,23 +1,15 @@
 """What a download will take, told before it starts: images, bytes, time; and is there room?"""
 
-from __future__ import annotations
-
 import contextlib
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from helpers.cards.options import CARDS_OF_KIND
+from helpers.cards.options import CARDS_OF_KIND, CardSource
 from helpers.errors import WriteError
 from helpers.images.cache import ImageCache
-from helpers.report import byte_size
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from helpers.cards.options import CardSource
-    from helpers.report import Reporter
+from helpers.report import Reporter, byte_size
 
 #: Mean bytes of an image. `png`, `normal` and `grid` were measured at Scryfall in 2026; the others
 #: follow from `normal` (JPEG) or `grid` (WebP) by their number of pixels.

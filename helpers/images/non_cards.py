@@ -4,8 +4,6 @@ Half of them are easy to tell from a card; tables, pages and the backs of playin
 cards lie.
 """
 
-from __future__ import annotations
-
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps

@@ -1,21 +1,16 @@
 """From a picture file to the pixels that a model sees: the same way for the index and the query."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from helpers.atomic_io import read_bounded
 from helpers.validation import MAX_BYTES, InvalidImageError, check_header, checking, decoding
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 #: Under transparent pixels: Scryfall's PNGs have transparent corners, and card borders are mostly
 #: black. Without a fixed colour the hidden RGB values would show.
@@ -60,14 +55,14 @@ class Preprocessing:
         return fields
 
     @classmethod
-    def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Preprocessing:
+    def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Self:
         """Combine a model's input (`side`, `mean`, `std`, `interpolation`) with a build's flags."""
         fields = {key: shape[key] for key in ("side", "mean", "std", "interpolation")}
         fields["resizes"] = resizes if size >= shape["side"] else 2
         return cls.from_json({**fields, "size": size, "fit": fit})
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Preprocessing:
+    def from_json(cls, fields: dict[str, Any]) -> Self:
         """Return what `to_json` was called on."""
         return cls(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
 

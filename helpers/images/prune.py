@@ -1,27 +1,21 @@
 """Image files that no card needs any more: scans that were replaced, cards that are gone."""
 
-from __future__ import annotations
-
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from helpers.atomic_io import disk_errors
 from helpers.cards.bulk_file import cached_bulk
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import FaceList, open_faces, read_list
 from helpers.errors import DataError
-from helpers.images.cache import UselessFile
+from helpers.images.cache import ImageCache, UselessFile
 from helpers.images.digests import forget_digests
 from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from helpers.images.cache import ImageCache
 
 Verdict = Literal["needed", "stale", "orphaned", "foreign"]
 
@@ -65,7 +59,7 @@ def _scan(name: str) -> int:
     return int(name[32:48], 16)
 
 
-def _holds(numbers: array[int], wanted: int) -> bool:
+def _holds(numbers: "array[int]", wanted: int) -> bool:
     at = bisect_left(numbers, wanted)
     return at < len(numbers) and numbers[at] == wanted
 

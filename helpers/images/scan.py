@@ -5,30 +5,22 @@ what was decoded then; where it is another one, the file is broken. A file witho
 checked when it is embedded (`helpers.building.embed`), so that one decoding serves both.
 """
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.atomic_io import disk_errors, read_bounded
-from helpers.images.cache import UselessFile
+from helpers.cards.face_list import FaceList
+from helpers.images.cache import ImageCache, UselessFile
 from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
-from helpers.report import DOCUMENT_VERSION, timestamp
+from helpers.report import DOCUMENT_VERSION, Reporter, timestamp
 from helpers.validation import MAX_BYTES, validate_image
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from helpers.cards.face_list import FaceList
-    from helpers.images.cache import ImageCache
-    from helpers.report import Reporter
 
 DIGEST_BYTES = 32
 

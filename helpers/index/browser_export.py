@@ -9,13 +9,14 @@ the model gives it: y = M q + b, divided by its length. `whitening.f32bin` holds
 and then b, as little-endian float32 (D · D + D numbers).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.atomic_io import AtomicFile, atomic_write, atomic_write_stream, make_directory
 from helpers.index.card_index import map_vectors, open_set
@@ -23,15 +24,8 @@ from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.graph import read_graph, whitening_of
 from helpers.index.metadata import MetadataLines
 from helpers.index.publish import INDEX, METADATA, VECTORS
+from helpers.model.whitening import Whitening
 from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from helpers.model.whitening import Whitening
 
 EMBEDDINGS, WHITENING, META = "embeddings.i8bin", "whitening.f32bin", "meta.json"
 SCALE = 127

@@ -1,29 +1,23 @@
 """A published index, opened for reading: one consistent set of files, searched and looked up."""
 
-from __future__ import annotations
-
 import contextlib
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from helpers.index.exact_search import exact_top
 from helpers.index.manifest import mismatch, no_index, read_manifest
 from helpers.index.metadata import MetadataLines
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
+from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.parallel import cpu_count
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from io import BufferedReader
-
-    from numpy.typing import NDArray
-
-    from helpers.model.onnx_embedder import OnnxEmbedder
 
 _TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
 

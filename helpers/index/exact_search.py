@@ -1,15 +1,9 @@
 """Queries made from the vectors themselves, and the exact answers to them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 #: Cosine of a perturbed query to the row it was made from. A photo of a card is about as far from
 #: its scan, so the right row is mostly, but not always, still the nearest.

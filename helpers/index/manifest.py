@@ -1,15 +1,15 @@
 """`build_manifest.json`: how an index was made, and which files belong to it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import platform
 import shlex
 import subprocess
+from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from helpers.atomic_io import atomic_write_json, sha256_file
 from helpers.cards import options as cards
@@ -18,10 +18,6 @@ from helpers.errors import DataError
 from helpers.index.manifest_schema import SEAL, SchemaError, check_manifest, seal
 from helpers.index.publish import MANIFEST, NAMES, open_published
 from helpers.model import options as model
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from io import BufferedReader
 
 VERSION = "1.0"
 _LONGEST = 1 << 24  # bytes; one of ours has about 5,000

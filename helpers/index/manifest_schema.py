@@ -3,8 +3,6 @@
 A damaged manifest would make every answer wrong without an error: other preprocessing, other rows.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,18 +1,13 @@
 """`mtg_meta.jsonl`: one line of JSON per row, parsed only when it is asked for."""
 
-from __future__ import annotations
-
 import json
 import mmap
 import re
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator
+from io import BufferedReader
+from typing import Any, cast
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from io import BufferedReader
-
 
 _SAME_AS = re.compile(rb'"same_as"')  # few lines have it, and only those are parsed
 _BLOCK_BYTES = 1 << 20  # of the metadata, read at a time

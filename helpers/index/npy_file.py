@@ -4,23 +4,18 @@ Through a memory map a full disk would be a SIGBUS, and every row ever touched w
 memory of the process. Other programs may map the file all the same.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from helpers.atomic_io import disk_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 BLOCK = 4096  # rows held in memory at a time
 
@@ -46,7 +41,7 @@ class RowFile:
         self._start = len(_header(row, count))
 
     @classmethod
-    def create(cls, path: Path, row: np.dtype[Any], count: int) -> RowFile:
+    def create(cls, path: Path, row: np.dtype[Any], count: int) -> Self:
         """Make a new file at its full size, so that a full disk is noticed now.
 
         Where the disk refuses, nothing is left behind.
@@ -64,7 +59,7 @@ class RowFile:
         return cls(path, file, row, count)
 
     @classmethod
-    def open(cls, path: Path, row: np.dtype[Any], count: int, *, writable: bool = False) -> RowFile:
+    def open(cls, path: Path, row: np.dtype[Any], count: int, *, writable: bool = False) -> Self:
         """Open a file that must have exactly this form.
 
         Raises:

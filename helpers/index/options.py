@@ -1,7 +1,5 @@
 """Which index is meant: flags that several scripts share."""
 
-from __future__ import annotations
-
 from helpers.cli_validation import Directory, Flag
 
 INDEX = Flag("--index", Directory(), "index_out", "DIR", "directory of a build")

@@ -9,13 +9,14 @@ one; that it is one set is checked against the digests of the manifest (`helpers
 Whatever writes raises `WriteError` where the disk refuses.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import secrets
 import shutil
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
 
 from helpers.atomic_io import (
     atomic_write_json,
@@ -26,11 +27,6 @@ from helpers.atomic_io import (
     read_bounded,
     replace_durably,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from io import BufferedReader
-    from pathlib import Path
 
 VECTORS = "mtg_embeddings.npy"
 INDEX = "mtg_cards.faiss"

@@ -1,13 +1,14 @@
 """Is the index in a directory whole, and does every row mean the same card in all its files?"""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.index.card_index import map_vectors
 from helpers.index.graph import (
@@ -24,12 +25,6 @@ from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
 from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 _KEYS = ("name", "scryfall_id", "face_id", "image_file", "image_sha256")
 _SAMPLE = 10_000  # rows asked for; the stored vectors are compared one and all

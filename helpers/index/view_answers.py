@@ -4,18 +4,13 @@ A cosine means something else for every model and every whitening, so no figure 
 build measures its own, on distorted views of its own cards, and leaves them in its manifest.
 """
 
-from __future__ import annotations
-
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 DEPTH = 32  # nearest rows that are looked at: printings of one card may fill many places
 _STEPS = 40  # thresholds tried for score and for margin
@@ -138,7 +133,7 @@ class Thresholds:
     noise: float
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> Thresholds | None:
+    def of(cls, manifest: Mapping[str, Any]) -> Self | None:
         """Return what the build measured; None where it learned no whitening."""
         measured = (manifest.get("whitening") or {}).get("thresholds")
         if not measured:

@@ -1,28 +1,22 @@
 """Do two encoders give the same answers? Compared on pictures of cards, clean and distorted."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from helpers.images.distort import LEVELS, distort
 from helpers.images.preprocess import load_image_rgb, prepare
+from helpers.model.embedder import Embedder
 from helpers.parallel import cpu_count
 from helpers.validation import InvalidImageError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from helpers.model.embedder import Embedder
-
-    #: One array of each encoder, the reference first.
-    Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 #: Distortions at which a good model is mostly right; beyond, answers are guesses, and two guesses
 #: differ for no reason.

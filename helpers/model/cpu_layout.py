@@ -1,22 +1,16 @@
 """How to share a CPU among decoding and the model: measured on this machine, then remembered."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from helpers.model.embedder import Embedder
 from helpers.model.encoder_cache import memo_path, recall, remember
 from helpers.parallel import cpu_count, cpu_name
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from helpers.model.embedder import Embedder
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 _BATCHES = (16, 8, 4, 32)  # the first one unless another is faster
 _GPU_BATCH = 64

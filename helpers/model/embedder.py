@@ -1,14 +1,11 @@
 """What every engine offers: prepared pixels in, unit vectors out."""
 
-from __future__ import annotations
+from typing import Any, Protocol
 
-from typing import TYPE_CHECKING, Any, Protocol
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from helpers.images.preprocess import Preprocessing
+from helpers.images.preprocess import Preprocessing
 
 
 class Embedder(Protocol):

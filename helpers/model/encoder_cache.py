@@ -6,8 +6,6 @@ client keeps there. One encoder is two files, `KEY-PRECISION.onnx` and, written 
 `KEY-PRECISION.json`. Everything can be made again, so nothing here is ever repaired.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import hashlib
@@ -16,7 +14,7 @@ import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.atomic_io import (
     atomic_write_json,
@@ -32,9 +30,7 @@ from helpers.errors import DataError, WriteError
 from helpers.images.preprocess import Preprocessing
 from helpers.lock import scratch_directory
 from helpers.model.options import RANDOM, ModelOptions
-
-if TYPE_CHECKING:
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 VERSION = "1.0"
 _KEY_DIGITS, _MEMO_DIGITS = 32, 16

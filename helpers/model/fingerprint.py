@@ -1,7 +1,5 @@
 """A model's fingerprint: everything that decides the vectors, and how two of them differ."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from helpers.errors import DataError

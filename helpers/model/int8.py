@@ -4,11 +4,11 @@ Weights become int8 per channel, activations are scaled as they come (dynamic qu
 https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
 """
 
-from __future__ import annotations
-
 import errno
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -18,12 +18,7 @@ from helpers.errors import DataError
 from helpers.model.agreement import CASES, CASES_UNTRAINED, compare, readable
 from helpers.model.encoder_cache import Encoder
 from helpers.model.onnx_embedder import OnnxEmbedder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from helpers.model.options import ModelOptions
+from helpers.model.options import ModelOptions
 
 #: Matrix products only: convolutions in int8 turned out slower, and far from fp32 (cosine 0.79).
 _OPERATORS = ["MatMul", "Gemm"]

@@ -3,12 +3,11 @@
 The file is checked against the model that it came from, on real pictures: cosine >= 0.99999.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,13 +18,9 @@ from helpers.errors import DataError
 from helpers.images.preprocess import prepare
 from helpers.model.agreement import cosines, readable
 from helpers.model.onnx_embedder import INPUT, OUTPUT, OnnxEmbedder
+from helpers.model.options import ModelOptions
 from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.parallel import cpu_count
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from helpers.model.options import ModelOptions
 
 OPSET = 20  # of ONNX: the first with everything a vision transformer needs, https://onnx.ai
 LEAST_COSINE = 0.99999  # to the model that was exported

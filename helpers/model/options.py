@@ -1,25 +1,21 @@
 """Which model is asked for, as far as that can be known without loading it."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import importlib.util
 import json
 import sys
+from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Self, cast
 
 from helpers.cli_validation import Flag, FlagGroup, Number, OneOf, did_you_mean, options_of
 from helpers.errors import DataError, UsageError
 from helpers.model import own_encoder
 from helpers.model.own_encoder import ONNX_DIR
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
 
 LOCAL_DIR = "local-dir:"
 RANDOM = "random"
@@ -49,7 +45,7 @@ class ModelOptions:
     resizes: int = 1
 
     @classmethod
-    def from_args(cls, args: Namespace) -> ModelOptions:
+    def from_args(cls, args: Namespace) -> Self:
         """Read the flags of the group "build"; a local directory names its own weights."""
         model, pretrained = args.model, args.pretrained
         kind = next((kind for kind in (LOCAL_DIR, ONNX_DIR) if model.startswith(kind)), None)

@@ -1,15 +1,9 @@
 """Unit vectors are checked, not trusted."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NORM_TOLERANCE = 1e-5
 

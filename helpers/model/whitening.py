@@ -14,17 +14,12 @@ Recognition", Interspeech 2006; Radenović, Tolias & Chum, "Fine-tuning CNN Imag
 Human Annotation", TPAMI 2019 (learned whitening).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.model.unit_vectors import normalize
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Time and waiting, in one place, so that tests can shorten both."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

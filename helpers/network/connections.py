@@ -6,21 +6,17 @@ Here every connection tells which thread uses it, so that a watchdog (at a deadl
 (at a stop) can shut its socket down; the blocked read then fails at once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TICK = 0.1  # seconds between two looks of the watchdog: how late a deadline may be noticed
 

@@ -1,12 +1,7 @@
 """Say soon that a host does not answer: the tries go on for minutes, and somebody waits."""
 
-from __future__ import annotations
-
 import threading
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 SILENCE = 4.0  # seconds; the timeout of a connection is 5 s
 

@@ -4,13 +4,9 @@ After the penalty that worker alone asks again; the others follow once it has be
 host that has locked us out hears one request per step of the schedule, not one per worker.
 """
 
-from __future__ import annotations
-
 import threading
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from helpers.network.clock import Clock
+from helpers.network.clock import Clock
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
 #: After a penalty the workers come back one after the other, this many seconds apart, until as

@@ -6,30 +6,24 @@ download that ends early, and compares no digest.
 Its cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from helpers.atomic_io import disk_errors, make_directory, replace_durably, sha256_file
 from helpers.errors import WriteError, write_error
 from helpers.lock import file_lock
 from helpers.network.host_gate import LONGEST_WAIT, backoff
 from helpers.network.responses import FetchError, PermanentError, parse_retry_after
-from helpers.report import BYTES, byte_size
+from helpers.report import BYTES, Progress, Reporter, byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from helpers.report import Progress, Reporter
 
 #: Seconds in which the hub must say what the file is; then it counts as out of reach.
 ANSWER_SECONDS = 4.0

@@ -1,15 +1,11 @@
 """How to ask: who we are, how many at once, how long to wait."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from helpers.cli_validation import Flag, FlagGroup, Number, options_of
-
-if TYPE_CHECKING:
-    from argparse import Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +20,7 @@ class Policy:
     max_retries: int = 5
 
     @classmethod
-    def from_args(cls, args: Namespace) -> Policy:
+    def from_args(cls, args: Namespace) -> Self:
         """Read the flags of the download step; a script without them gets the defaults."""
         return options_of(cls, args, api_url=args.scryfall_api)
 

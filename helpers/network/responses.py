@@ -1,25 +1,19 @@
 """What servers answer, and how they fail to: bodies, redirects, waits, three kinds of errors."""
 
-from __future__ import annotations
-
 import contextlib
 import email.utils
 import http.client
 import re
 import time
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import requests
 import urllib3
 
+from helpers.network.clock import Clock
 from helpers.network.policy import may_be_asked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from helpers.network.clock import Clock
 
 CHUNK = 64 * 1024
 

@@ -1,13 +1,7 @@
 """Undo the colour of the light that a crop was taken in."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 _LOW, _HIGH = 1, 99  # percentiles that become black and white
 _LEAST_SPAN = 16.0  # grey levels; a flat crop is not blown up to noise

@@ -4,20 +4,14 @@ Nothing here decides that something is a card: candidates are kept generously, a
 local features (`homography`) decides.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.photo.outlines import CARD_RATIO, ordered, side_ratio
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
 _CORNERS = 4
 _MOST_SIDES = 16  # of a hull that may be a card with rounded corners and a thumb over one

@@ -1,17 +1,12 @@
 """Verify by geometry that a crop of a photo shows the card of a scan."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from helpers.photo.local_features import Features
+from helpers.photo.local_features import Features
 
 _RATIO = 0.8  # Lowe, IJCV 2004
 _REACH = 6.0  # pixels that an inlier may lie off

@@ -4,17 +4,12 @@ RootSIFT: Arandjelovic & Zisserman, "Three things everyone should know to improv
 retrieval", CVPR 2012. Square roots of descriptors make Euclidean distance the Hellinger distance.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 #: Width and height in pixels at which a card's features are taken: print is just legible.
 SIZE = (244, 340)

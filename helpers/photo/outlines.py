@@ -1,18 +1,14 @@
 """Outlines of cards: four corners in pixels, clockwise, and what can be said of them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+Corners = NDArray[np.float32]
 
-    from numpy.typing import NDArray
-
-    Corners = NDArray[np.float32]
 
 #: Short side through long side of a card: 63 mm by 88 mm.
 CARD_RATIO = 63 / 88

@@ -1,17 +1,11 @@
 """Tell printings of one art apart, where their scans differ: set symbol, border, collector line."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 #: Width and height in pixels that everything is compared at.
 SIZE = (244, 340)

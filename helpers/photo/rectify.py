@@ -1,16 +1,12 @@
 """Cut a card out of a picture, upright and without perspective."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.photo.outlines import frame
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 #: Width and height in pixels of a crop for the encoder, which sees 224 pixels of it.
 SIZE = (275, 384)

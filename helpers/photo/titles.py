@@ -6,24 +6,17 @@ A title also tells where its card lies: it begins near the top left corner, and 
 about as wide on all cards.
 """
 
-from __future__ import annotations
-
 import functools
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from helpers.photo.outlines import CARD_RATIO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from helpers.photo.outlines import Corners
+from helpers.photo.outlines import CARD_RATIO, Corners
 
 _SIDE = 1600  # pixels of the longer side that is read
 _MOST_ENLARGED = 2.0  # a webcam frame of 325 pixels is legible at twice its size

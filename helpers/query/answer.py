@@ -1,7 +1,5 @@
 """What a query gets: the cards found in a picture, each with a verdict and the nearest cards."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

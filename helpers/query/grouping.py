@@ -1,7 +1,5 @@
 """Hits of one card belong together: many printings share a picture, and people ask for the card."""
 
-from __future__ import annotations
-
 from typing import Any
 
 GROUPINGS = ("card", "art", "none")

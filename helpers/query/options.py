@@ -1,19 +1,14 @@
 """How to ask: the flags of a query."""
 
-from __future__ import annotations
-
+from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Self
 
 from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf, options_of
 from helpers.index.options import INDEX, SCANS
 from helpers.query.grouping import GROUPINGS
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
-    from pathlib import Path
-
 
 #: Collection sites whose columns a list may have.
 SITES = ("moxfield", "archidekt", "deckbox", "manabox")
@@ -54,7 +49,7 @@ class QueryOptions:
     titles: bool = True
 
     @classmethod
-    def from_args(cls, args: Namespace) -> QueryOptions:
+    def from_args(cls, args: Namespace) -> Self:
         """Read the flags, already validated."""
         return options_of(cls, args, sentences=bool(args.text))
 

@@ -3,19 +3,14 @@
 Pillow's decoders cannot be interrupted, so what a file may cost is read from its header first.
 """
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from helpers.images.preprocess import picture_bytes, upright_rgb
 from helpers.packages import is_here
 from helpers.validation import FORMATS, InvalidImageError, check_header, decoding, is_heic
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_BYTES = 256 * 1024 * 1024  # an uncompressed picture of 80 megapixels
 MAX_PIXELS = 100_000_000

@@ -6,28 +6,19 @@ card takes the candidates that overlap it out of the later rounds. What is left 
 further rows at the end.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.photo import colours, detect, outlines, rectify
-from helpers.query.comparison import Comparison
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from helpers.index.card_index import Hit
-    from helpers.photo import homography
-    from helpers.query.comparison import Agreement
-    from helpers.query.scans import Scans
-    from helpers.query.searcher import Searcher
+from helpers.index.card_index import Hit
+from helpers.photo import colours, detect, homography, outlines, rectify
+from helpers.query.comparison import Agreement, Comparison
+from helpers.query.scans import Scans
+from helpers.query.searcher import Searcher
 
 _SIDE = 1600  # pixels of the longer side: a card of a binder page is then 400 high
 _ROUNDS = (5, 8, 12, 16)  # candidates embedded together

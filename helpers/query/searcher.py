@@ -1,37 +1,30 @@
 """An opened index and its encoder: from pictures to vectors, from vectors to the nearest cards."""
 
-from __future__ import annotations
-
 import functools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from helpers.errors import DataError
 from helpers.images.preprocess import prepare
-from helpers.index.card_index import CardIndex
+from helpers.index.card_index import CardIndex, Hit
 from helpers.index.manifest import rebuild_command
 from helpers.index.view_answers import Thresholds
+from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.model.own_encoder import ONNX_DIR
+from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.packages import is_here
 from helpers.query.answer import UNSURE, Answer, Evidence, Found
 from helpers.query.grouping import group_hits, group_key
+from helpers.query.options import QueryOptions
+from helpers.report import Reporter
 from helpers.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from helpers.index.card_index import Hit
-    from helpers.model.embedder import Embedder
-    from helpers.model.torch_embedder import OpenClipEmbedder
-    from helpers.query.options import QueryOptions
-    from helpers.report import Reporter
 
 _ROWS_PER_GROUP = 4  # rows looked at per group asked for, at first
 

@@ -7,30 +7,22 @@ Without such a scan a title that is no part of a paragraph is shown as unsure: o
 card may be in sight, or it may be of a printing with another picture.
 """
 
-from __future__ import annotations
-
 import functools
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from helpers.photo import colours, outlines, rectify, titles
-from helpers.query.comparison import Comparison
-from helpers.query.photo_search import Find
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from numpy.typing import NDArray
-
-    from helpers.photo.outlines import Corners
-    from helpers.photo.titles import Line, Reader
-    from helpers.query.comparison import Agreement
-    from helpers.query.photo_search import PhotoSearch
-    from helpers.query.scans import Scans
-    from helpers.query.searcher import Searcher
+from helpers.photo.outlines import Corners
+from helpers.photo.titles import Line, Reader
+from helpers.query.comparison import Agreement, Comparison
+from helpers.query.photo_search import Find, PhotoSearch
+from helpers.query.scans import Scans
+from helpers.query.searcher import Searcher
 
 _MOST = 30  # lines of one photo that are looked into: a pile, not a printed list of a deck
 #: Cells of the art with inliers that suffice for a scan of that name. In photos, sharp and spoilt,

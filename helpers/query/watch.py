@@ -10,13 +10,13 @@ that no `done` follows is the trace of a run that was killed while it wrote: wha
 gained since is taken back, and the picture is answered again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
+from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from helpers import signals
 from helpers.atomic_io import atomic_write, disk_errors
@@ -24,17 +24,12 @@ from helpers.errors import DataError
 from helpers.lock import file_lock
 from helpers.network.clock import Clock
 from helpers.query import inputs
+from helpers.query.inputs import Picture
+from helpers.query.open_index import OpenIndex
 from helpers.query.output import exports
 from helpers.query.output.exports import CardList, Layout
 from helpers.query.output.lines import publish
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
-
-    from helpers.query.inputs import Picture
-    from helpers.query.open_index import OpenIndex
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 SECONDS = 1.0
 #: Looks at an unchanged file that cannot be decoded before it is called broken.

@@ -7,20 +7,14 @@ and MTGGoldfish's help page on its format. What a photo does not show (condition
 empty.
 """
 
-from __future__ import annotations
-
 import csv
 import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from helpers.query.answer import MATCH, NO_CARD
+from helpers.query.answer import MATCH, NO_CARD, Answer, Found, Hit
 from helpers.query.options import SITES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from helpers.query.answer import Answer, Found, Hit
 
 #: Behind the columns of every site; they ignore what they do not know.
 OWN_COLUMNS = ("Verdict", "Printing", "Picture", "Card")

@@ -1,16 +1,10 @@
 """An answer as lines: aligned for a person at a terminal, tab-separated into a pipe."""
 
-from __future__ import annotations
+from collections.abc import Iterator
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from helpers.query.answer import MATCH
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from helpers.query.answer import Answer, Found, Hit
-    from helpers.report import Reporter
+from helpers.query.answer import MATCH, Answer, Found, Hit
+from helpers.report import Reporter
 
 #: Columns only ever gain successors: scripts read them by number.
 COLUMNS = (

@@ -1,18 +1,12 @@
 """`--sheet`: the answers of a query as a picture or a page that a person can look at."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from helpers.atomic_io import atomic_write_stream
+from helpers.query.answer import Answer
+from helpers.query.output.exports import Layout
 from helpers.query.output.sheet_rows import rows_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from helpers.query.answer import Answer
-    from helpers.query.output.exports import Layout
 
 TITLE = "Which cards are in these pictures?"
 

@@ -4,27 +4,20 @@ Pictures are embedded as small JPEGs, so the file can be sent around; scans are 
 cropped or drawn upon, and keep their artist and copyright line (Scryfall's terms).
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image, ImageOps
 
-from helpers.query.output.exports import printings
+from helpers.query.answer import Found, Hit
+from helpers.query.output.exports import Layout, printings
 from helpers.query.output.lines import in_words, link, where
 from helpers.query.output.sheet_photo import COLOURS, cut_out, jpeg, opened, outlined, placed
-from helpers.query.output.sheet_rows import caption, scan_of, shown_hits
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from helpers.query.answer import Found, Hit
-    from helpers.query.output.exports import Layout
-    from helpers.query.output.sheet_rows import SheetRow
+from helpers.query.output.sheet_rows import SheetRow, caption, scan_of, shown_hits
 
 _HERE = Path(__file__).parent
 _SCAN_HEIGHT = 340  # pixels; the card's text stays readable

@@ -1,22 +1,16 @@
 """The photo of a sheet: small, with the outlines of its cards drawn on it, and cut into cards."""
 
-from __future__ import annotations
-
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from helpers.packages import is_here
-from helpers.query.answer import MATCH, NO_CARD, UNSURE
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Found
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+Corners = Sequence[tuple[float, float]]
 
-    from helpers.query.answer import Answer, Found
-
-    Corners = Sequence[tuple[float, float]]
 
 COLOURS = {MATCH: "#137333", UNSURE: "#b06000", NO_CARD: "#6b6b70"}
 

@@ -4,26 +4,20 @@ Scans are shown whole: scaled to fit, never cropped and never drawn upon (Scryfa
 file is written row by row, so that memory does not grow with the number of photos.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
+from helpers.query.answer import Answer, Found, Hit
 from helpers.query.output.lines import in_words
 from helpers.query.output.sheet_photo import COLOURS, cut_out, opened, outlined, placed
-from helpers.query.output.sheet_rows import caption, scan_of, shown_hits
+from helpers.query.output.sheet_rows import SheetRow, caption, scan_of, shown_hits
 from helpers.query.output.sheet_text import drawable, font, shortened, wrapped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from helpers.query.answer import Answer, Found, Hit
-    from helpers.query.output.sheet_rows import SheetRow
 
 #: Width and height in pixels that a card is scaled into (a card measures 63 by 88 mm).
 CELL = (144, 201)

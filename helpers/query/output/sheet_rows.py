@@ -1,21 +1,15 @@
 """What a sheet shows of an answer, whether it is drawn or written as a page."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
+from PIL import Image
 
-from helpers.query.answer import MATCH
+from helpers.query.answer import MATCH, Answer, Found, Hit
 from helpers.query.output.exports import listed
 from helpers.query.output.lines import where
 from helpers.query.output.sheet_photo import opened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from PIL import Image
-
-    from helpers.query.answer import Answer, Found, Hit
 
 
 class SheetRow(NamedTuple):

@@ -1,15 +1,11 @@
 """Text on a drawn sheet: what fits a cell, in letters that the built-in font has."""
 
-from __future__ import annotations
-
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from PIL import ImageFont
 
-if TYPE_CHECKING:
-    Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _TESTED_SIZE = 12
 #: Letters of card names that Unicode does not take apart.
