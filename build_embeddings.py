@@ -21,8 +21,7 @@ PARSER = cli.parser(__doc__, cards.FLAGS, building.FLAGS, model.FLAGS)
 
 def work(args: Namespace, report: Reporter) -> int:
     """Build the index, and say what it holds."""
-    from helpers.building.build_stage import embed_stage
-    from helpers.building.losses import check_losses
+    from helpers.building.build_stage import check_losses, embed_stage
 
     report.hold()
     manifest = embed_stage(args, report)

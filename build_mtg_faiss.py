@@ -22,8 +22,7 @@ PARSER = cli.parser(__doc__, cards.FLAGS, network.FLAGS, building.FLAGS, model.F
 
 def work(args: Namespace, report: Reporter) -> int:
     """Download what is missing, build from what is there, and say how both went."""
-    from helpers.building.build_stage import build_repaired, look_ahead
-    from helpers.building.losses import check_losses
+    from helpers.building.build_stage import build_repaired, check_losses, look_ahead
     from helpers.images.download_stage import check_failures, download_stage
 
     report.hold()

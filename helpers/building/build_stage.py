@@ -1,35 +1,29 @@
-"""Step 2: the cache → vectors → index, published as one set."""
+"""Step 2: the cache → vectors → index. Here it is found out what there is to do.
+
+A run that finds nothing to do loads neither numpy nor a model.
+"""
 
 from __future__ import annotations
 
-import time
-from contextlib import closing
-from dataclasses import asdict, replace
+from argparse import Namespace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import remove_parts
 from helpers.building.inputs import Inputs, input_state
-from helpers.building.losses import require_rows
 from helpers.building.options import BuildOptions
-from helpers.building.summary import manifest_of, report_summary, statistics_of
 from helpers.cards.card_source import bulk_for_build, faces_of
-from helpers.errors import BrokenImagesError, DataError
+from helpers.cards.options import CardSource
+from helpers.errors import BrokenImagesError, IncompleteError
 from helpers.images.cache import ImageCache
 from helpers.index import manifest, publish
 from helpers.lock import directory_lock
-from helpers.report import byte_size
+from helpers.report import Reporter, byte_size, safe_percentage
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-    from pathlib import Path
-
-    from helpers.building.checkpoint import VectorStore
     from helpers.building.engine import Engine
-    from helpers.building.whiten import BuildWhitening
     from helpers.images.download_stage import DownloadSummary
     from helpers.images.scan import Scan
-    from helpers.model.embedder import Embedder
-    from helpers.report import Reporter
 
 
 def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -51,10 +45,7 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     inputs = Inputs(options, cache, bulk, faces_of(options.source, bulk, report), None)
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
-    look_first = not options.out.exists() or len(inputs.faces) == 0
-    if look_first:
-        report.release()
-    prepared = _prepare(inputs, report) if look_first else None
+    prepared = None if options.out.exists() else _prepare(inputs, report)
     with directory_lock(options.out):
         publish.recover(options.out)
         remove_parts(options.out)
@@ -65,9 +56,17 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
             rows = last["index"]["vectors"]
             report.nothing_new(last["timestamp"], f"{options.out} is up to date, {rows:,} cards")
             return last
-        report.release()
+        from helpers.building.build import build
+
         scan, engine = prepared or _prepare(inputs, report)
-        return _build(inputs, scan, engine, state, report)
+        return build(inputs, scan, engine, state, report)
+
+
+def _prepare(inputs: Inputs, report: Reporter) -> tuple[Scan, Engine]:
+    from helpers.building.build import prepare
+
+    report.release()
+    return prepare(inputs, report)
 
 
 def _as_before(options: BuildOptions, last: dict[str, Any] | None) -> BuildOptions:
@@ -156,155 +155,25 @@ def _unchanged(inputs: Inputs, state: str, report: Reporter) -> dict[str, Any] |
     return last
 
 
-def _prepare(inputs: Inputs, report: Reporter) -> tuple[Scan, Engine]:
-    """Find out, before anything is written, which images there are and what embeds them."""
-    from helpers.building.engine import prepare_engine
-    from helpers.images.scan import scan_cache
+def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) -> None:
+    """Warn, also under `--quiet`, of images that a build left out, or raise if they are too many.
 
-    faces, cache, options = inputs.faces, inputs.cache, inputs.options
-    engine = None
-    # Reading a whole cache takes minutes: a model that cannot be is named before.
-    if any(inputs.images()):
-        engine = prepare_engine(options.model, options.out, inputs.sample, report)
-    scan = scan_cache(faces, cache, report, validate=options.validate_cache)
-    if engine is None or len(scan.faces) == 0:
-        raise _nothing_valid(inputs, scan, 0)
-    require_rows(inputs, scan)
-    return scan, engine
-
-
-def _nothing_valid(inputs: Inputs, scan: Scan, failed: int) -> DataError:
-    directory = inputs.cache.directory
-    kind = BrokenImagesError if scan.invalid + failed else DataError
-    return kind(
-        "No valid images to embed",
-        details=f"{len(inputs.faces):,} faces: {scan.missing:,} are not in {directory},"
-        f" {scan.invalid + failed:,} are invalid",
-        suggestion=inputs.options.source.download_command(),
-    )
-
-
-def _build(
-    inputs: Inputs, scan: Scan, engine: Engine, state: str, report: Reporter
-) -> dict[str, Any]:
-    from helpers.building.checkpoint import leftovers
-    from helpers.building.outputs import write_encoder
-    from helpers.building.whiten import whitening_of_build
-
-    options, start = inputs.options, time.monotonic()
-    embedder = _load_model(engine, report)
-    with closing(_open_store(inputs, scan, embedder, report)) as store:
-        counts = {"resumed_embeddings": int(store.done.sum())}
-        counts["reused_embeddings"] = _reuse(inputs, embedder, store, report)
-        counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
-        require_rows(inputs, scan, counts["failed_embeddings"])
-        durations = {"embedding_seconds": round(time.monotonic() - start, 3)}
-        whitening = whitening_of_build(inputs, scan, embedder, store, report)
-        with publish.staging(options.out) as staging:
-            index = _write_files(staging, inputs, scan, store, whitening, durations)
-            statistics = statistics_of(inputs, scan, counts, durations)
-            document = manifest_of(inputs, statistics, embedder, index, state)
-            document["parameters"] |= layout
-            document["whitening"] = whitening.about
-            if engine.encoder is not None:
-                write_encoder(staging, engine.encoder)
-                document["encoder"] = engine.encoder.about
-            document["outputs"] = manifest.describe_outputs(staging)
-            document = manifest.write_manifest(staging, document)
-            publish.publish(options.out, staging, leftovers(options.out))
-    report_summary(document, options, report)
-    return document
-
-
-def _load_model(engine: Engine, report: Reporter) -> Embedder:
-    model = engine.options
-    report.info(f"Loading {model.model} {model.pretrained}".rstrip() + f" ({engine.name})")
-    embedder = engine.open()
-    if not model.trained:
-        report.warning("the weights are random: the index will recognise nothing (tests only)")
-    return embedder
-
-
-def _open_store(inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter) -> VectorStore:
-    from helpers.building import checkpoint
-    from helpers.building.resume import open_store
-    from helpers.building.row_keys import row_keys
-
-    out = inputs.options.out
-    if not inputs.options.resume and checkpoint.leftovers(out):
-        report.info("--no-resume: the checkpoint is removed")
-        checkpoint.discard(out)
-    keys = row_keys(inputs.faces, scan)
-    return open_store(out, keys, embedder.dim, embedder.fingerprint, report)
-
-
-def _reuse(inputs: Inputs, embedder: Embedder, store: VectorStore, report: Reporter) -> int:
-    from helpers.building.row_keys import reuse_last_build
-
-    if not inputs.options.reuse:
-        return 0
-    out = inputs.options.out
-    reused, why_not = reuse_last_build(out, inputs.last, embedder.fingerprint, store)
-    if why_not:
-        report.info(f"No vectors are taken from the last build: {why_not}")
-    elif reused:
-        report.info(f"Taken from the last build: {reused:,} vectors of unchanged images")
-    return reused
-
-
-def _embed(
-    inputs: Inputs,
-    scan: Scan,
-    embedder: Embedder,
-    store: VectorStore,
-    report: Reporter,
-) -> tuple[int, dict[str, int]]:
-    """Return how many images failed, and the layout that was used, empty if nothing was left."""
-    from helpers.building import checkpoint
-    from helpers.building.embed import Plan, embed_all, unfinished
-    from helpers.model.cpu_layout import choose_layout
-
-    if store.done.all():
-        return 0, {}
-    options, todo = inputs.options, int((~store.done).sum())
-    check = options.validate_cache
-    items = unfinished(store, inputs.faces, scan, inputs.cache, validate=check)
-    layout = choose_layout(embedder, todo, options.batch, options.threads, report)
-    embedder.use_threads(layout.threads)
-    plan = Plan(layout.batch, layout.workers, options.checkpoint_frequency)
-    failed = embed_all(items, store, embedder, plan, report)
-    if not store.done.any():
-        checkpoint.discard(options.out)  # there is nothing in it to go on from
-        raise _nothing_valid(inputs, scan, failed)
-    return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
-
-
-def _write_files(
-    staging: Path,
-    inputs: Inputs,
-    scan: Scan,
-    store: VectorStore,
-    whitening: BuildWhitening,
-    durations: dict[str, float],
-) -> dict[str, Any]:
-    import numpy as np
-
-    from helpers.building.outputs import write_index, write_metadata, write_vectors
-
-    rows = np.flatnonzero(store.done)
-    write_vectors(staging, store, rows)
-    seconds = durations["embedding_seconds"]
-    index = write_index(staging, inputs.options, whitening.whitening, seconds)
-    durations["index_seconds"] = index.seconds
-    write_metadata(staging, inputs.faces, scan, rows, index.first_rows)
-    whitened = whitening.whitening is not None
-    return {
-        "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{inputs.options.hnsw_m},Flat",
-        "metric": "METRIC_INNER_PRODUCT",
-        "whitened": whitened,
-        "scores": "whitened cosine" if whitened else "cosine",
-        "vectors": len(rows),
-        "dimension": store.dim,
-        "distinct": index.distinct,
-        "self_check": asdict(index.self_check),
-    }
+    Raises:
+        IncompleteError: more than `--max-failure-rate` of the images are broken.
+    """
+    numbers = document["statistics"]
+    broken = numbers["validation_failures"] + numbers["failed_embeddings"]
+    images = broken + numbers["successful_embeddings"]
+    if broken and broken / images > args.max_failure_rate:
+        raise IncompleteError(
+            f"the index in {args.out} lacks {broken:,} cards whose images are broken",
+            details=f"{safe_percentage(broken, images)} of {images:,} images,"
+            f" more than --max-failure-rate {args.max_failure_rate:g}",
+            suggestion=f"python scripts/validate_cache.py --cache {args.cache} --fix\n"
+            + CardSource.from_args(args).download_command(),
+        )
+    if broken or numbers["missing_from_cache"]:
+        report.warning(
+            f"the index in {args.out} lacks {broken:,} cards whose images are broken and"
+            f" {numbers['missing_from_cache']:,} whose images are not in {args.cache}"
+        )

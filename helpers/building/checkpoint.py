@@ -53,15 +53,9 @@ class VectorStore:
     def create(
         cls, directory: Path, keys: NDArray[np.bytes_], dim: int, parameters: dict[str, Any]
     ) -> Self:
-        """Make the files of a new checkpoint at their full size.
+        """Make the files of a new checkpoint at their full size, or leave nothing behind.
 
-        Args:
-            directory: the output directory, whose lock is held.
-            keys: S16 [n], what each row is of.
-            dim: width of the vectors.
-            parameters: everything that decides the vectors, JSON-serialisable.
-
-        Where the disk refuses, nothing is left behind.
+        `keys`, S16 [n], are what each row is of; `parameters`, JSON, all that decides the vectors.
         """
         ident = secrets.token_hex(4)
         vectors = RowFile.create(path_of(directory, ident, VECTORS), vector_type(dim), len(keys))
@@ -119,15 +113,10 @@ class VectorStore:
     def carry_over(
         self, known: NDArray[np.bytes_], source: RowFile, done: NDArray[np.bool_]
     ) -> int:
-        """Take the rows of an earlier build that are of the same face, file and content.
+        """Take rows of an earlier build whose face, file and content are here; return how many.
 
-        Args:
-            known: S16 [m], the keys of the earlier rows.
-            source: float32 [m, dim], the earlier vectors.
-            done: bool [m], which of them are there.
-
-        Returns:
-            How many rows were taken.
+        `known`, S16 [m], are their keys, `source` their vectors, float32 [m, dim], and `done`,
+        bool [m], says which of them are there.
         """
         mine, theirs = match_rows(self.keys, known)
         new = ~self.done[mine] & done[theirs]
@@ -159,11 +148,7 @@ def leftovers(directory: Path) -> list[Path]:
 
 
 def discard(directory: Path) -> None:
-    """Remove every file of every checkpoint in `directory`.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Remove every file of every checkpoint in `directory`, or raise `WriteError`."""
     for path in leftovers(directory):
         remove(path)
 

@@ -7,22 +7,20 @@ import hashlib
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers import worker_process
 from helpers.atomic_io import disk_errors, sha256_file
 from helpers.errors import DataError
 from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, with_whitening
+from helpers.model.whitening import Whitening
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import faiss
-    from numpy.typing import NDArray
-
-    from helpers.model.whitening import Whitening
 
 BLOCK = 4096  # rows between two looks at the clock and at signals
 EF_SEARCH = 64  # contract: the default at query time, so the self-check uses it, too
@@ -81,19 +79,16 @@ def build_index(options: IndexOptions) -> BuiltIndex:
         raise DataError(
             "the index could not be built",
             details=f"{error.message}\n{error.details}".rstrip(),
-            suggestion=error.suggestion or "look above for the reason",
+            suggestion="look above for the reason",
         ) from error
-    _check_found(built.self_check)
-    return built
-
-
-def _check_found(check: SelfCheck) -> None:
+    check = built.self_check
     if check.found < check.asked:
         raise DataError(
             "the index does not find its own rows",
             details=f"{check.asked - check.found:,} of {check.asked:,} rows are lost",
             suggestion="build with more links: --hnsw-m 48 --hnsw-ef-construction 400",
         )
+    return built
 
 
 # --- in the child process --------------------------------------------------------------------
@@ -119,14 +114,10 @@ def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDAr
 def new_graph(
     dimension: int, m: int, ef_construction: int, *, full_lists: bool = False
 ) -> faiss.IndexHNSWFlat:
-    """Return an empty graph for inner products.
+    """Return an empty graph for inner products, of `m` links a vector (2 m on the lowest level).
 
-    Args:
-        dimension: of the vectors.
-        m: links of a vector; twice as many on the lowest level.
-        ef_construction: candidates for them.
-        full_lists: fill the lists of the lowest level with what pruning threw out. Adding takes two
-            to three times as long, and no outlier is left without a link that leads to it.
+    `full_lists` fills the lists of the lowest level with what pruning threw out. Adding takes two
+    to three times as long, and no outlier is left without a link that leads to it.
     """
     import faiss
 
@@ -137,16 +128,7 @@ def new_graph(
 
 
 def build(options: IndexOptions) -> BuiltIndex:
-    """Build, write, read back and check the index.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
-    with disk_errors(options.target):
-        return _build(options)
-
-
-def _build(options: IndexOptions) -> BuiltIndex:
+    """Build, write, read back and check the index, or raise `WriteError`."""
     start = time.monotonic()
     vectors = np.asarray(np.load(options.vectors, mmap_mode="r"))  # np.memmap cuts slowly
     rows, first_of = distinct_rows(vectors)
@@ -156,8 +138,8 @@ def _build(options: IndexOptions) -> BuiltIndex:
     check = _graph_checked(options, vectors, rows, full_lists=full_lists)
     if check.found < check.asked and not full_lists:
         check = _graph_checked(options, vectors, rows, full_lists=True)
-    duplicates = np.flatnonzero(first_of != np.arange(len(first_of)))
-    first_rows = {int(row): int(first_of[row]) for row in duplicates}
+    copies = np.flatnonzero(first_of != np.arange(len(first_of)))
+    first_rows = dict(zip(copies.tolist(), first_of[copies].tolist(), strict=True))
     return BuiltIndex(len(rows), first_rows, check, round(time.monotonic() - start, 3))
 
 
@@ -181,7 +163,8 @@ def _graph_checked(
         block = rows[begin : begin + BLOCK]
         index.add_with_ids(vectors[block], block)
     faiss.omp_set_num_threads(threads)
-    _write(index, options.target)
+    with disk_errors(options.target):
+        _write(index, options.target)
     del index
     again = faiss.read_index(str(options.target))
     return self_check(again, vectors, rows, options.check_seconds)

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,30 +19,19 @@ from helpers.parallel import bounded_map, cpu_count
 from helpers.report import Reporter
 from helpers.validation import InvalidImageError
 
-Make = Callable[[Any], list[Image.Image]]
-
-
 _SIDE = 240  # pixels of a longer side: distorting costs time, and models see little more
-#: The most of each distortion in a view, and the share of views that have it, where not all have.
-MOST = {
-    "sleeve": 0.4,
-    "glare": 0.5,
-    "tilt": 0.3,
-    "perspective": 0.4,
-    "background": 0.3,
-    "low_light": 0.5,
-    "colour_cast": 1.0,
-    "contrast": 1.0,
-    "blur": 0.6,
-    "jpeg": 0.7,
-}
-_SHARE = {
-    "sleeve": 0.2,
-    "glare": 0.4,
-    "tilt": 0.7,
-    "perspective": 0.7,
-    "background": 0.6,
-    "blur": 0.7,
+#: The most of each distortion in a view, and the share of views that have it.
+DISTORTIONS = {
+    "sleeve": (0.4, 0.2),
+    "glare": (0.5, 0.4),
+    "tilt": (0.3, 0.7),
+    "perspective": (0.4, 0.7),
+    "background": (0.3, 0.6),
+    "low_light": (0.5, 1),
+    "colour_cast": (1.0, 1),
+    "contrast": (1.0, 1),
+    "blur": (0.6, 0.7),
+    "jpeg": (0.7, 1),
 }
 
 
@@ -58,57 +45,53 @@ class ViewMaker:
     def of_cards(
         self, rows: NDArray[np.int64], count: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return those of the ascending rows int64 whose picture can be read, and their views.
+        """Return int64 [m], those of the ascending rows whose picture can be read, and their views.
 
-        Returns:
-            int64 [m] and float32 [m, count, D].
+        The views are float32 [m, count, D], each distorted by other amounts.
         """
         faces = faces_of_rows(self._inputs.faces, self._scan.faces[rows])
         paths = [self._inputs.cache.path(face.image_file) for face in faces]
-        seeds = [int.from_bytes(self._scan.sha256[row, :6].tobytes()) for row in rows]
-        pictures = list(zip(paths, seeds, strict=True))
-        found = self._run(pictures, lambda picture: distorted(picture[0], picture[1], count))
-        kept = np.array([vectors is not None for vectors in found], dtype=bool)
-        views = [vectors for vectors in found if vectors is not None]
-        shape = (len(views), count, self._embedder.dim)
-        return rows[kept], np.concatenate(views or [np.zeros(0, np.float32)]).reshape(shape)
+
+        def distorted(place: int) -> list[Image.Image]:
+            image = _shrunk(load_image_rgb(paths[place]))
+            seed = int.from_bytes(self._scan.sha256[rows[place], :6].tobytes())
+            return [distort(image, amounts(each), each) for each in range(seed, seed + count)]
+
+        found = self._embedded(len(rows), distorted)
+        kept = np.array(sorted(found), dtype=np.int64)
+        views = np.array([found[place] for place in kept], dtype=np.float32)
+        return rows[kept], views.reshape(len(kept), count, self._embedder.dim)
 
     def of_no_card(self, count: int) -> NDArray[np.float32]:
         """Return float32 [count, D] of drawn pictures that show no card."""
-        found = self._run(list(range(count)), lambda seed: [_shrunk(non_card(seed))])
-        return np.concatenate([vectors for vectors in found if vectors is not None])
+        found = self._embedded(count, lambda seed: [_shrunk(non_card(seed))])
+        return np.concatenate([found[seed] for seed in range(count)])
 
-    def _run(self, what: list[Any], make: Make) -> list[NDArray[np.float32] | None]:
-        found: list[NDArray[np.float32] | None] = [None] * len(what)
+    def _embedded(
+        self, count: int, make: Callable[[int], list[Image.Image]]
+    ) -> dict[int, NDArray[np.float32]]:
+        """Return by number the vectors of the pictures that can be made."""
+        found = {}
         self._embedder.use_threads(1)
-        results = bounded_map(
-            lambda place: self._embed(what[place], make), range(len(what)), cpu_count()
-        )
-        showing = self._report.progress(len(what), "Looking at distorted views", "pictures")
+        results = bounded_map(lambda number: self._embed(make, number), range(count), cpu_count())
+        showing = self._report.progress(count, "Looking at distorted views", "pictures")
         with showing as progress, closing(results):
-            for place, vectors in results:
-                found[place] = vectors
+            for number, vectors in results:
+                if vectors is not None:
+                    found[number] = vectors
                 progress.advance()
         return found
 
-    def _embed(self, what: Any, make: Make) -> NDArray[np.float32] | None:
+    def _embed(
+        self, make: Callable[[int], list[Image.Image]], number: int
+    ) -> NDArray[np.float32] | None:
         """Embed all views of one picture in one pass, so that their number never varies."""
         try:
-            images = make(what)
+            images = make(number)
         except InvalidImageError:
             return None
         how = self._embedder.preprocessing
         return self._embedder.embed(np.stack([prepare(image, how) for image in images]))
-
-
-def distorted(path: Path, seed: int, count: int) -> list[Image.Image]:
-    """Return views of a picture, each distorted by other amounts.
-
-    Raises:
-        InvalidImageError: the picture cannot be read.
-    """
-    image = _shrunk(load_image_rgb(path))
-    return [distort(image, amounts(seed + view), seed + view) for view in range(count)]
 
 
 def amounts(seed: int) -> dict[str, float]:
@@ -116,8 +99,8 @@ def amounts(seed: int) -> dict[str, float]:
     chance = Random(f"amounts/{seed}")
     return {
         kind: chance.uniform(0, most)
-        for kind, most in MOST.items()
-        if chance.random() < _SHARE.get(kind, 1)
+        for kind, (most, share) in DISTORTIONS.items()
+        if chance.random() < share
     }
 
 

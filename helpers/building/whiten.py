@@ -24,7 +24,7 @@ from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX, published_path
-from helpers.index.view_answers import DEPTH, Answers, best_card, choose_thresholds, judge
+from helpers.index.view_answers import DEPTH, Answers, choose_thresholds, judge
 from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import differences
 from helpers.model.whitening import Whitening, learn
@@ -43,14 +43,8 @@ _CHOSEN_AMONG = 4096  # rows that the shrinkages are compared on; the gain is me
 #: already, and so many show the rare one that looks much like another card.
 _UNKNOWN = 2048
 PRECISION = 0.99  # of the answers above the thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class BuildWhitening:
-    """The whitening of a build, None for none, and what the manifest says of it."""
-
-    about: dict[str, Any]
-    whitening: Whitening | None = None
+#: What the manifest says of a whitening, and the whitening, None for none.
+Learned = tuple[dict[str, Any], Whitening | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +55,6 @@ class _Trial:
     rows: NDArray[np.int64]
     cards: NDArray[np.int64]
 
-    def among(self, places: NDArray[np.int64]) -> "_Trial":
-        """Return the same with only the rows at these places."""
-        return _Trial(self.store, self.rows[places], self.cards[places])
-
     def nearest(
         self, views: NDArray[np.float32], whitening: Whitening | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -72,11 +62,6 @@ class _Trial:
         queries = views if whitening is None else whitening.apply(views)
         scores, places = nearest(self._blocks(whitening), queries, min(DEPTH, len(self.rows)))
         return scores, self.cards[places]
-
-    def left_out(self, places: NDArray[np.int64], whitening: Whitening | None) -> Answers:
-        """Return what came of the rows at these places; their cards left out tells of others."""
-        vectors = self.store.read(self.rows[places])
-        return judge(*self.nearest(vectors, whitening), self.cards[places])
 
     def _blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
         for start in range(0, len(self.rows), BLOCK):
@@ -86,7 +71,7 @@ class _Trial:
 
 def whitening_of_build(
     inputs: Inputs, scan: Scan, embedder: Embedder, store: VectorStore, report: Reporter
-) -> BuildWhitening:
+) -> Learned:
     """Take the whitening over from the last build, or learn it; say what came of it."""
     rows = np.flatnonzero(store.done)
     order = by_content(scan.sha256[rows])
@@ -101,20 +86,19 @@ def whitening_of_build(
         report.info(f"No whitening: it takes {LEAST} distinct pictures to learn one")
         return _none(f"fewer than {LEAST} distinct pictures")
     start = time.monotonic()
-    cards = _cards_of(inputs, scan.faces[rows])
+    trial = _Trial(store, rows, _cards_of(inputs, scan.faces[rows]))
     maker = ViewMaker(inputs, scan, embedder, report)
-    found = _learn(_Trial(store, rows, cards), order, learned_on, maker)
-    found.about["seconds"] = round(time.monotonic() - start, 1)
-    if "gain" in found.about:
-        _report(found.about, report)
-    return found
+    about, whitening = _learn(trial, order, learned_on, maker)
+    about["seconds"] = round(time.monotonic() - start, 1)
+    if "gain" in about:
+        _report(about, report)
+    return about, whitening
 
 
 def by_content(sha256: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return int64 [m], one place of each distinct picture, in an order that `SEED` decides.
 
-    Args:
-        sha256: uint8 [n, 32], of the image files.
+    `sha256` is uint8 [n, 32], of the image files.
     """
     mask = np.random.default_rng(SEED).integers(0, 256, 8, dtype=np.uint8)
     keys = np.ascontiguousarray(sha256[:, :8] ^ mask).view(">u8")[:, 0]
@@ -126,12 +110,12 @@ def sample_size(distinct: int) -> int:
     return 0 if distinct < LEAST else min(CARDS, 2 * distinct // 3)
 
 
-def _none(why_not: str) -> BuildWhitening:
+def _none(why_not: str) -> Learned:
     sample = {"cards": 0, "views": 0}
-    return BuildWhitening({"used": False, "why_not": why_not, "seed": SEED, "sample": sample})
+    return {"used": False, "why_not": why_not, "seed": SEED, "sample": sample}, None
 
 
-def _last(inputs: Inputs, fingerprint: dict[str, Any], learned_on: int) -> BuildWhitening | None:
+def _last(inputs: Inputs, fingerprint: dict[str, Any], learned_on: int) -> Learned | None:
     """Return what the last build learned, unless there is now more to learn from."""
     out, last = inputs.options.out, inputs.last
     if last is None or not inputs.options.reuse:
@@ -142,14 +126,14 @@ def _last(inputs: Inputs, fingerprint: dict[str, Any], learned_on: int) -> Build
         if not enough or differences(last["model"], fingerprint):
             return None
         if not about["used"]:
-            return BuildWhitening(about)
+            return about, None
         # Thresholds that were measured without them let too much pass.
         if "unknown_scans" not in about["thresholds"] or damage(out, last, (INDEX,)) is not None:
             return None
         whitening = worker_process.call(read_whitening, published_path(out, INDEX).absolute())
-        return None if whitening is None else BuildWhitening(about, whitening)
     except (DataError, KeyError, TypeError):
         return None
+    return None if whitening is None else (about, whitening)
 
 
 def _cards_of(inputs: Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -159,28 +143,26 @@ def _cards_of(inputs: Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def _learn(
-    trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: ViewMaker
-) -> BuildWhitening:
-    chosen = np.sort(trial.rows[order[:learned_on]])
-    others = np.sort(trial.rows[order[learned_on : learned_on + _HELD_OUT]])
-    chosen, views = maker.of_cards(chosen, VIEWS - 1)
-    views = np.concatenate([views, trial.store.read(chosen)[:, None]], axis=1)
+def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: ViewMaker) -> Learned:
+    store, rows, cards = trial.store, trial.rows, trial.cards
+    chosen, views = maker.of_cards(np.sort(rows[order[:learned_on]]), VIEWS - 1)
+    views = np.concatenate([views, store.read(chosen)[:, None]], axis=1)
+    others = np.sort(rows[order[learned_on : learned_on + _HELD_OUT]])
     others, seen = maker.of_cards(others, _HELD_OUT_VIEWS)
     if min(len(chosen), len(others)) < LEAST // 4:
         return _none("the pictures cannot be read")
-    wanted = np.repeat(trial.cards[np.searchsorted(trial.rows, others)], _HELD_OUT_VIEWS)
+    wanted = np.repeat(cards[np.searchsorted(rows, others)], _HELD_OUT_VIEWS)
     seen = seen.reshape(-1, seen.shape[2])
-    few = trial.among(np.sort(order[:_CHOSEN_AMONG]))
+    places = np.sort(order[:_CHOSEN_AMONG])
+    few = _Trial(store, rows[places], cards[places])
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
     shrinkage = strongest(
         {each: judge(*few.nearest(seen, candidates[each]), wanted).top_1 for each in SHRINKAGES}
     )
     whitening = candidates[shrinkage]
-    before, after = (judge(*trial.nearest(seen, each), wanted) for each in (None, whitening))
+    before = judge(*trial.nearest(seen, None), wanted)
+    after, thresholds = _measure(trial, whitening, seen, wanted, order, maker)
     used = after.quality > before.quality
-    no_card = best_card(*trial.nearest(maker.of_no_card(_NO_CARDS), whitening))
-    unknown = trial.left_out(np.sort(order[:_UNKNOWN]), whitening)
     about = {
         "used": used,
         "why_not": None if used else "it did not help",
@@ -190,13 +172,44 @@ def _learn(
             "views": VIEWS,
             "held_out_cards": len(others),
             "held_out_views": _HELD_OUT_VIEWS,
-            "rows": len(trial.rows),
+            "rows": len(rows),
         },
         "shrinkage": shrinkage,
         "gain": {"top_1_before": round(before.top_1, 4), "top_1_after": round(after.top_1, 4)},
-        "thresholds": _thresholds(after, unknown, *no_card) if used else None,
+        "thresholds": thresholds if used else None,
     }
-    return BuildWhitening(about, whitening if used else None)
+    return about, whitening if used else None
+
+
+def _measure(
+    trial: _Trial,
+    whitening: Whitening,
+    seen: NDArray[np.float32],
+    wanted: NDArray[np.int64],
+    order: NDArray[np.int64],
+    maker: ViewMaker,
+) -> tuple[Answers, dict[str, float | int | None]]:
+    """Return what comes of the views `seen` of the cards `wanted`, and the thresholds.
+
+    `unknown` tells of whatever is not in the index: the same views and the scans without their own
+    cards, and pictures of no card.
+    """
+    places = np.sort(order[:_UNKNOWN])
+    asked = [seen, maker.of_no_card(_NO_CARDS), trial.store.read(trial.rows[places])]
+    shown = [wanted, np.full(_NO_CARDS, -1), trial.cards[places]]
+    scores, found = trial.nearest(np.concatenate(asked), whitening)  # in one pass over all rows
+    answers = judge(scores[: len(seen)], found[: len(seen)], wanted)
+    unknown = judge(scores, found, np.concatenate(shown))
+    score, margin = choose_thresholds(answers, unknown, PRECISION) or (None, None)
+    no_card = unknown.score_without[len(seen) :][:_NO_CARDS]
+    missing = np.quantile(answers.score_without, PRECISION)
+    return answers, {
+        "score": score,
+        "margin": margin,
+        "noise_score": round(float(no_card.max()), 4),
+        "missing_score": round(float(missing), 4),
+        "unknown_scans": len(places),
+    }
 
 
 def strongest(top_1: dict[float, float]) -> float:
@@ -207,34 +220,6 @@ def strongest(top_1: dict[float, float]) -> float:
     """
     best = max(top_1.values())
     return max(each for each, share in top_1.items() if share >= best - _CHANCE)
-
-
-def _thresholds(
-    views: Answers,
-    scans: Answers,
-    no_card_score: NDArray[np.float32],
-    no_card_margin: NDArray[np.float32],
-) -> dict[str, float | None]:
-    """Return the score and margin from which on 99 of 100 answers are right, and what others reach.
-
-    `noise_score` is the best that a picture of no card reaches, `missing_score` what 99 of 100
-    views of cards that are not in the index do not, `unknown_scans` the number of scans asked.
-    """
-    found = choose_thresholds(
-        views,
-        np.concatenate([views.score_without, scans.score_without, no_card_score]),
-        np.concatenate([views.margin_without, scans.margin_without, no_card_margin]),
-        PRECISION,
-    )
-    score, margin = found or (None, None)
-    missing = np.quantile(views.score_without, PRECISION)
-    return {
-        "score": score,
-        "margin": margin,
-        "noise_score": round(float(no_card_score.max()), 4),
-        "missing_score": round(float(missing), 4),
-        "unknown_scans": len(scans.right),
-    }
 
 
 def _report(about: dict[str, Any], report: Reporter) -> None:

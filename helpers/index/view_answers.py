@@ -81,10 +81,7 @@ def best_card(
 
 
 def choose_thresholds(
-    answers: Answers,
-    unknown_score: NDArray[np.float32],
-    unknown_margin: NDArray[np.float32],
-    precision: float,
+    answers: Answers, unknown: Answers, precision: float
 ) -> tuple[float, float] | None:
     """Return the least score and margin that keep the most right answers at that precision.
 
@@ -94,8 +91,7 @@ def choose_thresholds(
 
     Args:
         answers: to views of cards that the index holds.
-        unknown_score: float32 [n > 0], of pictures of anything else.
-        unknown_margin: float32 [n].
+        unknown: to pictures of anything else, as they are without the right card.
         precision: share of right answers among those that are kept.
     """
     best: tuple[int, float, float] | None = None
@@ -107,7 +103,8 @@ def choose_thresholds(
         for distance in np.quantile(margin[right], levels, method="lower"):
             kept = (score >= least) & (margin >= distance)
             good = int((kept & right).sum())
-            wrong = ((unknown_score >= least) & (unknown_margin >= distance)).mean() * len(right)
+            passed = (unknown.score_without >= least) & (unknown.margin_without >= distance)
+            wrong = passed.mean() * len(right)
             if good >= precision * (kept.sum() + wrong) and (best is None or good >= best[0]):
                 best = (good, float(least), float(distance))
     return None if best is None else (_floor(best[1]), _floor(best[2]))

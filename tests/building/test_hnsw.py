@@ -18,9 +18,9 @@ from support import ROOT, environment
 from helpers import worker_process
 from helpers.building import hnsw
 from helpers.building.hnsw import (
+    BuiltIndex,
     IndexOptions,
     SelfCheck,
-    _check_found,
     build,
     build_index,
     distinct_rows,
@@ -205,13 +205,6 @@ def test_what_a_small_search_misses_is_asked_for_again() -> None:
     assert [check.of - check.found_at_64, check.of - check.found] == lost[1:]
 
 
-def test_an_index_that_loses_rows_is_not_published() -> None:
-    """The build fails with the flags that help."""
-    with pytest.raises(DataError, match="does not find its own rows") as caught:
-        _check_found(SelfCheck(asked=1000, of=1000, found_at_64=990, found=999))
-    assert "--hnsw-m 48" in caught.value.suggestion
-
-
 def die_of_memory(_: IndexOptions) -> None:
     """End as the kernel ends a process that takes too much memory."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -273,10 +266,16 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
     assert "code -9" in caught.value.details
 
 
-def test_the_child_says_what_is_wrong(tmp_path: Path) -> None:
-    """A file that is missing comes back as the error that it was."""
-    with pytest.raises(WriteError, match="No such file"):
-        build_index(IndexOptions(tmp_path / VECTORS, tmp_path / INDEX, 8, 40, 5.0))
+def test_an_index_that_loses_rows_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The build fails with the flags that help."""
+    check = SelfCheck(asked=1000, of=1000, found_at_64=990, found=999)
+    monkeypatch.setattr(worker_process, "call", lambda *_: BuiltIndex(1000, {}, check, 1.0))
+
+    with pytest.raises(DataError, match="does not find its own rows") as caught:
+        build_index(ask(tmp_path))
+    assert "--hnsw-m 48" in caught.value.suggestion
 
 
 @pytest.mark.parametrize(

@@ -130,26 +130,25 @@ def answers_to(score: list[float], margin: list[float], right: list[bool]) -> An
 def test_thresholds_keep_the_most_at_that_precision() -> None:
     """A wrong answer with a high score is shut out by its margin; no way out is None."""
     score, margin = [0.9, 0.8, 0.7, 0.85], [0.5, 0.4, 0.3, 0.05]
-    nothing = np.zeros(1, np.float32)
+    nothing = answers_to([0.0], [0.0], [False])
 
     found = answers_to(score, margin, [True, True, True, False])
-    assert choose_thresholds(found, nothing, nothing, 0.99) == pytest.approx((0.7, 0.3), abs=1e-4)
+    assert choose_thresholds(found, nothing, 0.99) == pytest.approx((0.7, 0.3), abs=1e-4)
     never = answers_to(score, margin, [False] * 4)
-    assert choose_thresholds(never, nothing, nothing, 0.99) is None
+    assert choose_thresholds(never, nothing, 0.99) is None
     mixed = answers_to([0.85, 0.85], [0.05, 0.05], [True, False])
-    assert choose_thresholds(mixed, nothing, nothing, 0.99) is None
+    assert choose_thresholds(mixed, nothing, 0.99) is None
 
 
 def test_unknown_cards_count_as_much_as_known_ones_however_many_were_asked() -> None:
     """1 of 1,000 above the thresholds is 1 % of 10 views of which one passes; 2 are too many."""
     found = answers_to([0.9] * 10, [0.5] + [0.1] * 9, [True] + [False] * 9)
-    score = np.full(1000, 0.95, np.float32)
-    margin = np.zeros(1000, np.float32)
-    margin[0] = 0.6
+    score, margin, right = [0.95] * 1000, [0.6] + [0.0] * 999, [False] * 1000
 
-    assert choose_thresholds(found, score, margin, 0.99) == pytest.approx((0.9, 0.5), abs=1e-4)
+    unknown = answers_to(score, margin, right)
+    assert choose_thresholds(found, unknown, 0.99) == pytest.approx((0.9, 0.5), abs=1e-4)
     margin[1] = 0.6
-    assert choose_thresholds(found, score, margin, 0.99) is None
+    assert choose_thresholds(found, answers_to(score, margin, right), 0.99) is None
 
 
 def test_thresholds_that_nothing_reaches_are_never_met() -> None:
