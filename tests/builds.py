@@ -19,10 +19,10 @@ from support import ROOT, Result
 
 import build_embeddings
 from helpers import worker_process
-from helpers.building.engine import export_in_child
 from helpers.cards.card_face import safe_filename
 from helpers.index.manifest import VERSION, describe_outputs, write_manifest
 from helpers.index.publish import ENCODER
+from helpers.model.onnx_export import export_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -215,7 +215,7 @@ class StoredExport:
 
     def __call__(self, function: Any, *arguments: Any) -> Any:
         """Return what `helpers.worker_process.call` does."""
-        if function is not export_in_child:
+        if function is not export_encoder:
             return self._whole(function, *arguments)
         self.exports += 1
         target = arguments[1]

@@ -85,9 +85,8 @@ def _warm(embedder: Embedder, batch: int) -> NDArray[Any]:
 
 def embed_cache(flags: list[str], cache: str, scratch: str) -> float:
     """Embed a cache the way a build does, its validation included."""
-    from helpers.building.checkpoint import VectorStore
-    from helpers.building.embed import Plan, embed_all, unfinished
-    from helpers.building.row_keys import row_keys
+    from helpers.building.checkpoint import VectorStore, row_keys
+    from helpers.building.embed import embed_all, unfinished
     from helpers.cards.face_list import list_path, read_list
     from helpers.images.cache import ImageCache
     from helpers.images.scan import scan_cache
@@ -106,8 +105,7 @@ def embed_cache(flags: list[str], cache: str, scratch: str) -> float:
     about = row_keys(faces, scan), embedder.dim, embedder.fingerprint
     store = VectorStore.create(Path(scratch), *about)
     items = unfinished(store, faces, scan, images, validate=args.validate_cache)
-    plan = Plan(layout.batch, layout.workers, args.checkpoint_frequency)
-    embed_all(items, store, embedder, plan, report)
+    embed_all(items, store, embedder, layout, args.checkpoint_frequency, report)
     return int(store.done.sum()) / (time.perf_counter() - start)
 
 

@@ -2,28 +2,31 @@
 
 import time
 from contextlib import closing
-from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from helpers.building import checkpoint
-from helpers.building.embed import Plan, embed_all, unfinished
+from helpers.building.embed import embed_all, unfinished
 from helpers.building.engine import Engine, prepare_engine
-from helpers.building.hnsw import BuiltIndex
+from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
 from helpers.building.inputs import Inputs
-from helpers.building.outputs import write_encoder, write_index, write_metadata, write_vectors
+from helpers.building.options import BuildOptions
+from helpers.building.outputs import write_encoder, write_metadata, write_vectors
 from helpers.building.resume import open_store, reuse_last_build
-from helpers.building.row_keys import row_keys
 from helpers.building.summary import manifest_of, report_summary, statistics_of
 from helpers.building.whiten import whitening_of_build
-from helpers.errors import BrokenImagesError, DataError, UsageError
+from helpers.errors import AppError, BrokenImagesError, DataError, UsageError
 from helpers.images.scan import Scan, scan_cache
 from helpers.index import manifest, publish
 from helpers.model.cpu_layout import choose_layout
 from helpers.model.embedder import Embedder
+from helpers.model.whitening import Whitening
 from helpers.report import Reporter
 
+_CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
+_CHECK_LEAST = 5.0  # seconds
 LEAST_KEPT = 0.9  # of the rows, by a build that was not told `--allow-shrink`
 
 
@@ -58,22 +61,17 @@ def _require_rows(inputs: Inputs, scan: Scan, failed: int) -> None:
     now = len(scan.faces) - failed
     if options.allow_shrink or now >= LEAST_KEPT * before:
         return
-    message = f"the index in {options.out} would shrink from {before:,} rows to {now:,}"
-    anyway = "or, if that is what you want, add --allow-shrink"
-    if len(inputs.faces) < LEAST_KEPT * before:
-        raise UsageError(
-            message,
-            details=f"the flags ask for {len(inputs.faces):,} faces; the old index is kept",
-            suggestion=f"choose another --out for a build of fewer cards,\n{anyway}",
-        )
     directory, broken = inputs.cache.directory, scan.invalid + failed
-    kind = BrokenImagesError if broken else DataError
     repair = f"python scripts/validate_cache.py --cache {directory} --fix\n" if broken else ""
+    ways_out = f"{repair}{options.source.download_command()}"
+    kind: type[AppError] = BrokenImagesError if broken else DataError
+    if len(inputs.faces) < LEAST_KEPT * before:
+        kind, ways_out = UsageError, "choose another --out for a build of fewer cards,"
     raise kind(
-        message,
-        details=f"{broken:,} images are broken, {scan.missing:,} are not in {directory};"
-        " the old index is kept",
-        suggestion=f"{repair}{options.source.download_command()}\n{anyway}",
+        f"the index in {options.out} would shrink from {before:,} rows to {now:,}",
+        details=f"the flags ask for {len(inputs.faces):,} faces; {broken:,} images are broken,"
+        f" {scan.missing:,} are not in {directory}; the old index is kept",
+        suggestion=f"{ways_out}\nor, if that is what you want, add --allow-shrink",
     )
 
 
@@ -82,7 +80,11 @@ def build(
 ) -> dict[str, Any]:
     """Build and publish the index of the rows of `scan`; return its manifest."""
     options, start = inputs.options, time.monotonic()
-    embedder = _load_model(engine, report)
+    name = f"{options.model.model} {options.model.pretrained}".rstrip()
+    report.info(f"Loading {name} ({engine.name})")
+    embedder = engine.open()
+    if not options.model.trained:
+        report.warning("the weights are random: the index will recognise nothing (tests only)")
     with closing(_open_store(inputs, scan, embedder, report)) as store:
         counts = {"resumed_embeddings": int(store.done.sum())}
         counts["reused_embeddings"] = reuse_last_build(inputs, embedder.fingerprint, store, report)
@@ -93,14 +95,12 @@ def build(
         with publish.staging(options.out) as staging:
             rows = np.flatnonzero(store.done)
             write_vectors(staging, store, rows)
-            index = write_index(staging, options, whitening, seconds)
+            index = _build_index(staging, options, whitening, seconds)
             write_metadata(staging, inputs.faces, scan, rows, index.first_rows)
             durations = {"embedding_seconds": seconds, "index_seconds": index.seconds}
             statistics = statistics_of(inputs, scan, counts, durations)
-            described = _describe(index, options.hnsw_m, store, whitened=whitening is not None)
-            document = manifest_of(inputs, statistics, embedder, described, state)
+            document = manifest_of(inputs, statistics, embedder, index, about, state)
             document["parameters"] |= layout
-            document["whitening"] = about
             if engine.encoder is not None:
                 write_encoder(staging, engine.encoder)
                 document["encoder"] = engine.encoder.about
@@ -111,23 +111,15 @@ def build(
     return document
 
 
-def _load_model(engine: Engine, report: Reporter) -> Embedder:
-    model = engine.options
-    report.info(f"Loading {model.model} {model.pretrained}".rstrip() + f" ({engine.name})")
-    embedder = engine.open()
-    if not model.trained:
-        report.warning("the weights are random: the index will recognise nothing (tests only)")
-    return embedder
-
-
 def _open_store(
     inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter
 ) -> checkpoint.VectorStore:
     out = inputs.options.out
-    if not inputs.options.resume and checkpoint.leftovers(out):
+    leftovers = checkpoint.leftovers(out)
+    if leftovers and not inputs.options.resume:
         report.info("--no-resume: the checkpoint is removed")
-        checkpoint.discard(out)
-    keys = row_keys(inputs.faces, scan)
+        checkpoint.remove(leftovers)
+    keys = checkpoint.row_keys(inputs.faces, scan)
     return open_store(out, keys, embedder.dim, embedder.fingerprint, report)
 
 
@@ -146,24 +138,25 @@ def _embed(
     items = unfinished(store, inputs.faces, scan, inputs.cache, validate=check)
     layout = choose_layout(embedder, todo, options.batch, options.threads, report)
     embedder.use_threads(layout.threads)
-    plan = Plan(layout.batch, layout.workers, options.checkpoint_frequency)
-    failed = embed_all(items, store, embedder, plan, report)
+    save_every = options.checkpoint_frequency
+    failed = embed_all(items, store, embedder, layout, save_every, report)
     if not store.done.any():
-        checkpoint.discard(options.out)  # there is nothing in it to go on from
+        checkpoint.remove(checkpoint.leftovers(options.out))  # there is nothing in it to go on from
         raise _nothing_valid(inputs, scan, failed)
     return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
 
 
-def _describe(
-    index: BuiltIndex, hnsw_m: int, store: checkpoint.VectorStore, *, whitened: bool
-) -> dict[str, Any]:
-    return {
-        "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{hnsw_m},Flat",
-        "metric": "METRIC_INNER_PRODUCT",
-        "whitened": whitened,
-        "scores": "whitened cosine" if whitened else "cosine",
-        "vectors": int(store.done.sum()),
-        "dimension": store.dim,
-        "distinct": index.distinct,
-        "self_check": asdict(index.self_check),
-    }
+def _build_index(
+    staging: Path, options: BuildOptions, whitening: Whitening | None, seconds: float
+) -> BuiltIndex:
+    """Build the index of the staged vectors; the build's `seconds` so far bound the self-check."""
+    return build_index(
+        IndexOptions(
+            vectors=(staging / publish.VECTORS).absolute(),
+            target=(staging / publish.INDEX).absolute(),
+            hnsw_m=options.hnsw_m,
+            hnsw_ef_construction=options.hnsw_ef_construction,
+            check_seconds=max(_CHECK_LEAST, _CHECK_SHARE * seconds),
+            whitening=whitening,
+        )
+    )

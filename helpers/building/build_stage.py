@@ -27,14 +27,10 @@ if TYPE_CHECKING:
 
 
 def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
-    """Build the index of everything the cache holds.
+    """Build the index of everything the cache holds; return its manifest.
 
-    Returns:
-        The manifest of the build, or of the last one if nothing has changed since.
-
-    Raises:
-        DataError, UsageError, SourceError, WriteError, BusyError: the old index is as it was, and
-            finished vectors are kept for the next run.
+    Where nothing has changed since the last build, that is the last one. Whatever it raises, the
+    old index is as it was, and finished vectors are kept for the next run.
     """
     options = BuildOptions.from_args(args)
     options.model.check_files()
@@ -81,11 +77,7 @@ def _as_before(options: BuildOptions, last: dict[str, Any] | None) -> BuildOptio
 
 
 def look_ahead(args: Namespace, report: Reporter) -> None:
-    """Say what a first run will fetch, and end it now if its model cannot be had.
-
-    Raises:
-        UsageError, SourceError, DataError, WriteError: no image has been asked for yet.
-    """
+    """Say what a first run will fetch, and end it (see `require_model`) if there is no model."""
     from helpers.building.engine import require_model
     from helpers.images.forecast import first_download
 
@@ -109,8 +101,7 @@ def build_repaired(
 ) -> tuple[dict[str, Any], DownloadSummary]:
     """Build from a cache that was just brought up to date; fetch what turns out broken again, once.
 
-    Returns:
-        The manifest, and the summary of both downloads.
+    Return the manifest, and the summary of both downloads.
     """
     from helpers.images.download_stage import download_stage
 
@@ -156,10 +147,9 @@ def _unchanged(inputs: Inputs, state: str, report: Reporter) -> dict[str, Any] |
 
 
 def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) -> None:
-    """Warn, also under `--quiet`, of images that a build left out, or raise if they are too many.
+    """Warn, also under `--quiet`, of images that a build left out.
 
-    Raises:
-        IncompleteError: more than `--max-failure-rate` of the images are broken.
+    `IncompleteError` if more than `--max-failure-rate` of them are broken.
     """
     numbers = document["statistics"]
     broken = numbers["validation_failures"] + numbers["failed_embeddings"]

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ from helpers import signals
 from helpers.building.checkpoint import VectorStore
 from helpers.cards.face_list import FaceList, faces_of_rows
 from helpers.images.cache import ImageCache
-from helpers.images.preprocess import load_checked_rgb, load_image_rgb, prepare
+from helpers.images.preprocess import load_checked_rgb, load_image_rgb, picture_bytes, prepare
 from helpers.images.scan import Scan
+from helpers.model.cpu_layout import Layout
 from helpers.model.embedder import Embedder
 from helpers.parallel import bounded_map
 from helpers.report import Reporter
-from helpers.validation import InvalidImageError
+from helpers.validation import MAX_BYTES, InvalidImageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,6 @@ class Item:
     path: Path
     sha256: bytes
     validate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Images per forward pass, threads, and images between two checkpoints (0: none)."""
-
-    batch: int
-    workers: int
-    save_every: int
 
 
 def unfinished(
@@ -66,9 +59,7 @@ def embed_batch(
 
     With one shape of input a vector depends on its image alone, to the last bit; in a smaller
     batch it would differ by up to 3e-6, and a resumed build would not be the same file.
-
-    Returns:
-        int64 [m] rows with float32 [m, dim] vectors, and what failed, each with its reason.
+    Return int64 [m] rows, float32 [m, dim] vectors, and what failed, each with its reason.
     """
     side = embedder.preprocessing.side
     pixels = np.empty((batch, 3, side, side), dtype=np.float32)
@@ -92,10 +83,7 @@ def embed_batch(
 
 def _load(item: Item, embedder: Embedder, out: NDArray[np.float32]) -> None:
     """Fill `out`, float32 [3, side, side], with the model's input."""
-    try:
-        data = item.path.read_bytes()
-    except OSError as error:
-        raise InvalidImageError(f"cannot be read: {error.strerror or error}") from error
+    data = picture_bytes(item.path, MAX_BYTES)
     if hashlib.sha256(data).digest() != item.sha256:
         raise InvalidImageError("the file has changed during the build")
     image = load_checked_rgb(data, item.path.suffix) if item.validate else load_image_rgb(data)
@@ -103,21 +91,24 @@ def _load(item: Item, embedder: Embedder, out: NDArray[np.float32]) -> None:
 
 
 def embed_all(
-    items: Iterator[Item], store: VectorStore, embedder: Embedder, plan: Plan, report: Reporter
+    items: Iterator[Item],
+    store: VectorStore,
+    embedder: Embedder,
+    layout: Layout,
+    save_every: int,
+    report: Reporter,
 ) -> int:
-    """Embed `items` and put the vectors into `store`, saving it after every `plan.save_every`.
+    """Embed `items` and put the vectors into `store`, saved after every `save_every` (0: not).
 
-    A signal lets the batches in hand finish; then the store is saved and `Stopped` raised.
-
-    Returns:
-        How many images could not be embedded; each is named in a warning.
+    A signal lets the batches in hand finish; then the store is saved and `Stopped` raised. Return
+    how many images could not be embedded; each is named in a warning.
     """
     failed = since_save = 0
     results = bounded_map(
-        lambda task: embed_batch(task, embedder, plan.batch),
-        _batches(items, plan.batch),
-        plan.workers,
-        window=plan.workers,
+        lambda task: embed_batch(task, embedder, layout.batch),
+        _batches(items, layout.batch),
+        layout.workers,
+        window=layout.workers,
     )
     todo = int((~store.done).sum())
     with (
@@ -132,22 +123,14 @@ def embed_all(
             failed += len(failures)
             since_save += len(rows)
             progress.advance(len(rows) + len(failures))
-            if plan.save_every and since_save >= plan.save_every:
+            if save_every and since_save >= save_every:
                 store.save()
                 since_save = 0
-        if since_save and (plan.save_every or signals.pending()):
+        if since_save:
             store.save()
     return failed
 
 
 def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    for item in items:
-        if signals.pending():
-            return
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+    while not signals.pending() and (batch := list(islice(items, size))):
         yield batch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import worker_process
-from helpers.atomic_io import disk_errors, sha256_file
-from helpers.errors import DataError
+from helpers.atomic_io import AtomicFile, sha256_file
+from helpers.errors import DataError, WriteError
 from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, with_whitening
 from helpers.model.whitening import Whitening
 
@@ -69,9 +68,7 @@ class BuiltIndex:
 def build_index(options: IndexOptions) -> BuiltIndex:
     """Build the index of a file of vectors in a child process and let it find its own rows.
 
-    Raises:
-        WriteError: the disk refuses.
-        DataError: the index does not find its own rows, or FAISS fails.
+    `WriteError` if the disk refuses; `DataError` if it does not find them, or FAISS fails.
     """
     try:
         built = worker_process.call(build, options)
@@ -95,14 +92,10 @@ def build_index(options: IndexOptions) -> BuiltIndex:
 
 
 def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the rows that are equal to the bit.
+    """Return int64 [m] the first row of each distinct vector, and int64 [n] that of each row's.
 
     Exact duplicates break HNSW for other vectors: among 10,000 rows with 20 groups of 100 copies,
     963 no longer find themselves. So each distinct vector enters the graph once.
-
-    Returns:
-        int64 [m] the first row of each distinct vector, ascending, and int64 [n] for every row the
-        first row with the same vector.
     """
     rows: dict[bytes, int] = {}
     first_of = np.empty(len(vectors), dtype=np.int64)
@@ -163,8 +156,7 @@ def _graph_checked(
         block = rows[begin : begin + BLOCK]
         index.add_with_ids(vectors[block], block)
     faiss.omp_set_num_threads(threads)
-    with disk_errors(options.target):
-        _write(index, options.target)
+    _write(index, options.target)
     del index
     again = faiss.read_index(str(options.target))
     return self_check(again, vectors, rows, options.check_seconds)
@@ -179,25 +171,24 @@ def _write(index: faiss.Index, target: Path) -> None:
     import faiss
 
     digest = hashlib.sha256()
-    failures: list[OSError] = []
+    failures: list[WriteError] = []
 
     def write(data: bytes) -> int:
         digest.update(data)
         try:
-            return file.write(data)
-        except OSError as error:  # an exception cannot cross FAISS
+            file.write(data)
+        except WriteError as error:  # an exception cannot cross FAISS
             failures.append(error)
             return 0
+        return len(data)
 
-    with target.open("wb") as file:
+    with AtomicFile(target) as file:
         with contextlib.suppress(RuntimeError):  # FAISS's own complaint about a short write
             faiss.write_index(index, faiss.PyCallbackIOWriter(write))
         if failures:
             raise failures[0]
-        file.flush()
-        os.fsync(file.fileno())
     if sha256_file(target) != digest.hexdigest():
-        raise OSError(f"{target} reads back differently from what was written")
+        raise WriteError(f"{target} reads back differently from what was written")
 
 
 def self_check(

@@ -1,9 +1,9 @@
 """What a build starts from, and how to tell that nothing has changed since the last one."""
 
 import hashlib
+import heapq
 import json
 import os
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +35,8 @@ class Inputs:
         yield from map(self.cache.path, filter(self.cache.has, self.faces.image_files()))
 
     def sample(self, count: int) -> list[Path]:
-        """Return up to `count` of the images, at random but always the same ones."""
-        chance = random.Random(0)
-        chosen: list[Path] = []
-        for seen, path in enumerate(self.images()):
-            if seen < count:
-                chosen.append(path)
-            elif (place := chance.randrange(seen + 1)) < count:
-                chosen[place] = path
-        return chosen
+        """Return up to `count` of the images; their names are digests, so any first are random."""
+        return heapq.nsmallest(count, self.images())
 
 
 #: Once these are installed, an index without an encoder is built anew and takes one along.

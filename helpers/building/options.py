@@ -31,11 +31,7 @@ class BuildOptions:
 
     @classmethod
     def from_args(cls, args: Namespace) -> Self:
-        """Read the flags, already validated.
-
-        Raises:
-            UsageError: the flags of the model contradict each other.
-        """
+        """Read the flags, already validated; `UsageError` where those of the model do not fit."""
         model, source = ModelOptions.from_args(args), CardSource.from_args(args)
         return options_of(cls, args, model=model, source=source)
 
@@ -60,10 +56,10 @@ class BuildOptions:
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
-    m, ef = getattr(args, "hnsw_m", None), getattr(args, "hnsw_ef_construction", None)
+    names = ("hnsw_m", "hnsw_ef_construction", "cache", "out")
+    m, ef, cache, out = (getattr(args, name, None) for name in names)
     if m is not None and ef is not None and ef < m:
         yield f"--hnsw-ef-construction ({ef}) must be >= --hnsw-m ({m})"
-    cache, out = getattr(args, "cache", None), getattr(args, "out", None)
     if cache and out and Path(cache).resolve() == Path(out).resolve():
         yield "--out and --cache must be two directories"
 
@@ -77,29 +73,11 @@ FLAGS = FlagGroup(
     "build",
     (
         Flag("--out", Directory(), "index_out", "DIR", "output directory"),
-        Flag(
-            "--batch",
-            Number(int, 1, 4096),
-            None,
-            "N",
-            "images per forward pass (measured on this machine)",
-        ),
-        Flag(
-            "--threads",
-            Number(int, 1, 1024),
-            None,
-            "N",
-            "CPU threads that embed (measured on this machine)",
-        ),
+        Flag("--batch", Number(int, 1, 4096), None, "N", "images per forward pass (measured)"),
+        Flag("--threads", Number(int, 1, 1024), None, "N", "CPU threads that embed (measured)"),
         _switch("--validate-cache", "check every image"),
         Flag("--hnsw-m", Number(int, 4, 128), 32, "M", "links per vector, 4 to 128"),
-        Flag(
-            "--hnsw-ef-construction",
-            Number(int, 4, 2000),
-            200,
-            "EF",
-            "candidates while building, M to 2000",
-        ),
+        Flag("--hnsw-ef-construction", Number(int, 4, 2000), 200, "EF", "candidates (M to 2000)"),
         Flag(
             "--checkpoint-frequency",
             Number(int, 100, also=0),

@@ -10,59 +10,22 @@ from numpy.typing import NDArray
 
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.building.checkpoint import VectorStore
-from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
-from helpers.building.options import BuildOptions
 from helpers.cards.face_list import FaceList, faces_of_rows
 from helpers.images.scan import Scan
-from helpers.index.npy_file import BLOCK, RowFile, reading, vector_type
-from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
+from helpers.index.npy_file import BLOCK, RowFile, vector_type
+from helpers.index.publish import ENCODER, METADATA, VECTORS
 from helpers.model.encoder_cache import Encoder
 from helpers.model.unit_vectors import check_unit
-from helpers.model.whitening import Whitening
-
-_CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
-_CHECK_LEAST = 5.0  # seconds
 
 
 def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
-    """Write the rows int64 [n] of the store as float32 [n, dim], checked block by block.
-
-    Raises:
-        DataError: a vector is not finite or not of unit length.
-    """
-    target, row = staging / VECTORS, vector_type(store.dim)
-    if len(rows) == len(store.keys):
-        with disk_errors(target):
-            _link_or_copy(store.path, target)
-    else:
-        with closing(RowFile.create(target, row, len(rows))) as packed:
-            for start in range(0, len(rows), BLOCK):
-                block = np.arange(start, min(start + BLOCK, len(rows)))
-                packed.write(block, store.read(rows[block]))
-    with disk_errors(target):
-        fsync_file(target)
-    with reading(target, row, len(rows)) as written:
-        for _, vectors in written.blocks():
-            check_unit(vectors, store.dim)
-
-
-def write_index(
-    staging: Path, options: BuildOptions, whitening: Whitening | None, seconds: float
-) -> BuiltIndex:
-    """Build the FAISS index of the staged vectors; see `helpers.building.hnsw.build_index`.
-
-    The `seconds` that the build has taken so far bound the self-check.
-    """
-    return build_index(
-        IndexOptions(
-            vectors=(staging / VECTORS).absolute(),
-            target=(staging / INDEX).absolute(),
-            hnsw_m=options.hnsw_m,
-            hnsw_ef_construction=options.hnsw_ef_construction,
-            check_seconds=max(_CHECK_LEAST, _CHECK_SHARE * seconds),
-            whitening=whitening,
-        )
-    )
+    """Write the rows int64 [n] of the store as float32 [n, dim], checked by `check_unit`."""
+    with closing(RowFile.create(staging / VECTORS, vector_type(store.dim), len(rows))) as file:
+        for start in range(0, len(rows), BLOCK):
+            vectors = store.read(rows[start : start + BLOCK])
+            check_unit(vectors)
+            file.write(np.arange(start, start + len(vectors)), vectors)
+        file.sync()
 
 
 def write_metadata(
@@ -86,12 +49,8 @@ def write_encoder(staging: Path, encoder: Encoder) -> None:
     """Let the index take its encoder along; on one file system this costs no space."""
     target = staging / ENCODER
     with disk_errors(target):
-        _link_or_copy(encoder.path, target)
+        try:
+            os.link(encoder.path, target)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(encoder.path, target)
         fsync_file(target)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)

@@ -1,20 +1,16 @@
 """What a build says of itself: statistics, manifest, and the lines at its end."""
 
-from __future__ import annotations
-
 import uuid
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
-from helpers import report
+from helpers.building.hnsw import BuiltIndex
+from helpers.building.inputs import Inputs
+from helpers.building.options import BuildOptions
+from helpers.images.scan import Scan
 from helpers.index import manifest, publish
-from helpers.report import duration, safe_percentage, safe_rate
-
-if TYPE_CHECKING:
-    from helpers.building.inputs import Inputs
-    from helpers.building.options import BuildOptions
-    from helpers.images.scan import Scan
-    from helpers.model.embedder import Embedder
-    from helpers.report import Reporter
+from helpers.model.embedder import Embedder
+from helpers.report import Reporter, duration, safe_percentage, safe_rate, timestamp
 
 
 def statistics_of(
@@ -41,22 +37,33 @@ def manifest_of(
     inputs: Inputs,
     statistics: dict[str, Any],
     embedder: Embedder,
-    index: dict[str, Any],
+    index: BuiltIndex,
+    whitening: dict[str, Any],
     state: str,
 ) -> dict[str, Any]:
     """Return `build_manifest.json`, but for the digests of files; `state`: see `input_state`."""
-    commit = manifest.git_commit()
+    commit, whitened = manifest.git_commit(), whitening["used"]
     return {
         "version": manifest.VERSION,
-        "timestamp": report.timestamp(),
+        "timestamp": timestamp(),
         "build_id": uuid.uuid4().hex,
         "parameters": inputs.options.to_json(),
         "model": embedder.fingerprint,
-        "index": index,
+        "index": {
+            "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{inputs.options.hnsw_m},Flat",
+            "metric": "METRIC_INNER_PRODUCT",
+            "whitened": whitened,
+            "scores": "whitened cosine" if whitened else "cosine",
+            "vectors": statistics["successful_embeddings"],
+            "dimension": embedder.dim,
+            "distinct": index.distinct,
+            "self_check": asdict(index.self_check),
+        },
         "statistics": statistics,
         "source": {**inputs.bulk.origin, "state": state},
         "environment": {**manifest.describe_environment(), "device": embedder.device},
         **({"git_commit": commit} if commit else {}),
+        "whitening": whitening,
     }
 
 

@@ -15,9 +15,6 @@ from helpers.model.embedder import Embedder
 from helpers.parallel import cpu_count
 from helpers.validation import InvalidImageError
 
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
 #: Distortions at which a good model is mostly right; beyond, answers are guesses, and two guesses
 #: differ for no reason.
 _DISTORTIONS = (LEVELS["easy"], LEVELS["photo"])
@@ -42,21 +39,19 @@ def cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     return found
 
 
-def agreement(gallery: Pair, asked: Pair, truth: Sequence[int]) -> dict[str, Any]:
+def agreement(
+    gallery: NDArray[np.float32], asked: NDArray[np.float32], truth: Sequence[int]
+) -> dict[str, Any]:
     """Return counts, the share of equal answers, and cosines, for the manifest.
 
-    Args:
-        gallery: float32 [cards, dim] of each encoder, the clean pictures.
-        asked: float32 [cases, dim] of each encoder, distorted pictures.
-        truth: the card that each case shows.
+    `gallery` holds float32 [cards, 2, dim], what both encoders make of clean pictures, `asked`
+    float32 [cases, 2, dim] of distorted ones; `truth` is the card that each case shows.
     """
-    first, second = (
-        np.argmax(vectors @ cards.T, axis=1) for vectors, cards in zip(asked, gallery, strict=True)
-    )
+    first, second = (np.argmax(asked[:, which] @ gallery[:, which].T, axis=1) for which in (0, 1))
     same = int(np.sum(first == second))
-    alike = cosines(*asked)
+    alike = cosines(asked[:, 0], asked[:, 1])
     return {
-        "cards": len(gallery[0]),
+        "cards": len(gallery),
         "cases": len(truth),
         "same": same,
         "agreement": same / len(truth),
@@ -71,42 +66,25 @@ def agreement(gallery: Pair, asked: Pair, truth: Sequence[int]) -> dict[str, Any
 
 def compare(
     reference: Embedder, other: Embedder, images: Sequence[Image.Image], least: int
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Ask both encoders about distorted pictures of each card, until there are enough cases.
+) -> dict[str, Any]:
+    """Ask both encoders about distorted pictures of each card; return their `agreement`.
 
-    Each encoder answers by its own vectors of the clean pictures.
-
-    Args:
-        reference: the encoder that is right by definition; ready for several threads.
-        other: the one that is judged; likewise.
-        images: one of each card.
-        least: cases to ask about at the least.
-
-    Yields:
-        For each case how many there are, and None; at the end instead of None the `agreement`.
+    Each answers at least `least` cases by its own vectors of the clean pictures, of which
+    `images` holds one of each card. Both must be ready for several threads.
     """
 
-    def embed(image: Image.Image) -> Pair:
+    def embed(image: Image.Image) -> NDArray[np.float32]:
         pixels = prepare(image, reference.preprocessing)[np.newaxis]
-        return reference.embed(pixels)[0], other.embed(pixels)[0]
+        return np.concatenate([reference.embed(pixels), other.embed(pixels)])
 
-    def ask(case: tuple[int, int]) -> Pair:
+    def ask(case: tuple[int, int]) -> NDArray[np.float32]:
         card, number = case
         strengths = _DISTORTIONS[number % len(_DISTORTIONS)]
         return embed(distort(images[card], strengths, number * len(images) + card))
 
     per_card = -(-least // len(images))
     cases = [(card, number) for number in range(per_card) for card in range(len(images))]
-    asked: list[Pair] = []
     with ThreadPoolExecutor(cpu_count()) as pool:
-        gallery = list(pool.map(embed, images))
-        for vectors in pool.map(ask, cases):
-            asked.append(vectors)
-            if len(asked) < len(cases):
-                yield len(cases), None
-    yield len(cases), agreement(_stacked(gallery), _stacked(asked), [card for card, _ in cases])
-
-
-def _stacked(pairs: list[Pair]) -> Pair:
-    first, second = zip(*pairs, strict=True)
-    return np.stack(first), np.stack(second)
+        gallery = np.stack(list(pool.map(embed, images)))
+        asked = np.stack(list(pool.map(ask, cases)))
+    return agreement(gallery, asked, [card for card, _ in cases])

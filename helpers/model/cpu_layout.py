@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from helpers.model.embedder import Embedder
-from helpers.model.encoder_cache import memo_path, recall, remember
+from helpers.model.encoder_cache import remembered
 from helpers.parallel import cpu_count, cpu_name
 from helpers.report import Reporter
 
 _BATCHES = (16, 8, 4, 32)  # the first one unless another is faster
 _GPU_BATCH = 64
-_FEW, _WORTH = 2000, 300.0  # images and seconds of work from which on measuring's 10 s pay
+_MANY = 6000  # images, five minutes of ViT-B/32, from which on measuring's 10 s pay
 _SECONDS, _ROUNDS = 0.7, 2
 _FASTER = 1.05  # smaller differences are noise
 
@@ -31,31 +31,25 @@ class Layout:
 def choose_layout(
     embedder: Embedder, todo: int, batch: int | None, threads: int | None, report: Reporter
 ) -> Layout:
-    """Return the fastest layout for `todo` images; `batch` and `threads` decide where given.
-
-    Short builds take the one that was best, or close to it, wherever we measured.
-    """
+    """Return the fastest layout for `todo` images; `batch` and `threads` decide where given."""
     cpus = threads or cpu_count()
     if embedder.device != "cpu":  # not measured: no machine with a GPU was at hand
         return Layout(batch or _GPU_BATCH, max(2, cpus), 1)
     batches = (batch,) if batch else _BATCHES[:1] if embedder.one_by_one else _BATCHES
     layouts = [Layout(batches[0], *shape) for shape in _shapes(cpus, free=threads is None)]
-    if len(layouts) == len(batches) == 1 or todo < _FEW:
-        return layouts[0]
+    if len(layouts) == len(batches) == 1 or todo < _MANY:
+        return layouts[0]  # the best one, or close to it, wherever we measured
     keys = ("engine", "precision", "weights_sha256")
     weights = [embedder.fingerprint.get(key) for key in keys]
-    memo = memo_path("layout", [weights, [batch, threads, cpus], cpu_name()])
-    known = recall(memo)
-    for layout in (replace(one, batch=size) for one in layouts for size in batches):
-        if asdict(layout) == known:
-            return layout
-    if todo / _rate(embedder, layouts[0]) < _WORTH:
-        return layouts[0]
-    report.info("Measuring batch and threads on this machine (once)")
-    best = _fastest(embedder, layouts)
-    best = _fastest(embedder, [replace(best, batch=size) for size in batches])
-    remember(memo, asdict(best))
-    return best
+
+    def measure() -> dict[str, int]:
+        report.info("Measuring batch and threads on this machine (once)")
+        best = _fastest(embedder, layouts)
+        return asdict(_fastest(embedder, [replace(best, batch=size) for size in batches]))
+
+    what = [weights, [batch, threads, cpus], cpu_name()]
+    possible = [asdict(replace(one, batch=size)) for one in layouts for size in batches]
+    return Layout(**remembered("layout", what, possible, measure))
 
 
 def best_rate(embedder: Embedder) -> float:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -26,7 +27,7 @@ from helpers.atomic_io import (
     replace_durably,
     sha256_file,
 )
-from helpers.errors import DataError, WriteError
+from helpers.errors import WriteError
 from helpers.images.preprocess import Preprocessing
 from helpers.lock import scratch_directory
 from helpers.model.options import RANDOM, ModelOptions
@@ -38,35 +39,24 @@ _KEY_DIGITS, _MEMO_DIGITS = 32, 16
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """An ONNX file and what is known of it.
+    """An ONNX file, by an absolute path, and what is known `about` it.
 
-    Attributes:
-        path: the file.
-        about: `key` (which weights, see `source_key`), `precision` (`fp32` or `int8`), `sha256` and
-            `bytes` of the file, `dimension`, `model` (a fingerprint without what the options of a
-            build decide), `input` (`side`, `mean`, `std`, `interpolation`), `checks`.
+    That is: `key` (which weights, see `source_key`), `precision` (`fp32` or `int8`), `sha256` and
+    `bytes` of the file, `dimension`, `model` (a fingerprint without what the options of a build
+    decide), `input` (`side`, `mean`, `std`, `interpolation`), `checks`.
     """
 
     path: Path
     about: dict[str, Any]
 
-    @property
-    def precision(self) -> str:
-        """`fp32` or `int8`."""
-        return str(self.about["precision"])
-
-    def preprocessing(self, options: ModelOptions) -> Preprocessing:
-        """Return how a picture becomes this encoder's input under the options of a build."""
-        return Preprocessing.of_model(
-            self.about["input"], options.size, options.fit, options.resizes
-        )
-
     def fingerprint(self, options: ModelOptions) -> dict[str, Any]:
-        """Return everything that decides the vectors."""
+        """Return everything that decides the vectors under the options of a build."""
+        shape = self.about["input"]
+        how = Preprocessing.of_model(shape, options.size, options.fit, options.resizes)
         return {
             **self.about["model"],
-            "precision": self.precision,
-            "preprocessing": self.preprocessing(options).to_json(),
+            "precision": self.about["precision"],
+            "preprocessing": how.to_json(),
             "engine": "onnx",
             "encoder_sha256": self.about["sha256"],
         }
@@ -76,42 +66,25 @@ def source_key(options: ModelOptions) -> str:
     """Return what names the weights and the architecture, without loading them.
 
     A tag stands for its weights, as the hub's client takes it; files count by their content.
-
-    Raises:
-        DataError: a file of the model cannot be read.
     """
-    try:
+    if options.trained:
         files = [sha256_file(path) for path in options.files()]
-    except OSError as error:
-        raise DataError(
-            f"the model cannot be read: {error.filename}", details=str(error)
-        ) from error
-    if options.is_local_dir or options.is_own_encoder:
-        origin = files
-    elif options.pretrained == RANDOM:
-        origin = [RANDOM, metadata.version("torch")]
-    else:
         origin = files or [options.model, options.pretrained]
+    else:
+        origin = [RANDOM, metadata.version("torch")]
     parts = json.dumps([options.architecture_digest(), origin])
     return hashlib.sha256(parts.encode()).hexdigest()[:_KEY_DIGITS]
 
 
 class EncoderStore:
-    """The directory of exported encoders; new ones go to a temporary one where it is read-only.
-
-    Raises:
-        WriteError: the disk is full.
-    """
+    """The directory of exported encoders; new ones go to a temporary one where it is read-only."""
 
     def __init__(self, report: Reporter) -> None:
         self.folder = self._known = default_folder()
-        try:
+        with contextlib.suppress(WriteError):
             make_directory(self.folder)
             remove_parts(self.folder)
-            writable = os.access(self.folder, os.W_OK)
-        except WriteError:
-            writable = False
-        if not writable:
+        if not os.access(self.folder, os.W_OK):
             report.info(f"{self.folder} cannot be written: no new encoder is kept there")
             stack = contextlib.ExitStack()
             atexit.register(stack.close)
@@ -128,16 +101,17 @@ class EncoderStore:
             return None
         return Encoder(path, about) if whole else None
 
-    def new_part(self, key: str, precision: str) -> Path:
-        """Return where to write an encoder that `add` will then give its name."""
-        return part_path(self.folder / _name(key, precision))
+    @contextlib.contextmanager
+    def part(self, key: str, precision: str) -> Iterator[Path]:
+        """Yield where to write an encoder; it vanishes with the block unless `add` keeps it."""
+        part = part_path(self.folder / _name(key, precision))
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
 
     def add(self, part: Path, about: dict[str, Any]) -> Encoder:
-        """Keep a finished file; `about` lacks only `sha256` and `bytes`.
-
-        Raises:
-            WriteError: the disk refuses.
-        """
+        """Keep a finished file; `about` lacks only `sha256` and `bytes`."""
         path = self.folder / _name(about["key"], about["precision"])
         with disk_errors(path):
             fsync_file(part)
@@ -152,24 +126,20 @@ def _name(key: str, precision: str) -> str:
     return f"{key}-{precision}.onnx"
 
 
-def memo_path(kind: str, what: list[Any]) -> Path:
-    """Return where it is kept what was measured on this machine for `what`, which is JSON."""
+def remembered(kind: str, what: list[Any], possible: list[Any], measure: Callable[[], Any]) -> Any:
+    """Return what was measured on this machine for `what`; measure it where that is not known.
+
+    All of it is JSON. Where nothing can be kept, it is measured again next time.
+    """
     digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_MEMO_DIGITS]
-    return default_folder() / f"{kind}-{digest}.json"
-
-
-def recall(memo: Path) -> Any:
-    """Return what `remember` was given; None if there is nothing to be read."""
-    try:
-        return json.loads(memo.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def remember(memo: Path, document: dict[str, Any]) -> None:
-    """Keep what was measured; where that is not possible, it is measured again next time."""
-    with contextlib.suppress(WriteError):
-        atomic_write_json(memo, document)
+    memo, known = default_folder() / f"{kind}-{digest}.json", None
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(memo.read_bytes())
+    if known not in possible:
+        known = measure()
+        with contextlib.suppress(WriteError):
+            atomic_write_json(memo, known)
+    return known
 
 
 def default_folder() -> Path:

@@ -6,15 +6,10 @@ from helpers.errors import DataError
 
 
 def require_same_model(wanted: dict[str, Any], found: dict[str, Any], again: str) -> None:
-    """Raise unless the query is embedded as the index was, by whatever engine.
+    """Raise `DataError`, naming every difference, unless a query is embedded as the index was.
 
-    Args:
-        wanted: the fingerprint in the manifest.
-        found: the fingerprint of the model that was loaded for the query.
-        again: what to type to build the index anew.
-
-    Raises:
-        DataError: names every difference.
+    `wanted` is the manifest's fingerprint, `found` that of the model that was loaded, by whatever
+    engine; `again` is what to type to build the index anew.
     """
     different = differences(wanted, found, ARITHMETIC)
     if different:
@@ -36,30 +31,22 @@ def differences(
 ) -> list[str]:
     """Return what keeps two fingerprints from giving the same vectors, as lines for people.
 
-    Where the model came from does not count, so a model directory may be moved.
-
-    Args:
-        old: a fingerprint (`helpers.model.embedder.Embedder`).
-        new: another one.
-        ignoring: fields that do not count, either.
+    Where the model came from does not count, so a model directory may be moved; nor do the fields
+    that are named in `ignoring`.
     """
-    before, after = (_flat(one, _ORIGIN | ignoring) for one in (old, new))
-    if before == after:
-        return []
-    before, after = (_flat(one, ignoring) for one in (old, new))
-    return [
-        f"{key}: was {before.get(key)!r}, is now {after.get(key)!r}"
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
+    before, after = _flat(old), _flat(new)
+    changed = [
+        key for key in sorted({*before, *after} - ignoring) if before.get(key) != after.get(key)
     ]
+    if _ORIGIN.issuperset(changed):
+        return []
+    return [f"{key}: was {before.get(key)!r}, is now {after.get(key)!r}" for key in changed]
 
 
-def _flat(fingerprint: dict[str, Any], ignoring: frozenset[str]) -> dict[str, Any]:
+def _flat(fingerprint: dict[str, Any]) -> dict[str, Any]:
     """Return the fields, those of `preprocessing` as `preprocessing.size` and so on."""
-    flat: dict[str, Any] = {}
-    fingerprint = {"engine": "torch", **fingerprint}  # version 1.0 knew no other
-    for key in fingerprint.keys() - ignoring:
-        value = fingerprint[key]
+    flat: dict[str, Any] = {"engine": "torch"}  # version 1.0 knew no other
+    for key, value in fingerprint.items():
         if isinstance(value, dict):
             flat |= {f"{key}.{name}": inner for name, inner in value.items()}
         else:

@@ -6,12 +6,8 @@ https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
 
 import errno
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from google.protobuf.message import DecodeError
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
@@ -26,24 +22,14 @@ _OPERATORS = ["MatMul", "Gemm"]
 
 def quantize_and_compare(
     options: ModelOptions, source: Encoder, target: Path, folder: Path, pictures: list[Path]
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Write the int8 version of an encoder and compare the two.
+) -> dict[str, Any]:
+    """Write the int8 version of an fp32 encoder to `target`; return how the two `compare`.
 
-    Args:
-        options: of the build.
-        source: the fp32 encoder.
-        target: the file to write.
-        folder: an empty directory, for what is only needed meanwhile.
-        pictures: images to compare on.
-
-    Yields:
-        As `helpers.model.agreement.compare`.
-
-    Raises:
-        DataError: no picture can be read, or ONNX Runtime refuses.
-        WriteError: the disk refuses.
+    `folder` is an empty directory, for what is only needed meanwhile. `DataError` if none of the
+    `pictures` can be read, or ONNX Runtime refuses; `WriteError` if the disk does.
     """
-    quantize(source.path, target, folder)
+    with disk_errors(target):
+        _quantize(source.path, target, folder)
     small = Encoder(target, {**source.about, "precision": "int8"})
     reference, other = (
         OnnxEmbedder(encoder.path, encoder.fingerprint(options), 1) for encoder in (source, small)
@@ -51,30 +37,28 @@ def quantize_and_compare(
     images = list(readable(pictures))
     if not images:
         raise DataError("int8 cannot be judged: no picture can be read")
-    least = CASES if options.trained else CASES_UNTRAINED
-    yield from compare(reference, other, images, least)
+    return compare(reference, other, images, CASES if options.trained else CASES_UNTRAINED)
 
 
-def quantize(source: Path, target: Path, folder: Path) -> None:
+def _quantize(source: Path, target: Path, folder: Path) -> None:
     """Write the int8 version of an fp32 encoder.
 
     ONNX Runtime writes another version beside its source, under a name that two processes would
     share; so it is shown the source in an empty `folder`.
-
-    Raises:
-        WriteError: the disk refuses.
     """
+    from google.protobuf.message import DecodeError
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
     logging.disable(logging.WARNING)  # advice to prepare models that were not exported for this
-    with disk_errors(target):
-        link = folder / source.name
-        link.symlink_to(source)
-        try:
-            quantize_dynamic(
-                link,
-                target,
-                op_types_to_quantize=_OPERATORS,
-                per_channel=True,
-                weight_type=QuantType.QInt8,
-            )
-        except DecodeError as error:  # the source is whole, so that version was cut: a full disk
-            raise OSError(errno.ENOSPC, f"no room for a second version in {folder}") from error
+    link = folder / source.name
+    link.symlink_to(source)
+    try:
+        quantize_dynamic(
+            link,
+            target,
+            op_types_to_quantize=_OPERATORS,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+    except DecodeError as error:  # the source is whole, so that version was cut: a full disk
+        raise OSError(errno.ENOSPC, f"no room for a second version in {folder}") from error

@@ -5,34 +5,27 @@ Measured on 2 cores, ViT-B/32: twice the rate of torch in fp32, four to five tim
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
 from helpers.model.unit_vectors import normalize
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
 INPUT, OUTPUT = "pixels", "vectors"  # of what we export
-PROVIDERS = ["CPUExecutionProvider"]
 
 
 class OnnxEmbedder:
-    """An exported image tower on the CPU; the protocol `helpers.model.embedder.Embedder`.
+    """The image tower in an ONNX file, on the CPU; `DataError` if ONNX Runtime cannot use it.
 
-    Args:
-        path: the file.
-        fingerprint: of the vectors (`helpers.model.encoder_cache.Encoder.fingerprint`).
-        threads: that one call of `embed` uses.
-
-    Raises:
-        DataError: ONNX Runtime cannot use the file.
+    `fingerprint` is that of the vectors (`helpers.model.encoder_cache.Encoder.fingerprint`);
+    `threads` is how many one call of `embed` uses.
     """
 
     device = "cpu"
@@ -50,7 +43,8 @@ class OnnxEmbedder:
         self._names = [self._session.get_outputs()[0].name], self._session.get_inputs()[0].name
         if self._session.get_inputs()[0].shape[:1] == [1]:
             self.one_by_one = True  # it was exported for single pictures
-        self.dim = self._dimension()
+        side = self.preprocessing.side  # a file of somebody else's may not say how wide vectors are
+        self.dim = int(self.embed(np.ones((1, 3, side, side), np.float32)).shape[1])
 
     def embed(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, for float32 [n, 3, side, side]."""
@@ -77,14 +71,6 @@ class OnnxEmbedder:
             return np.asarray(np.rint(pixels * np.float32(255)), dtype=np.uint8)
         return pixels
 
-    def _dimension(self) -> int:
-        """Return the width of the vectors; a file of somebody else's may not say it."""
-        stated = self._session.get_outputs()[0].shape[1:]
-        if len(stated) == 1 and isinstance(stated[0], int):
-            return stated[0]
-        side = self.preprocessing.side
-        return int(self.embed(np.ones((1, 3, side, side), np.float32)).shape[1])
-
     def use_threads(self, count: int) -> None:
         """Let each call of `embed` use `count` threads; calls may come from several threads."""
         if count != self._threads:
@@ -94,14 +80,14 @@ class OnnxEmbedder:
     def _load(self) -> InferenceSession:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
+        options, providers = onnxruntime.SessionOptions(), ["CPUExecutionProvider"]
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Threads that wait should not burn the CPU that decodes the next image.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            return onnxruntime.InferenceSession(self._path, options, providers=PROVIDERS)
+            return onnxruntime.InferenceSession(self._path, options, providers=providers)
         except Exception as error:
             raise _unusable(error) from error
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import torch
 
 from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
@@ -28,21 +26,15 @@ _MOST_BYTES = 1_900_000_000  # one protobuf file holds at most 2 GiB
 _BATCH = 16
 
 
-def export_encoder(
-    options: ModelOptions, target: Path, pictures: list[Path]
-) -> dict[str, Any] | str:
-    """Export the image tower of a model and check it.
+class NoEncoderError(DataError):
+    """An encoder cannot be made; torch may embed all the same."""
 
-    Args:
-        options: which model.
-        target: the file to write.
-        pictures: images to check it on.
 
-    Returns:
-        What is known of the encoder (see `Encoder.about`), or why there can be none.
+def export_encoder(options: ModelOptions, target: Path, pictures: list[Path]) -> dict[str, Any]:
+    """Export the image tower of a model into the file `target` and check it on `pictures`.
 
-    Raises:
-        UsageError, SourceError, DataError: the model cannot be had.
+    Return what is known of the encoder, see `Encoder`. `UsageError`, `SourceError` or `DataError`
+    if the model cannot be had, `NoEncoderError` if it cannot be exported.
     """
     embedder = OpenClipEmbedder(options)
     shape = embedder.preprocessing.to_json()
@@ -57,19 +49,17 @@ def export_encoder(
         "input": {key: shape[key] for key in ("side", "mean", "std", "interpolation")},
     }
     try:
-        export(embedder, target)
-        return {**about, "checks": check(embedder, target, pictures)}
+        _export(embedder, target)
+        return {**about, "checks": _check(embedder, target, pictures)}
     except DataError as error:
-        return f"{error.message}: {error.details}"
+        raise NoEncoderError(error.message, details=error.details) from error
 
 
-def export(embedder: OpenClipEmbedder, target: Path) -> None:
-    """Write the image tower as one ONNX file, for batches of any size.
+def _export(embedder: OpenClipEmbedder, target: Path) -> None:
+    """Write the image tower as one ONNX file, for batches of any size."""
+    import onnx
+    import torch
 
-    Raises:
-        DataError: it is too large, or holds an operation that ONNX does not know.
-        WriteError: the disk refuses.
-    """
     size = sum(value.nbytes for value in embedder.tower.state_dict().values())
     if size > _MOST_BYTES:
         raise DataError("the model is too large for one ONNX file", details=f"{size:,} bytes")
@@ -103,30 +93,18 @@ def export(embedder: OpenClipEmbedder, target: Path) -> None:
         onnx.save(model, str(target))
 
 
-def check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[str, Any]:
-    """Compare the file with the model it came from.
-
-    Returns:
-        `pictures`, `least_cosine`.
-
-    Raises:
-        DataError: the two give different vectors, or no picture can be read.
-    """
+def _check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[str, Any]:
+    """Compare the file with the model it came from; raise `DataError` where they differ."""
     fingerprint = {**embedder.fingerprint, "precision": "fp32"}
     exported = OnnxEmbedder(target, fingerprint, cpu_count())
     pixels = [prepare(image, embedder.preprocessing) for image in readable(paths)]
     if not pixels:
         raise DataError("the export cannot be checked", details="no picture can be read")
-    found = np.concatenate(
-        [
-            cosines(embedder.embed(batch), exported.embed(batch))
-            for batch in (
-                np.stack(pixels[start : start + _BATCH]) for start in range(0, len(pixels), _BATCH)
-            )
-        ]
-    )
-    least = float(found.min())
-    if not least >= LEAST_COSINE:
+    least = 1.0
+    for start in range(0, len(pixels), _BATCH):
+        batch = np.stack(pixels[start : start + _BATCH])
+        least = min(least, float(cosines(embedder.embed(batch), exported.embed(batch)).min()))
+    if least < LEAST_COSINE:
         raise DataError(
             "the exported encoder gives other vectors than the model",
             details=f"least cosine {least:.7f} on {len(pixels)} pictures, {LEAST_COSINE} needed",

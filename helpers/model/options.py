@@ -7,7 +7,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self, cast
@@ -83,11 +83,10 @@ class ModelOptions:
         return Path(self.model.partition(":")[2])
 
     def check_files(self) -> None:
-        """Check what can be checked without importing open_clip.
+        """Raise what can be said without importing open_clip.
 
-        Raises:
-            DataError: a model directory is none; open_clip would use random weights.
-            UsageError: open_clip knows no such model.
+        `DataError` for a model directory that is none, of which open_clip would make a model with
+        random weights; `UsageError` for a name that it does not know.
         """
         if self.is_own_encoder:
             own_encoder.check_options(self)
@@ -97,13 +96,9 @@ class ModelOptions:
             _check_name(self.model)
 
     def architecture_digest(self) -> str:
-        """Return the SHA-256 of the image tower's description: its activation is in no weight.
-
-        Raises:
-            DataError: a model directory describes no model.
-        """
+        """Return the SHA-256 of the image tower's description: its activation is in no weight."""
         if self.is_own_encoder:
-            description = asdict(own_encoder.read_description(self.directory))
+            description = own_encoder.read_description(self.directory)
         elif self.is_local_dir:
             path = self.directory / CONFIG_FILE
             try:
@@ -184,8 +179,8 @@ def _check_directory(directory: Path) -> None:
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
-    precision, engine = getattr(args, "precision", None), getattr(args, "engine", None)
-    device = getattr(args, "device", None)
+    names = ("precision", "engine", "device")
+    precision, engine, device = (getattr(args, name, None) for name in names)
     if device in {"cuda", "mps"} and engine == "onnx":
         yield f"--engine onnx runs on the CPU, not on {device}: use --engine torch"
     if precision == "int8" and (engine == "torch" or device in {"cuda", "mps"}):
@@ -198,33 +193,17 @@ FLAGS = FlagGroup(
     "model",
     (
         Flag(
-            "--model",
-            None,
-            "ViT-B-32-quickgelu",
-            "NAME",
-            "open_clip name, local-dir:DIR or onnx:DIR",
+            "--model", None, "ViT-B-32-quickgelu", "NAME", "open_clip name, local-dir:DIR, onnx:DIR"
         ),
         Flag(
-            "--pretrained",
-            None,
-            None,
-            "TAG",
-            "weights: an open_clip tag, a file, or `random` for tests (openai)",
+            "--pretrained", None, None, "TAG", "weights: tag, file, or `random` for tests (openai)"
         ),
         Flag("--size", Number(int, 64, 4096), 384, "PX", "side of the square in pixels, >= 64"),
-        Flag(
-            "--fit", OneOf(FITS), "pad", "HOW", f"how an image becomes a square: {', '.join(FITS)}"
-        ),
+        Flag("--fit", OneOf(FITS), "pad", "HOW", f"how images become squares: {', '.join(FITS)}"),
         Flag("--device", OneOf(DEVICES), "auto", "DEV", ", ".join(DEVICES)),
+        Flag("--engine", OneOf(ENGINES), "auto", "E", f"{', '.join(ENGINES)}: onnx is for CPUs"),
         Flag(
-            "--engine", OneOf(ENGINES), "auto", "E", f"{', '.join(ENGINES)}: onnx runs on the CPU"
-        ),
-        Flag(
-            "--precision",
-            OneOf(PRECISIONS),
-            "fp32",
-            "P",
-            f"{', '.join(PRECISIONS)}: int8 for CPUs, fp16 for GPUs",
+            "--precision", OneOf(PRECISIONS), "fp32", "P", "fp32, int8 (for CPUs), fp16 (for GPUs)"
         ),
     ),
     _contradictions,

@@ -12,92 +12,65 @@ vectors. `encoder.json` says what the pictures must be:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.atomic_io import sha256_file
 from helpers.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from helpers.model.options import ModelOptions
 
 ONNX_DIR = "onnx:"
 MODEL_FILE, DESCRIPTION_FILE = "encoder.onnx", "encoder.json"
-DTYPES, LAYOUTS, INTERPOLATIONS = ("float32", "uint8"), ("NCHW", "NHWC"), ("bicubic", "bilinear")
-_CHANNELS = 3
+INTERPOLATIONS = ("bicubic", "bilinear")
+_CHANNELS, _LEAST_SIZE = 3, 16
+_PLAIN = {"mean": [0.0] * _CHANNELS, "std": [1.0] * _CHANNELS}
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """The content of `encoder.json`.
-
-    Args:
-        size: side of the input in pixels.
-        dtype: of the input, one of `DTYPES`.
-        layout: of the input, one of `LAYOUTS`.
-        mean: per channel, of pixel values 0 to 1.
-        std: per channel.
-        interpolation: how pictures are resized, one of `INTERPOLATIONS`.
-    """
-
-    size: int
-    dtype: str
-    layout: str
-    mean: tuple[float, ...] = (0.0,) * _CHANNELS
-    std: tuple[float, ...] = (1.0,) * _CHANNELS
-    interpolation: str = "bicubic"
-
-    def problem(self) -> str | None:
-        """Return what is wrong with the values."""
-        checks = {
-            "size must be a whole number >= 16": isinstance(self.size, int) and self.size >= 16,  # noqa: PLR2004
-            f"dtype must be one of {', '.join(DTYPES)}": self.dtype in DTYPES,
-            f"layout must be one of {', '.join(LAYOUTS)}": self.layout in LAYOUTS,
-            "mean must be three numbers": _is_triple(self.mean),
-            "std must be three numbers above 0": _is_triple(self.std) and min(self.std) > 0,
-            "uint8 pixels have no mean and std": self.dtype != "uint8" or self.is_plain,
-            f"interpolation must be one of {', '.join(INTERPOLATIONS)}": (
-                self.interpolation in INTERPOLATIONS
-            ),
-        }
-        return next((message for message, holds in checks.items() if not holds), None)
-
-    @property
-    def is_plain(self) -> bool:
-        """True if pixels are not normalised."""
-        return (*self.mean, *self.std) == (0.0,) * _CHANNELS + (1.0,) * _CHANNELS
-
-
-def _is_triple(values: object) -> bool:
+def _are_channels(values: object) -> bool:
     return (
-        isinstance(values, tuple)
+        isinstance(values, list)
         and len(values) == _CHANNELS
         and all(isinstance(value, int | float) for value in values)
     )
 
 
-def read_description(directory: Path) -> Description:
-    """Read `encoder.json`.
+#: Each field of `encoder.json`: what it must be, and whether a value is that.
+_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "size": (
+        f"a whole number >= {_LEAST_SIZE}",
+        lambda value: isinstance(value, int) and value >= _LEAST_SIZE,
+    ),
+    "dtype": ("float32 or uint8", lambda value: value in ("float32", "uint8")),
+    "layout": ("NCHW or NHWC", lambda value: value in ("NCHW", "NHWC")),
+    "mean": ("three numbers", _are_channels),
+    "std": ("three numbers above 0", lambda value: _are_channels(value) and min(value) > 0),
+    "interpolation": (" or ".join(INTERPOLATIONS), lambda value: value in INTERPOLATIONS),
+}
 
-    Raises:
-        DataError: a file is missing, or the description is wrong.
-    """
+
+def read_description(directory: Path) -> dict[str, Any]:
+    """Return `encoder.json` with the fields that may be left out, or raise `DataError`."""
     missing = [name for name in (MODEL_FILE, DESCRIPTION_FILE) if not (directory / name).is_file()]
     if missing:
         raise _unusable(directory, f"missing: {', '.join(missing)}")
     try:
-        fields = json.loads((directory / DESCRIPTION_FILE).read_bytes())
-        for name in ("mean", "std"):
-            if name in fields:
-                fields[name] = tuple(fields[name])
-        found = Description(**fields)
+        given = json.loads((directory / DESCRIPTION_FILE).read_bytes())
+        found = {**_PLAIN, "interpolation": INTERPOLATIONS[0], **given}
+        problems = [
+            f"{name} must be {words}"
+            for name, (words, is_right) in _FIELDS.items()
+            if not is_right(found.get(name))
+        ]
+        problems += [f"it knows no {name}" for name in found.keys() - _FIELDS.keys()]
+        if found.get("dtype") == "uint8" and any(found[name] != _PLAIN[name] for name in _PLAIN):
+            problems.append("uint8 pixels have no mean and std")
     except (OSError, ValueError, TypeError) as error:
-        raise _unusable(directory, f"{DESCRIPTION_FILE}: {error}") from error
-    problem = found.problem()
-    if problem is not None:
-        raise _unusable(directory, f"{DESCRIPTION_FILE}: {problem}")
+        problems = [str(error)]
+    if problems:
+        raise _unusable(directory, f"{DESCRIPTION_FILE}: {'; '.join(problems)}")
     return found
 
 
@@ -111,35 +84,21 @@ def _unusable(directory: Path, details: str) -> DataError:
 
 
 def check_options(options: ModelOptions) -> None:
-    """Check flags that an exported encoder cannot follow, and its two files.
-
-    Raises:
-        UsageError: it only runs as it is, with ONNX Runtime on the CPU.
-        DataError: see `read_description`.
-    """
-    unfit = {
-        f"--engine {options.engine}": options.engine == "torch",
-        f"--device {options.device}": options.device not in {"auto", "cpu"},
-        f"--precision {options.precision}": options.precision != "fp32",
-    }
-    for flag, holds in unfit.items():
-        if holds:
+    """Check flags that an exported encoder cannot follow (`UsageError`), and its two files."""
+    possible = {"engine": ("auto", "onnx"), "device": ("auto", "cpu"), "precision": ("fp32",)}
+    for flag, values in possible.items():
+        if getattr(options, flag) not in values:
             raise UsageError(
-                f"{flag} makes no sense with --model {options.model}",
+                f"--{flag} {getattr(options, flag)} makes no sense with --model {options.model}",
                 suggestion="an exported encoder runs as it is, with ONNX Runtime: leave it out",
             )
     read_description(options.directory)
 
 
 def describe(options: ModelOptions, path: Path) -> dict[str, Any]:
-    """Return what is known of the encoder, see `helpers.model.encoder_cache.Encoder`.
+    """Return what is known of an encoder (`helpers.model.encoder_cache.Encoder`), or `DataError`.
 
-    Args:
-        options: which directory.
-        path: a copy of its `encoder.onnx`.
-
-    Raises:
-        DataError: it cannot be used.
+    `path` is a copy of its `encoder.onnx`.
     """
     import numpy as np
 
@@ -152,14 +111,9 @@ def describe(options: ModelOptions, path: Path) -> dict[str, Any]:
         "trained": True,
         "architecture_sha256": options.architecture_digest(),
         "weights_sha256": sha256_file(path),
-        "input": {"dtype": found.dtype, "layout": found.layout},
+        "input": {"dtype": found["dtype"], "layout": found["layout"]},
     }
-    shape = {
-        "side": found.size,
-        "mean": list(found.mean),
-        "std": list(found.std),
-        "interpolation": found.interpolation,
-    }
+    shape = {"side": found["size"], **{key: found[key] for key in ("mean", "std", "interpolation")}}
     seen = {**shape, "size": options.size, "fit": options.fit}
     fingerprint = {**model, "precision": "fp32", "preprocessing": seen}
     embedder = OnnxEmbedder(path, fingerprint, 1)

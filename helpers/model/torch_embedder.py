@@ -3,59 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import pickle
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
+from helpers.model import weights
+from helpers.model.options import ModelOptions
 from helpers.model.unit_vectors import normalize
-from helpers.model.weights import (
-    WAYS_OUT,
-    _no_weights,
-    _weights_digest,
-    check_choice,
-    quiet_libraries,
-    require_here,
-    require_text_tower,
-    torch_device,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import torch
-    from numpy.typing import NDArray
-
-    from helpers.model.options import ModelOptions
 
 
 class OpenClipEmbedder:
-    """An open_clip image tower on one device.
+    """An open_clip image tower on one device; on a GPU nothing of it has been measured.
 
-    On a GPU nothing of it has been measured: none was at hand.
-
-    Args:
-        options: the model and its input.
-
-    Raises:
-        UsageError: open_clip knows no such model or tag, or the two do not fit.
-        SourceError: the weights cannot be downloaded.
-        DataError: the weights are missing, damaged, of another model, or not finite; or torch is
-            not installed.
+    `UsageError` if open_clip knows no such model or tag, or the two do not fit; `SourceError` if
+    the weights are not here; `DataError` if they are damaged, of another model, or not finite.
     """
 
     one_by_one = False
 
     def __init__(self, options: ModelOptions) -> None:
-        with quiet_libraries():
-            check_choice(options)
-            require_here(options)
+        with weights.quiet_libraries():
+            weights.check_choice(options)
+            weights.require_here(options)
             import open_clip
             import torch
 
-            self.device = torch_device(options.device)
+            self.device = weights.torch_device(options.device)
             self._torch = torch
             torch.manual_seed(0)  # untrained weights are at least the same ones every time
             with _loading_errors(options):
@@ -97,11 +79,10 @@ class OpenClipEmbedder:
     def embed_text(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, in the same space as the pictures.
 
-        Raises:
-            DataError: the model's text tower was never trained, or there is none.
+        `DataError` if the model has no trained text tower.
         """
-        require_text_tower(self._options)
-        with quiet_libraries():
+        weights.require_text_tower(self._options)
+        with weights.quiet_libraries():
             import open_clip
 
             tokens = open_clip.get_tokenizer(self._options.model)(texts).to(self.device)
@@ -118,8 +99,6 @@ class OpenClipEmbedder:
 def _loading_errors(options: ModelOptions) -> Iterator[None]:
     try:
         yield
-    except UserWarning as error:
-        raise DataError(f"open_clip warns of {options.model}: {error}") from error
     except pickle.UnpicklingError as error:
         raise DataError(
             f"the weights file is damaged or wants to run code: {options.pretrained}",
@@ -128,12 +107,31 @@ def _loading_errors(options: ModelOptions) -> Iterator[None]:
         ) from error
     except Exception as error:
         if "Failed to download" in str(error) or isinstance(error, ConnectionError):
-            raise _no_weights(options, str(error).split("\n", 1)[0][:300]) from error
+            raise weights.no_weights(options, str(error).split("\n", 1)[0][:300]) from error
         raise DataError(
             f"the weights do not load: {options.model}, {options.pretrained}",
             details=f"{type(error).__name__}: {str(error)[:300]}",
-            suggestion=WAYS_OUT,
+            suggestion=weights.WAYS_OUT,
         ) from error
+
+
+def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
+    """Return the SHA-256 over the image tower's tensors, wherever they came from.
+
+    `DataError` if one is not finite: a model with NaN weights loads without complaint.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tower.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            raise DataError(
+                f"the weights hold values that are not finite: {name}",
+                details=f"{options.model}, {options.pretrained}",
+                suggestion="get the weights from their publisher again",
+            )
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\n".encode())
+        digest.update(memoryview(values.reshape(-1).numpy()).cast("B"))
+    return digest.hexdigest()
 
 
 def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessing:

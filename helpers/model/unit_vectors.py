@@ -9,16 +9,9 @@ NORM_TOLERANCE = 1e-5
 
 
 def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale rows to unit length, in float32 whatever the model computed in.
+    """Return [n, D] as float32 rows of unit length, whatever the model computed in.
 
-    Args:
-        vectors: [n, D].
-
-    Returns:
-        float32 [n, D].
-
-    Raises:
-        DataError: a row is zero or not finite, so the model or its weights are broken.
+    `DataError` if a row is zero or not finite, so that the model or its weights are broken.
     """
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
@@ -31,19 +24,11 @@ def normalize(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(rows / norms, dtype=np.float32)
 
 
-def check_unit(vectors: NDArray[np.float32], dim: int) -> None:
-    """Check rows before FAISS sees them.
+def check_unit(vectors: NDArray[np.float32]) -> None:
+    """Raise `DataError` unless there are rows, all finite and of unit length ± 1e-5.
 
     `np.allclose(x, 1, atol=1e-5)` would allow 2e-5 and pass an empty array.
-
-    Raises:
-        DataError: not float32 [n > 0, dim], or a row is not finite or not of unit length ± 1e-5.
     """
-    if vectors.dtype != np.float32 or vectors.ndim != 2 or vectors.shape[1] != dim:  # noqa: PLR2004
-        raise DataError(
-            "the vectors have the wrong form",
-            details=f"found {vectors.dtype} {vectors.shape}, expected float32 (n, {dim})",
-        )
     if len(vectors) == 0:
         raise DataError("No valid images to embed")
     wrong = off_unit(vectors)

@@ -1,13 +1,11 @@
 """Weights: whether they can be had, whether they fit their model, and on what device they run."""
 
-from __future__ import annotations
-
 import contextlib
-import hashlib
 import json
 import logging
 import os
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +21,10 @@ from helpers.model.options import (
 )
 from helpers.network.policy import Policy
 from helpers.packages import not_installed
+from helpers.report import Reporter
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import torch
-
+if TYPE_CHECKING:  # needs `requests`, which who only asks an index may lack
     from helpers.network.model_hub import HubFile
-    from helpers.report import Reporter
-
 
 WAYS_OUT = (
     "with network, type the same command again: what has arrived is kept;\n"
@@ -52,18 +45,6 @@ def quiet_libraries() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def _require_torch() -> None:
-    """Raise `DataError` unless torch and open_clip are installed, without importing them."""
-    missing = not_installed("torch", "open_clip")
-    if missing:
-        raise DataError(
-            "the model cannot be loaded",
-            details=missing,
-            suggestion="pip install -r requirements.txt\n"
-            "(to ask an index that holds its encoder: requirements-query.txt)",
-        )
 
 
 def require_text_tower(options: ModelOptions) -> None:
@@ -87,9 +68,16 @@ def check_choice(options: ModelOptions) -> None:
     """Raise `UsageError` for what cannot be of model, weights and device, before any is loaded.
 
     open_clip only warns of a QuickGELU mismatch and builds a model without weights if it finds
-    none; both give vectors that look right and mean nothing.
+    none; both give vectors that look right and mean nothing. `DataError` if it is not installed.
     """
-    _require_torch()
+    missing = not_installed("torch", "open_clip")
+    if missing:
+        raise DataError(
+            "the model cannot be loaded",
+            details=missing,
+            suggestion="pip install -r requirements.txt\n"
+            "(to ask an index that holds its encoder: requirements-query.txt)",
+        )
     options.check_files()
     if not _is_local(options):
         known = known_weights(options.model)
@@ -101,8 +89,14 @@ def check_choice(options: ModelOptions) -> None:
                 suggestion="choose a tag, a file, or --pretrained random (untrained, for tests)",
             )
         _check_activation(options, known[options.pretrained])
-    if options.device != "auto" or options.precision == "fp16":  # else torch need not be loaded
-        _check_precision(options, torch_device(options.device))
+    # Else torch need not be loaded.
+    asks_device = options.device != "auto" or options.precision == "fp16"
+    if asks_device and torch_device(options.device) == "cpu" and options.precision == "fp16":
+        raise UsageError(
+            "--precision fp16 needs a GPU",
+            details="torch finds none here, and on a CPU fp16 is slower than fp32",
+            suggestion="--precision fp32, or int8, which is made for CPUs",
+        )
 
 
 def _is_local(options: ModelOptions) -> bool:
@@ -115,7 +109,7 @@ def _is_local(options: ModelOptions) -> bool:
     )
 
 
-def hub_file(options: ModelOptions) -> HubFile | None:
+def hub_file(options: ModelOptions) -> "HubFile | None":
     """Return where the model hub keeps the weights of a tag; None for weights of another kind."""
     if _is_local(options):
         return None
@@ -135,18 +129,13 @@ def hub_file(options: ModelOptions) -> HubFile | None:
 def fetch_weights(
     options: ModelOptions, report: Reporter, announce: Callable[[int], object] = lambda _: None
 ) -> None:
-    """Make sure that the weights of a tag are on this machine, fetching them if need be.
+    """Check the choice, and fetch the weights of a tag unless they are on this machine.
 
-    Args:
-        options: which weights.
-        report: hears how far it is.
-        announce: is told how many bytes they have, before they are fetched.
-
-    Raises:
-        SourceError: they cannot be had; said within seconds where nobody answers.
-        DataError: they are damaged.
-        WriteError, BusyError: they cannot be written.
+    `announce` is told how many bytes they have, before they are fetched. `SourceError`, within
+    seconds where nobody answers, if they cannot be had; `DataError` if they are damaged;
+    `WriteError` or `BusyError` if they cannot be written.
     """
+    check_choice(options)
     wanted = hub_file(options)
     if wanted is None:
         return
@@ -157,17 +146,23 @@ def fetch_weights(
     with quiet_libraries():
         found = model_hub.cached(wanted)
         if found is not None:
-            _require_sound(found)
+            if model_hub.is_damaged(found):
+                raise DataError(
+                    f"the weights are damaged: {found}",
+                    details="its content has changed",
+                    suggestion=f"rm {found.resolve()}\nthen type the same command again,"
+                    " with network",
+                )
             return
         if model_hub.is_offline():
-            raise _no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
+            raise no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
         address = f"{model_hub.endpoint()}/{wanted.repository}"
         session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API), say=report.notice)
         try:
             model_hub.fetch(wanted, session, report, announce)
         except (FetchError, SourceError) as error:
             reason = error.message if isinstance(error, SourceError) else error
-            raise _no_weights(options, f"{address}{_through(address)}: {reason}") from error
+            raise no_weights(options, f"{address}{_through(address)}: {reason}") from error
 
 
 def _through(address: str) -> str:
@@ -176,21 +171,6 @@ def _through(address: str) -> str:
 
     proxy = select_proxy(address, get_environ_proxies(address))
     return f" (through the proxy {urldefragauth(proxy)})" if proxy else ""
-
-
-def _require_sound(path: Path) -> None:
-    from helpers.network import model_hub
-
-    try:
-        damaged = "its content has changed" if model_hub.is_damaged(path) else ""
-    except OSError as error:
-        damaged = str(error)
-    if damaged:
-        raise DataError(
-            f"the weights are damaged: {path}",
-            details=damaged,
-            suggestion=f"rm {path.resolve()}\nthen type the same command again, with network",
-        )
 
 
 def are_here(options: ModelOptions) -> bool:
@@ -204,21 +184,17 @@ def are_here(options: ModelOptions) -> bool:
 
 
 def require_here(options: ModelOptions) -> None:
-    """Let open_clip take the weights from the hub's cache, asking nobody.
-
-    Raises:
-        SourceError: they are not there (see `fetch_weights`).
-    """
-    wanted = hub_file(options)
-    if wanted is not None:
+    """Let open_clip take the weights from the hub's cache, asking nobody, or `SourceError`."""
+    if not are_here(options):
+        raise no_weights(options, "they are not in the cache of the model hub's client")
+    if hub_file(options) is not None:
         from helpers.network import model_hub
 
-        if model_hub.cached(wanted) is None:
-            raise _no_weights(options, "they are not in the cache of the model hub's client")
         model_hub.ask_nobody()
 
 
-def _no_weights(options: ModelOptions, details: str) -> SourceError:
+def no_weights(options: ModelOptions, details: str) -> SourceError:
+    """Return the error for weights that cannot be had."""
     return SourceError(
         f"the weights {options.model}/{options.pretrained} cannot be had",
         details=details,
@@ -238,11 +214,7 @@ def _check_activation(options: ModelOptions, about: dict[str, Any]) -> None:
 
 
 def torch_device(wanted: str) -> str:
-    """Return the device that `--device` means on this machine.
-
-    Raises:
-        UsageError: torch has none of that kind.
-    """
+    """Return the device that `--device` means on this machine; `UsageError` if it has none."""
     import torch
 
     available = {
@@ -259,32 +231,3 @@ def torch_device(wanted: str) -> str:
             suggestion="--device auto",
         )
     return wanted
-
-
-def _check_precision(options: ModelOptions, device: str) -> None:
-    if options.precision == "fp16" and device == "cpu":
-        raise UsageError(
-            "--precision fp16 needs a GPU",
-            details="torch finds none here, and on a CPU fp16 is slower than fp32",
-            suggestion="--precision fp32, or int8, which is made for CPUs",
-        )
-
-
-def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
-    """Return the SHA-256 over the image tower's tensors, wherever they came from.
-
-    Raises:
-        DataError: a weight is not finite; a model with NaN weights loads without complaint.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tower.state_dict().items()):
-        values = tensor.detach().cpu().contiguous()
-        if values.is_floating_point() and not bool(values.isfinite().all()):
-            raise DataError(
-                f"the weights hold values that are not finite: {name}",
-                details=f"{options.model}, {options.pretrained}",
-                suggestion="get the weights from their publisher again",
-            )
-        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\n".encode())
-        digest.update(memoryview(values.reshape(-1).numpy()).cast("B"))
-    return digest.hexdigest()

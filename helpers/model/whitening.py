@@ -24,31 +24,21 @@ from helpers.model.unit_vectors import normalize
 
 @dataclass(frozen=True, slots=True)
 class Whitening:
-    """The map x → normalise(matrix x + bias).
-
-    Attributes:
-        matrix: float32 [d, d], symmetric where it was learned here.
-        bias: float32 [d].
-    """
+    """The map x → normalise(matrix x + bias), of float32 [d, d] and [d]."""
 
     matrix: NDArray[np.float32]
     bias: NDArray[np.float32]
 
     def apply(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return float32 [n, d], rows of unit length, for float32 [n, d].
-
-        Raises:
-            DataError: a row becomes zero or is not finite.
-        """
+        """Return float32 [n, d], rows of unit length, for float32 [n, d], or raise `DataError`."""
         return normalize(vectors @ self.matrix.T + self.bias)
 
 
 def learn(views: NDArray[np.float32], shrinkage: float) -> Whitening:
-    """Learn a whitening; the same views give the same one.
+    """Learn a whitening from views float32 [cards, views > 1, d], rows of unit length.
 
-    Args:
-        views: float32 [cards, views > 1, d], rows of unit length.
-        shrinkage: above 0; how much of the mean within-card variance is added in every direction.
+    `shrinkage`, above 0, is how much of the mean within-card variance is added in every direction.
+    The same views give the same whitening.
     """
     samples = views.astype(np.float64)
     cards, per_card, dim = samples.shape

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from builds import flip
 
-from helpers.building.checkpoint import MASK, META, VectorStore, discard, leftovers
+from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore, leftovers, remove
 from helpers.building.resume import open_store
-from helpers.building.row_keys import KEY_TYPE
 from helpers.errors import WriteError
 from helpers.model.unit_vectors import normalize
 from helpers.report import Reporter
@@ -104,8 +103,8 @@ def test_a_half_written_row_is_done_again(tmp_path: Path) -> None:
     """A vector without its checksum, as a power cut may leave it, does not count."""
     cards = range(100)
     interrupted(tmp_path, cards, done=60, saved=50)
-    (vectors,) = tmp_path.glob("checkpoint-*.vectors.npy")
-    flip(vectors, 128 + 55 * DIM * 4 + 1)
+    (vectors,) = tmp_path.glob("checkpoint-*.npy")
+    flip(vectors, -(100 - 55) * (16 + 4 * DIM + 4) + 17)
 
     store, _ = resume(tmp_path, cards)
 
@@ -129,7 +128,7 @@ def test_vectors_follow_their_card(tmp_path: Path, change: str) -> None:
     assert int(store.done.sum()) == 20_000 - (change == "removed")
     assert "finished vectors go with their image" in said.text
     assert_right(store, changed)
-    assert len(list(tmp_path.glob("checkpoint-*.npy"))) == 2
+    assert len(list(tmp_path.glob("checkpoint-*.npy"))) == 1
 
 
 def test_another_build_is_never_mixed_in(tmp_path: Path) -> None:
@@ -145,7 +144,7 @@ def test_another_build_is_never_mixed_in(tmp_path: Path) -> None:
     assert "preprocessing.fit: was 'pad', is now 'crop'" in said.text
     assert "weights_sha256: was 'aa', is now 'bb'" in said.text
     assert "size" not in said.text
-    assert len(list(tmp_path.glob("checkpoint-*.vectors.npy"))) == 2
+    assert len(list(tmp_path.glob("checkpoint-*.npy"))) == 2
 
 
 def test_going_back_finds_the_first_checkpoint(tmp_path: Path) -> None:
@@ -207,10 +206,10 @@ def flip_middle(path: Path) -> None:
         (MASK, cut, 0, "unusable, starting anew"),
         (MASK, age, 0, "checkpoint.npz has the format 99"),
         (META, empty, 200, "Resuming at 200"),
-        ("checkpoint-*.vectors.npy", flip_middle, 199, "1 vectors of the checkpoint are damaged"),
-        ("checkpoint-*.vectors.npy", cut, 0, "unusable, starting anew"),
-        ("checkpoint-*.rows.npy", empty, 0, "unusable, starting anew"),
-        ("checkpoint-*.rows.npy", None, 0, "unusable, starting anew"),
+        ("checkpoint-*.npy", flip_middle, 199, "1 vectors of the checkpoint are damaged"),
+        ("checkpoint-*.npy", cut, 0, "unusable, starting anew"),
+        ("checkpoint-*.npy", empty, 0, "unusable, starting anew"),
+        ("checkpoint-*.npy", None, 0, "unusable, starting anew"),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -283,13 +282,13 @@ def test_the_meta_says_the_same_to_people(tmp_path: Path) -> None:
     assert (tmp_path / meta["vectors"]).exists()
 
 
-def test_discard_leaves_nothing_but_other_files(tmp_path: Path) -> None:
+def test_nothing_but_other_files_is_left(tmp_path: Path) -> None:
     """Every file of every checkpoint goes, and nothing else."""
     interrupted(tmp_path, range(50), done=20, saved=20)
     resume(tmp_path, range(50), OTHER)[0].close()
     (tmp_path / "mine.npy").touch()
-    assert len(leftovers(tmp_path)) == 7
+    assert len(leftovers(tmp_path)) == 5
 
-    discard(tmp_path)
+    remove(leftovers(tmp_path))
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.npy"]

@@ -11,9 +11,9 @@ from support import run
 
 from helpers import worker_process
 from helpers.building import engine
-from helpers.building.engine import export_in_child
 from helpers.errors import DataError
 from helpers.index.publish import ENCODER, NAMES
+from helpers.model.onnx_export import export_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def test_without_onnxruntime(encoded: Deck, model: str, tmp_path: Path, capsys: 
 
     without = run(BUILD, *encoded.flags(out, model), *auto, hide="onnxruntime")
     assert without.code == 0, without.err
-    assert "is asked through torch: onnxruntime is not installed" in without.err
+    assert "is asked through torch: not installed: onnxruntime" in without.err
     assert names(out) == set(NAMES) - {ENCODER}
     assert "encoder" not in manifest(out)
     before = (out / VECTORS).read_bytes()
@@ -58,7 +58,7 @@ def test_an_export_that_dies(
     whole = worker_process.call
 
     def call(function: Any, *arguments: Any) -> Any:
-        if function is export_in_child:
+        if function is export_encoder:
             raise worker_process.ChildDiedError("the exporter was killed", details="code -9")
         return whole(function, *arguments)
 
@@ -235,7 +235,7 @@ def test_a_long_build_takes_the_faster_engine(
 
     monkeypatch.setattr(worker_process, "call", call)
     monkeypatch.setattr(engine, "_LONG", 20)
-    monkeypatch.setattr(engine, "memo_path", lambda *_: tmp_path / "engine.json")
+    monkeypatch.setattr(engine, "cpu_name", lambda: str(tmp_path))
     for out in (tmp_path / "one", tmp_path / "two"):
         flags = ("--engine", "auto", "--no-whiten")
         assert build(encoded, out, model, capsys, *flags).code == 0

@@ -15,11 +15,9 @@ from PIL import Image
 from support import Result, environment, run
 
 import query_index
-from helpers.building.engine import _judged_enough
 from helpers.images.preprocess import Preprocessing
 from helpers.index.publish import ENCODER, NAMES
 from helpers.model.agreement import CASES, LEAST_AGREEMENT, agreement, compare
-from helpers.model.encoder_cache import Encoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,24 +157,22 @@ def test_int8_is_not_mixed_with_fp32(
     assert MANIFEST in names(out)
 
 
-@pytest.mark.parametrize(
-    ("judged", "there", "enough"), [(24, 24, True), (24, 25, False), (200, 999, True)]
-)
 def test_it_is_judged_again_when_there_are_more_cards(
-    judged: int,
-    there: int,
-    enough: bool,  # noqa: FBT001
+    small: Path, model: str, tmp_path: Path
 ) -> None:
-    """Up to 200 pictures; broken ones count as asked for, or each build would judge again."""
-    encoder = Encoder(Path(), {"checks": {"pictures": judged, "cards": judged - 3}})
+    """What was found out on 24 cards says too little of 25."""
+    assert manifest(small)["encoder"]["checks"]["pictures"] == 24
+    result = int8_build(Deck.of(tmp_path, 25), tmp_path / "out", model)
 
-    assert _judged_enough(encoder, lambda most: [Path()] * min(most, there)) == enough
+    assert "Quantising" in result.err
+    assert manifest(tmp_path / "out")["encoder"]["checks"]["pictures"] == 25
 
 
 def test_exchanged_answers_are_counted() -> None:
     """An encoder that takes two cards for each other differs in those cases."""
     vectors = np.eye(4, dtype=np.float32)
-    checks = agreement((vectors, vectors), (vectors, vectors[[0, 2, 1, 3]]), range(4))
+    asked = np.stack([vectors, vectors[[0, 2, 1, 3]]], axis=1)
+    checks = agreement(np.stack([vectors, vectors], axis=1), asked, range(4))
 
     assert (checks["cards"], checks["cases"], checks["same"]) == (4, 4, 2)
     assert checks["agreement"] == 0.5
@@ -188,7 +184,8 @@ def test_equally_wrong_is_agreement() -> None:
     """Each answers by its own gallery, and only whether both say the same counts."""
     vectors = np.eye(4, dtype=np.float32)
     wrong = np.roll(vectors, 1, axis=0)
-    checks = agreement((vectors, vectors[:, ::-1]), (wrong, wrong[:, ::-1]), range(4))
+    gallery = np.stack([vectors, vectors[:, ::-1]], axis=1)
+    checks = agreement(gallery, np.stack([wrong, wrong[:, ::-1]], axis=1), range(4))
 
     assert checks["agreement"] == 1.0
     assert checks["mean_cosine"] == 0.0
@@ -223,11 +220,7 @@ def test_encoders_are_asked_about_distorted_cards(
     other: Any = ByColour(wrong=wrong)
 
     images = [Image.new("RGB", (64, 64), colour) for colour in colours]
-    told = list(compare(reference, other, images, 10))
+    checks = compare(reference, other, images, 10)
 
-    assert told[:-1] == [(12, None)] * 11
-    total, checks = told[-1]
-    assert total == 12
-    assert checks is not None
     assert (checks["cards"], checks["cases"], checks["same"]) == (3, 12, same)
     assert checks["right"] == {"reference": 12, "other": same}
