@@ -124,11 +124,7 @@ def _open_store(
 
 
 def _embed(
-    inputs: Inputs,
-    scan: Scan,
-    embedder: Embedder,
-    store: checkpoint.VectorStore,
-    report: Reporter,
+    inputs: Inputs, scan: Scan, embedder: Embedder, store: checkpoint.VectorStore, report: Reporter
 ) -> tuple[int, dict[str, int]]:
     """Return how many images failed, and the layout that was used, empty if nothing was left."""
     options, todo = inputs.options, int((~store.done).sum())

@@ -29,11 +29,7 @@ def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) ->
 
 
 def write_metadata(
-    staging: Path,
-    faces: FaceList,
-    scan: Scan,
-    rows: NDArray[np.int64],
-    first_rows: dict[int, int],
+    staging: Path, faces: FaceList, scan: Scan, rows: NDArray[np.int64], first_rows: dict[int, int]
 ) -> None:
     """Write one line per row: the face, the digest of its image, and the row it is a copy of."""
     with AtomicFile(staging / METADATA) as file:

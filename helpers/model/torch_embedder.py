@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import pickle
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
 from helpers.model import weights
-from helpers.model.options import ModelOptions
+from helpers.model.options import CONFIG_FILE, ModelOptions
 from helpers.model.unit_vectors import normalize
 
 if TYPE_CHECKING:
@@ -79,13 +80,23 @@ class OpenClipEmbedder:
     def embed_text(self, texts: list[str]) -> NDArray[np.float32]:
         """Return float32 [n, dim], rows of unit length, in the same space as the pictures.
 
-        `DataError` if the model has no trained text tower.
+        `DataError` if the model has no trained text tower, which a model directory can say itself:
+        `"text_tower": "untrained"` in `open_clip_config.json`.
         """
-        weights.require_text_tower(self._options)
+        options, trained = self._options, self._options.trained
+        if options.is_local_dir:
+            config = json.loads((options.directory / CONFIG_FILE).read_bytes())
+            trained = config.get("text_tower") != "untrained"
+        if not trained:
+            raise DataError(
+                "this model has no trained text tower, so it cannot look for a sentence",
+                details=f"the index was built with {options.model} {options.pretrained}".rstrip(),
+                suggestion="ask with a picture, or build with a CLIP model (the default)",
+            )
         with weights.quiet_libraries():
             import open_clip
 
-            tokens = open_clip.get_tokenizer(self._options.model)(texts).to(self.device)
+            tokens = open_clip.get_tokenizer(options.model)(texts).to(self.device)
         with self._torch.inference_mode():
             vectors = self._model.encode_text(tokens).float().cpu().numpy()
         return normalize(vectors)

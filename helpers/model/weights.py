@@ -1,7 +1,6 @@
 """Weights: whether they can be had, whether they fit their model, and on what device they run."""
 
 import contextlib
-import json
 import logging
 import os
 import warnings
@@ -11,14 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.cards.options import SCRYFALL_API, USER_AGENT
 from helpers.errors import DataError, SourceError, UsageError
-from helpers.model.options import (
-    CONFIG_FILE,
-    RANDOM,
-    WEIGHT_FILES,
-    ModelOptions,
-    known_weights,
-    model_config,
-)
+from helpers.model.options import RANDOM, WEIGHT_FILES, ModelOptions, known_weights, model_config
 from helpers.network.policy import Policy
 from helpers.packages import not_installed
 from helpers.report import Reporter
@@ -45,23 +37,6 @@ def quiet_libraries() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def require_text_tower(options: ModelOptions) -> None:
-    """Raise `DataError` for a model that knows no words.
-
-    A model directory can say so itself: `"text_tower": "untrained"` in `open_clip_config.json`.
-    """
-    trained = options.trained
-    if options.is_local_dir:
-        config = json.loads((options.directory / CONFIG_FILE).read_bytes())
-        trained = config.get("text_tower") != "untrained"
-    if not trained:
-        raise DataError(
-            "this model has no trained text tower, so it cannot look for a sentence",
-            details=f"the index was built with {options.model} {options.pretrained}".rstrip(),
-            suggestion="ask with a picture, or build with a CLIP model (the default)",
-        )
 
 
 def check_choice(options: ModelOptions) -> None:
