@@ -15,7 +15,7 @@ OUTPUTS = ("mtg_embeddings.npy", "mtg_meta.jsonl")
 def test_every_card_finds_itself(filled_cache: Path, built_index: Path) -> None:
     """Images of the cache, asked for, are answered with their own card at a score ≥ 0.99."""
     asked = sorted(filled_cache.glob("*.jpg"))[::3]
-    result = run("query_index.py", "--index", built_index, "--k", 1, "--json", *asked)
+    result = run("query_index.py", "--index", built_index, "--whole", "--k", 1, "--json", *asked)
 
     assert result.code == 0, result.err
     queries = result.json()["queries"]
