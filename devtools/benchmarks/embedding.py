@@ -121,7 +121,7 @@ def data_loader(flags: list[str], cache: str, _scratch: str) -> float:
     embedder.use_threads(cpu_count())
     paths = list(ImageCache(cache).images())
     prepared = partial(_prepared, how=embedder.preprocessing)
-    loader: Iterable[torch.Tensor] = DataLoader(paths, _BATCH, num_workers=2, collate_fn=prepared)  # type: ignore[arg-type] # it only needs len() and []
+    loader: Iterable[torch.Tensor] = DataLoader(paths, _BATCH, num_workers=2, collate_fn=prepared)
     _warm(embedder, _BATCH)
     start = time.perf_counter()
     images = sum(len(embedder.embed(pixels.numpy())) for pixels in loader)
