@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from helpers import json_lines
 from helpers.atomic_io import AtomicFile, open_regular
-from helpers.cards.bulk_file import BadEntry, iter_cards, unusable_bulk
+from helpers.cards.bulk_file import iter_cards, unusable_bulk
 from helpers.cards.card_face import NO_PICTURE, CardFace, faces_of
 from helpers.errors import WriteError
 from helpers.lock import scratch_directory
@@ -178,7 +178,7 @@ def _distinct_faces(
     """
     known: set[int] = set()  # hashes: half as large as the ids, 50 MB for half a million
     for card in iter_cards(bulk_path):
-        if isinstance(card, BadEntry):
+        if isinstance(card, str):
             yield {"name": card}, "not_json"
             continue
         for face in faces_of(card, version):
