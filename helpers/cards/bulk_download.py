@@ -12,18 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors, sha256_file
-from helpers.cards.bulk_file import MAX_BULK_BYTES, BulkFile, cached_bulk, is_ascii_text, note_path
+from helpers.cards.bulk_file import (
+    MAX_BULK_BYTES,
+    BulkFile,
+    cached_bulk,
+    is_ascii_text,
+    note_path,
+    usable_bulk,
+)
 from helpers.cards.face_list import list_path, write_faces
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, SourceError
 from helpers.network.responses import FetchError, PermanentError
+from helpers.report import Reporter
 from helpers.session import DownloadSession
 
+DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at least that long
 SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 
-def refresh_bulk(session: DownloadSession, source: CardSource) -> BulkFile:
-    """Ask Scryfall for the bulk file of that kind and bring the cache up to date.
+def bulk_for_download(source: CardSource, session: DownloadSession, report: Reporter) -> BulkFile:
+    """Return the bulk file of a download: young enough, or asked for.
 
     A new file counts once it has been read to its end, and its faces have been listed.
 
@@ -31,6 +40,17 @@ def refresh_bulk(session: DownloadSession, source: CardSource) -> BulkFile:
         SourceError: Scryfall cannot be asked, knows no such kind, or serves a broken file.
         WriteError: the disk refuses.
     """
+    limit = DEFAULT_MAX_AGE_HOURS if source.max_bulk_age is None else source.max_bulk_age
+    bulk = usable_bulk(source, limit)
+    if bulk is not None:
+        report.detail(f"Bulk data: {bulk.path.name}, {bulk.age_hours:.1f} hours old, not asked for")
+        return bulk
+    report.info(f"Bulk data: asking {session.policy.api_url} for {source.kind}")
+    return _refreshed(session, source)
+
+
+def _refreshed(session: DownloadSession, source: CardSource) -> BulkFile:
+    """Ask Scryfall for the bulk file and bring the cache up to date."""
     path = f"/bulk-data/{source.kind.replace('_', '-')}"
     try:
         bulk = _newest(session, source, path)

@@ -1,6 +1,6 @@
 """Bulk files on this disk: what is known of them, and their cards in a stream.
 
-Needs the standard library only, so that building from the cache loads no network code.
+Building from the cache loads no network code: what asks Scryfall is in `bulk_download`.
 """
 
 import codecs
@@ -20,6 +20,7 @@ from typing import Any
 from helpers import json_lines
 from helpers.atomic_io import read_bounded, sha256_file
 from helpers.cards.card_face import CARD_KEYS
+from helpers.cards.options import CardSource
 from helpers.errors import DataError
 
 MAX_BULK_BYTES = 8 * 10**9  # all_cards was 2.6 GB unpacked in 2026
@@ -85,6 +86,18 @@ def cached_bulk(directory: Path, kind: str) -> BulkFile | None:
     sound = all(map(is_ascii_text, [bulk.sha256, *known]))
     sound = sound and isinstance(bulk.checked_at, (int, float)) and bulk.path.is_file()
     return bulk if sound else None
+
+
+def usable_bulk(source: CardSource, max_age: float | None) -> BulkFile | None:
+    """Return the bulk file that can be used without a request, None if there is none.
+
+    `max_age` is in hours; an older one is to be asked for again. None: it may have any age.
+    """
+    if source.bulk_file is not None:
+        return local_bulk(source.bulk_file)
+    bulk = None if source.refresh else cached_bulk(source.cache, source.kind)
+    old = bulk is not None and max_age is not None and bulk.age_hours >= max_age
+    return None if old else bulk
 
 
 def is_ascii_text(value: Any) -> bool:

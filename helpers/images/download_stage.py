@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
+from helpers.cards.bulk_download import bulk_for_download
 from helpers.cards.bulk_file import bulk_date
 from helpers.cards.card_face import CardFace
-from helpers.cards.card_source import bulk_for_download, faces_of
+from helpers.cards.card_source import faces_of
 from helpers.cards.face_list import FaceList
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
@@ -160,7 +161,7 @@ def _download_all(
     start = time.monotonic()
     results = bounded_map(
         lambda face: _try_download(session, face, cache),
-        faces.lacking(cache.has) if summary.missing else (),
+        (face for face in faces if not cache.has(face.image_file)) if summary.missing else (),
         session.policy.workers + WRITERS,
         window=WINDOW * session.policy.workers,
         on_abort=session.abort,

@@ -187,15 +187,6 @@ def test_a_file_larger_than_any_bulk_file_is_not_read(tmp_path: Path) -> None:
     assert "30,000,000,000 bytes" in caught.value.details
 
 
-def test_the_face_list_tells_names_without_parsing(filled_cache: Path) -> None:
-    """`image_files` and `lacking`, which cut the name out of the line, agree with the faces."""
-    faces = read_list(list_path(filled_cache, "unique_artwork", "normal"))
-    assert faces is not None
-    assert list(faces.image_files()) == [face.image_file for face in faces]
-    wanted = next(iter(faces.image_files()))
-    assert [f.image_file for f in faces.lacking(lambda name: name != wanted)] == [wanted]
-
-
 def test_a_face_list_of_another_format_is_not_read(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
