@@ -79,56 +79,26 @@ def _contradictions(args: Namespace) -> Iterator[str]:
         yield "--refresh-bulk makes no sense with --bulk-file, which needs no request"
 
 
+_API = os.getenv("MTG_SCRYFALL_API", SCRYFALL_API)
+_AGENT = os.getenv("MTG_USER_AGENT", USER_AGENT)
 FLAGS = FlagGroup(
     "source",
     (
         Flag("--kind", OneOf(KINDS), "unique_artwork", "KIND", ", ".join(KINDS)),
         Flag("--cache", Directory(), "image_cache", "DIR", "image cache"),
         Flag(
-            "--set",
-            ListOf(set_code),
-            None,
-            "CODE,…",
-            "only the cards of these sets, such as rtr,rix: the natural try-out",
+            "--set", ListOf(set_code), None, "CODE,…", "only cards of these sets, such as rtr,rix"
         ),
         Flag("--limit", Number(int, 0), None, "N", "only the first N faces; 0 means none"),
         Flag("--image-version", OneOf(IMAGE_VERSIONS), "normal", "KEY", ", ".join(IMAGE_VERSIONS)),
-        Flag(
-            "--bulk-file",
-            existing_file,
-            None,
-            "FILE",
-            "local .json or .jsonl, gzipped or not; no request",
-        ),
+        Flag("--bulk-file", existing_file, None, "FILE", "local .json or .jsonl, may be gzipped"),
         Flag("--refresh-bulk", help="ask Scryfall now for a newer bulk file", action="store_true"),
         Flag(
-            "--max-bulk-age",
-            Number(float, 0),
-            None,
-            "HOURS",
-            "reuse the cached bulk file while younger (24; when only building: any age)",
+            "--max-bulk-age", Number(float, 0), None, "HOURS", "ask if older (24; a build: never)"
         ),
-        Flag(
-            "--max-failure-rate",
-            Number(float, 0, 1),
-            0.01,
-            "R",
-            "share of images that may fail or be broken before the exit code is 3",
-        ),
-        Flag(
-            "--scryfall-api",
-            base_url,
-            os.environ.get("MTG_SCRYFALL_API", SCRYFALL_API),
-            "URL",
-            "API to ask, also $MTG_SCRYFALL_API",
-        ),
-        Flag(
-            "--user-agent",
-            ascii_line,
-            os.environ.get("MTG_USER_AGENT", USER_AGENT),
-            "TEXT",
-            "who asks, also $MTG_USER_AGENT",
-        ),
+        Flag("--max-failure-rate", Number(float, 0, 1), 0.01, "R", "share of images that may fail"),
+        Flag("--scryfall-api", base_url, _API, "URL", "API to ask, also $MTG_SCRYFALL_API"),
+        Flag("--user-agent", ascii_line, _AGENT, "TEXT", "who asks, also $MTG_USER_AGENT"),
     ),
     _contradictions,
 )
