@@ -94,7 +94,7 @@ FLAGS = FlagGroup(
         Flag("--bulk-file", existing_file, None, "FILE", "local .json or .jsonl, may be gzipped"),
         Flag("--refresh-bulk", help="ask Scryfall now for a newer bulk file", action="store_true"),
         Flag(
-            "--max-bulk-age", Number(float, 0), None, "HOURS", "ask if older (24; a build: never)"
+            "--max-bulk-age", Number(float, 0), None, "HOURS", "ask again if older (24; build: any)"
         ),
         Flag("--max-failure-rate", Number(float, 0, 1), 0.01, "R", "share of images that may fail"),
         Flag("--scryfall-api", base_url, _API, "URL", "API to ask, also $MTG_SCRYFALL_API"),
