@@ -23,7 +23,6 @@ class ImageCache:
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
-        self._prefix = os.path.join(directory, "")  # noqa: PTH118 - of strings, for `text_path`
 
     def require(self, command: str = "") -> None:
         """Raise `DataError` unless the directory exists; `command` is what to type to fill it."""
@@ -38,14 +37,11 @@ class ImageCache:
         """Return where the image of that name is, or will be."""
         return self.directory / image_file
 
-    def text_path(self, image_file: str) -> str:
-        """Return the same as text: making a `Path` takes twice as long as asking for its status."""
-        return self._prefix + image_file
-
     def has(self, image_file: str) -> bool:
         """Tell whether the image is there. A file under its final name was validated before."""
         try:
-            status = os.stat(self.text_path(image_file))  # noqa: PTH116 - 3 × as fast
+            # Making a `Path` takes twice as long as asking for its status.
+            status = os.stat(f"{self.directory}/{image_file}")  # noqa: PTH116
         except FileNotFoundError:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_size > 0
