@@ -6,13 +6,12 @@ each command as you would type it. Then it makes photos of cards scattered on a 
 cards they are, and writes the answers as one picture.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import time
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import _project  # noqa: F401 - puts the project's root on the path
 
@@ -22,13 +21,7 @@ from devtools.scryfall.process import StepFailedError
 from helpers import cli, signals
 from helpers.atomic_io import disk_errors, make_directory
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
-from helpers.report import duration
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from pathlib import Path
-
-    from helpers.report import Reporter
+from helpers.report import Reporter, duration
 
 ENCODERS = {
     "demo": "EfficientNet-lite0 (ImageNet), NOT CLIP",

@@ -1,21 +1,14 @@
 #!/usr/bin/env python3
 """Check every image in the cache; name, report and remove the broken ones."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
-
+from helpers.report import Reporter
 
 FLAGS = FlagGroup(
     "cache",
