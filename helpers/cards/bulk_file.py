@@ -89,10 +89,7 @@ def cached_bulk(directory: Path, kind: str) -> BulkFile | None:
 
 
 def usable_bulk(source: CardSource, max_age: float | None) -> BulkFile | None:
-    """Return the bulk file that can be used without a request, None if there is none.
-
-    `max_age` is in hours; an older one is to be asked for again. None: it may have any age.
-    """
+    """Return the bulk file to use without a request, of at most `max_age` hours if given."""
     if source.bulk_file is not None:
         return local_bulk(source.bulk_file)
     bulk = None if source.refresh else cached_bulk(source.cache, source.kind)

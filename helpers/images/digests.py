@@ -53,22 +53,14 @@ class DigestTable:
 
 
 def note_digest(cache: ImageCache, image_file: str, digest: str) -> None:
-    """Append the SHA-256 (64 hexadecimal digits) of an image that has just been published.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Append the SHA-256 (64 hexadecimal digits) of a new image; WriteError if the disk refuses."""
     path = cache.directory / SUMS_NAME
     with disk_errors(path), path.open("a", encoding="ascii") as file:
         file.write(f"{digest}  {image_file}\n")
 
 
 def forget_digests(cache: ImageCache, gone: Container[str]) -> None:
-    """Leave the files named in `gone` out of `SHA256SUMS`, so that `sha256sum -c` stays content.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Leave these files out, so that `sha256sum -c` stays content; WriteError as `note_digest`."""
     path = cache.directory / SUMS_NAME
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         kept = (line for line in file if line.decode("ascii", "replace")[66:].strip() not in gone)

@@ -35,8 +35,7 @@ from helpers.report import (
 from helpers.session import DownloadSession
 
 FAILURES_NAME = "download_failures.json"
-#: Threads beyond `--workers`: while so many images are checked and flushed to the disk, as many
-#: downloads as allowed are still under way.
+#: Threads beyond `--workers`: so many images may be checked and flushed to the disk meanwhile.
 WRITERS = 8
 
 

@@ -62,9 +62,7 @@ class Preprocessing:
 
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:
-    """Decode a picture, turn it upright (EXIF), and flatten it to RGB.
-
-    `source` is a file in one of `validation.FORMATS`, or its content.
+    """Decode a picture (or the content of its file), turn it upright (EXIF), and flatten it to RGB.
 
     Raises:
         InvalidImageError: it is no picture, too large, or of an unsupported pixel format.
@@ -75,11 +73,7 @@ def load_image_rgb(source: Path | str | bytes) -> Image.Image:
 
 
 def picture_bytes(source: Path | str | bytes, most: int) -> bytes:
-    """Return the content of a picture file of at most `most` bytes.
-
-    Raises:
-        InvalidImageError: it cannot be read; the message says why.
-    """
+    """Return a picture file of at most `most` bytes; InvalidImageError if it cannot be read."""
     if isinstance(source, bytes):
         return source
     try:
@@ -91,11 +85,7 @@ def picture_bytes(source: Path | str | bytes, most: int) -> bytes:
 
 
 def load_checked_rgb(data: bytes, suffix: str) -> Image.Image:
-    """Do what `load_image_rgb` does and all that `validation.check_image` checks, in one decoding.
-
-    Raises:
-        InvalidImageError: it is no whole image of the format of `suffix`.
-    """
+    """Do what `load_image_rgb` and `validation.check_image` do (and raise), in one decoding."""
     with checking(data, suffix) as image:
         return upright_rgb(image)
 

@@ -53,8 +53,7 @@ def _holds(numbers: "array[int]", wanted: int) -> bool:
 def find_leftovers(cache: ImageCache, *, remove: bool) -> dict[str, Any]:
     """Find the stale and the orphaned images of a cache, and remove them if told to.
 
-    Returns:
-        The document of `--json`.
+    Returns the document of `--json`.
 
     Raises:
         DataError: the cache does not say which images it needs, so none can go.

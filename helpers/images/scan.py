@@ -99,13 +99,8 @@ def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate
 def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dict[str, Any]:
     """Look at every image file of a cache, whatever face it belongs to.
 
-    Returns:
-        The document of `--json` and `--report`; the failures come sorted by file name.
-
-    Raises:
-        DataError: there is no such directory.
+    Returns the document of `--json` and `--report`; the failures come sorted by file name.
     """
-    cache.require()
     table = DigestTable(cache)
     total = sum(1 for _ in cache.image_names())
 
@@ -133,11 +128,7 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dic
 
 
 def remove_failures(cache: ImageCache, check: dict[str, Any]) -> None:
-    """Remove the broken files that a check found; the next download fetches them again.
-
-    Raises:
-        WriteError: one of them cannot be removed.
-    """
+    """Remove the broken files that a check found; WriteError if one cannot be removed."""
     for failure in check["failures"]:
         path = cache.path(failure["filename"])
         with disk_errors(path):
