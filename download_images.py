@@ -28,7 +28,7 @@ def work(args: Namespace, report: Reporter) -> int:
         report.nothing_new(summary.date, f"all {summary.faces:,} images are in {args.cache}")
     report.document(summary.to_json())
     check_failures(summary, args)
-    report.info(cli.next_step("build_embeddings.py", *cards.same_cards(args)))
+    report.info(cli.next_step("build_embeddings.py", *cards.CardSource.from_args(args).flags()))
     return 0
 
 

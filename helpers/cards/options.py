@@ -1,6 +1,7 @@
 """Which cards a run is about: the flags of the group "source"."""
 
 import os
+import shlex
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +17,6 @@ from helpers.cli_validation import (
     Number,
     OneOf,
     ascii_line,
-    command_line,
     existing_file,
     options_of,
 )
@@ -59,19 +59,14 @@ class CardSource:
         """Read the flags, already validated."""
         return options_of(cls, args, sets=args.set, refresh=args.refresh_bulk)
 
+    def flags(self) -> list[str]:
+        """Return the flags that choose these cards and their pictures, as they are typed."""
+        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
+        return [word for flag in FLAGS.flags for word in flag.typed(values.get(flag.field))]
+
     def download_command(self) -> str:
         """Return what to type to fetch these cards."""
-        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
-        return command_line("download_images.py", values, FLAGS)
-
-
-#: The flags that say which cards and which of their pictures, not how to come by them.
-_WHICH = {"--kind", "--cache", "--set", "--limit", "--image-version", "--bulk-file"}
-
-
-def same_cards(args: Namespace) -> list[str]:
-    """Return the flags that make another script work on the same cards, as they are typed."""
-    return [word for flag in FLAGS.flags if flag.name in _WHICH for word in flag.words(args)]
+        return shlex.join(["python", "download_images.py", *self.flags()])
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
