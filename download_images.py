@@ -1,19 +1,13 @@
 #!/usr/bin/env python3
 """Step 1: download the image of every Magic card from Scryfall into a cache."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from helpers import cli
 from helpers.cards import options as cards
 from helpers.network import policy as network
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 PARSER = cli.parser(__doc__, cards.FLAGS, network.FLAGS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,7 @@ from helpers.atomic_io import (
 from helpers.errors import DataError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from torch import Tensor
-
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"
@@ -144,8 +142,7 @@ def trunk_weights(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) ->
     places = {name: weight for name, weight in target.items() if name.startswith(TRUNK)}
     if len(features) != len(places):
         raise _mismatch(f"{len(features)} tensors for {len(places)} places")
-    pairs = zip(features.items(), places.items(), strict=True)
-    for (old, weight), (new, place) in pairs:
+    for (old, weight), (new, place) in zip(features.items(), places.items(), strict=True):
         if (weight.shape, weight.dtype) != (place.shape, place.dtype):
             raise _mismatch(f"{old} {tuple(weight.shape)} for {new} {tuple(place.shape)}")
     return {new: features[old].contiguous() for old, new in zip(features, places, strict=True)}
