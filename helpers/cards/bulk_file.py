@@ -174,7 +174,7 @@ def _entries(path: Path) -> Iterator[Any]:
             start = file.peek(_START)[:_START].removeprefix(b"\xef\xbb\xbf").lstrip()
             yield from _array(file, most) if start.startswith(b"[") else _lines(file, most)
     except Exception as error:  # whatever unpacks and parses has errors of its own for damage
-        raise unusable_bulk(path, f"it breaks off or is damaged: {error}") from error
+        raise unusable_bulk(path, f"it cannot be read to its end: {error}") from error
 
 
 def _lines(file: BufferedReader, most: int) -> Iterator[Any]:

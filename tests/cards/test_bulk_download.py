@@ -74,17 +74,17 @@ def test_every_shape_gives_the_same_cards(content: bytes, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (gzip.compress(JSONL, mtime=0)[:-9], "breaks off or is damaged"),
-        (gzip.compress(JSONL, mtime=0)[:60] + bytes(40), "breaks off or is damaged"),
-        (gzip.compress(JSONL, mtime=0)[:-4] + b"abcd", "breaks off or is damaged"),
-        (JSONL[:-20], "breaks off or is damaged"),
-        (json.dumps(CARDS).encode()[:-1], "breaks off or is damaged: the array"),
+        (gzip.compress(JSONL, mtime=0)[:-9], "it cannot be read to its end"),
+        (gzip.compress(JSONL, mtime=0)[:60] + bytes(40), "it cannot be read to its end"),
+        (gzip.compress(JSONL, mtime=0)[:-4] + b"abcd", "it cannot be read to its end"),
+        (JSONL[:-20], "it cannot be read to its end"),
+        (json.dumps(CARDS).encode()[:-1], "to its end: the array is broken"),
         (b"", "it holds no cards"),
         (b"[]", "it holds no cards"),
-        (b"<html></html>", "breaks off or is damaged"),
+        (b"<html></html>", "it cannot be read to its end"),
         (b'{"object":"list","data":[]}', "not a card object"),
         (b"[1, 2]", "not a card object"),
-        (b"[" * 100_000, "breaks off or is damaged"),
+        (b"[" * 100_000, "it cannot be read to its end"),
     ],
 )
 def test_what_is_no_bulk_file_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
