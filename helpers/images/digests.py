@@ -3,6 +3,7 @@
 import contextlib
 import re
 from array import array
+from bisect import bisect_right
 from collections.abc import Container
 
 from helpers.atomic_io import atomic_write_stream, disk_errors, open_regular
@@ -22,9 +23,7 @@ class DigestTable:
     """
 
     def __init__(self, cache: ImageCache) -> None:
-        import numpy as np
-
-        keys, self._digests = array("Q"), bytearray()
+        keys, digests = array("Q"), bytearray()
         with (
             contextlib.suppress(FileNotFoundError),
             open_regular(cache.directory / SUMS_NAME) as file,
@@ -32,24 +31,21 @@ class DigestTable:
             while line := file.readline(_LONGEST_LINE):
                 if found := _LINE.fullmatch(line):
                     keys.append(int(found[2], 16))
-                    self._digests += bytes.fromhex(found[1].decode())
-        unsorted = np.array(keys, dtype=np.uint64)
-        self._order = np.argsort(unsorted, kind="stable")
-        self._keys = unsorted[self._order]
+                    digests += bytes.fromhex(found[1].decode())
+        order = sorted(range(len(keys)), key=keys.__getitem__)  # the last of equal ones stays last
+        self._keys = array("Q", map(keys.__getitem__, order))
+        self._digests = b"".join(digests[_DIGEST * row : _DIGEST * (row + 1)] for row in order)
 
     def get(self, image_file: str) -> bytes | None:
         """Return the 32 bytes noted last for that name, None if there are none."""
-        import numpy as np
-
         found = OUR_NAME.fullmatch(image_file)
         if found is None:
             return None
-        key = np.uint64(int(found[2], 16))
-        place = int(np.searchsorted(self._keys, key, side="right")) - 1
+        key = int(found[2], 16)
+        place = bisect_right(self._keys, key) - 1
         if place < 0 or self._keys[place] != key:
             return None
-        start = _DIGEST * int(self._order[place])
-        return bytes(self._digests[start : start + _DIGEST])
+        return self._digests[_DIGEST * place : _DIGEST * (place + 1)]
 
 
 def note_digest(cache: ImageCache, image_file: str, digest: str) -> None:

@@ -152,46 +152,34 @@ def _download_all(
     summary: DownloadSummary,
     report: Reporter,
 ) -> None:
-    start = time.monotonic()
+    def fetch(face: CardFace) -> Downloaded | FetchError:
+        try:
+            return download_image(session, face.image_url, cache.directory)
+        except FetchError as error:
+            return error
+
+    start, workers = time.monotonic(), session.policy.workers
+    missing = (face for face in faces if not cache.has(face.image_file))
     results = bounded_map(
-        lambda face: _try_download(session, face, cache),
-        (face for face in faces if not cache.has(face.image_file)) if summary.missing else (),
-        session.policy.workers + WRITERS,
-        window=WINDOW * session.policy.workers,
+        fetch,
+        missing if summary.missing else (),
+        workers + WRITERS,
+        window=WINDOW * workers,
         on_abort=session.abort,
     )
     showing = report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
     with showing as progress, closing(results):
         for face, result in results:
-            _count(summary, face, result, cache, report)
+            if isinstance(result, Downloaded):
+                summary.downloaded += 1
+                summary.size += result.size
+                note_digest(cache, face.image_file, result.sha256)
+            else:
+                report.detail(f"failed: {face.name} ({face.image_url}): {result}")
+                about = {"name": face.name, "face_id": face.face_id, "url": face.image_url}
+                summary.failures.append({**about, "reason": str(result)})
             summary.seconds = time.monotonic() - start
             progress.advance()
-
-
-def _try_download(
-    session: DownloadSession, face: CardFace, cache: ImageCache
-) -> Downloaded | FetchError:
-    try:
-        return download_image(session, face.image_url, cache.directory)
-    except FetchError as error:
-        return error
-
-
-def _count(
-    summary: DownloadSummary,
-    face: CardFace,
-    result: Downloaded | FetchError,
-    cache: ImageCache,
-    report: Reporter,
-) -> None:
-    if isinstance(result, Downloaded):
-        summary.downloaded += 1
-        summary.size += result.size
-        note_digest(cache, face.image_file, result.sha256)
-        return
-    report.detail(f"failed: {face.name} ({face.image_url}): {result}")
-    about = {"name": face.name, "face_id": face.face_id, "url": face.image_url}
-    summary.failures.append({**about, "reason": str(result)})
 
 
 def _keep_failures(summary: DownloadSummary, cache: ImageCache) -> None:
