@@ -14,18 +14,10 @@ FLAGS = FlagGroup(
     "cache",
     (
         Flag("--cache", Directory(), metavar="DIR", help="image cache to check", required=True),
-        Flag(
-            "--fix", help="remove invalid files; a download fetches them again", action="store_true"
-        ),
+        Flag("--fix", help="remove invalid files, for the next download", action="store_true"),
         Flag("--dry-run", help="with --fix: only say what would be removed", action="store_true"),
         Flag("--report", None, None, "FILE", "write the result as JSON to FILE, too"),
-        Flag(
-            "--workers",
-            Number(int, 1, 128),
-            None,
-            "N",
-            "files at a time, 1 to 128 (one more than CPUs)",
-        ),
+        Flag("--workers", Number(int, 1, 128), None, "N", "files at a time (one more than CPUs)"),
     ),
 )
 

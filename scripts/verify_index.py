@@ -11,9 +11,7 @@ from helpers.cli_validation import FlagGroup
 from helpers.index.options import INDEX
 from helpers.report import Reporter
 
-FLAGS = FlagGroup("index", (INDEX,))
-
-PARSER = cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FlagGroup("index", (INDEX,)))
 
 
 def work(args: Namespace, report: Reporter) -> int:
