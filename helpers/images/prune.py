@@ -5,7 +5,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 from helpers.atomic_io import disk_errors
 from helpers.cards.bulk_file import cached_bulk
@@ -14,8 +14,6 @@ from helpers.errors import DataError
 from helpers.images.cache import OUR_NAME, ImageCache
 from helpers.images.digests import forget_digests
 from helpers.report import DOCUMENT_VERSION
-
-Verdict = Literal["needed", "stale", "orphaned", "foreign"]
 
 _BULK_NAME = re.compile(r"bulk-([a-z_]+)(?:-[0-9a-z]+\.jsonl?(?:\.gz)?|\.json)")
 _LIST_NAME = re.compile(r"faces-([a-z_]+)-([a-z_]+)\.jsonl")
@@ -31,7 +29,7 @@ class KnownFiles:
             scans.append(int(found[2], 16))
         self._places, self._scans = (array("Q", sorted(each)) for each in (places, scans))
 
-    def judge(self, name: str) -> Verdict:
+    def judge(self, name: str) -> str:
         """Tell what the image file of that name is to the faces known here.
 
         `needed`: the image of a face; `stale`: another scan of one; `orphaned`: of none of them;
