@@ -30,12 +30,9 @@ def faces_of(source: CardSource, bulk: BulkFile, report: Reporter) -> FaceList:
         + (f", of which {len(faces):,} are asked for" if len(faces) < faces.total else "")
         + (f" (skipped: {skipped})" if skipped else "")
     )
-    if faces.odd:
-        found = ", ".join(
-            f"{faces.skipped[why]:,} {why} (the first: {first})"
-            for why, first in sorted(faces.odd.items())
-        )
-        report.warning(f"cards left out, for they are not as Scryfall describes them: {found}")
+    for why, first in sorted(faces.odd.items()):
+        count = f"{faces.skipped[why]:,} {why} (the first: {first})"
+        report.warning(f"cards left out, for they are not as Scryfall describes them: {count}")
     return faces
 
 
