@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 """How good is this index? Recall and speed of the graph, and cards found from bad pictures."""
 
-from argparse import Namespace
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.evaluation import options
-from helpers.report import Reporter
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from helpers.report import Reporter
 
 PARSER = cli.parser(
     __doc__, options.FLAGS, options.GRAPH_FLAGS, options.IDENTIFY_FLAGS, options.PHOTO_FLAGS

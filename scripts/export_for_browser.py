@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
 """Write an index for web clients: int8 vectors and the cards as JSON."""
 
-from argparse import Namespace
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number
 from helpers.index.options import INDEX
-from helpers.report import Reporter
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from helpers.report import Reporter
+
 
 FLAGS = FlagGroup(
     "export",

@@ -1,14 +1,11 @@
 """What a download leaves behind: files, lists, numbers, messages; and how it shares its work."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import subprocess
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from support import ROOT, Scryfall, run
@@ -161,7 +158,7 @@ def test_a_short_disk_is_mentioned_before_a_long_run(
 ) -> None:
     """6 GB of images and 1 GB free: a warning with both figures; enough room: silence."""
     needed = Forecast(54_963, "normal", 16).size
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10**9))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Disk", (), {"free": 10**9}))
     warn_if_short(tmp_path, needed, Reporter())
     assert "need about 6.1 GB, but only 1.0 GB are free" in capsys.readouterr().err
     warn_if_short(tmp_path, 10**8, Reporter())
