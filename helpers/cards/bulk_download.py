@@ -74,17 +74,23 @@ def _refreshed(session: DownloadSession, source: CardSource) -> BulkFile:
 
 def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile:
     """Return the cached bulk file if Scryfall has no newer one, else that one, downloaded."""
-    old = cached_bulk(source.cache, source.kind)
-    answer = session.get_api(path, etag=old.etag if old else None, check=_bulk_data)
+    bulk = cached_bulk(source.cache, source.kind)
+    answer = session.get_api(path, etag=bulk.etag if bulk else None, check=_bulk_data)
     if answer is None:
-        if old is None:
+        if bulk is None:
             raise PermanentError("HTTP 304 to a request without condition")
-        return old
+        return bulk
     body, etag = answer
     url, updated_at, size = listed(_bulk_data(body))
-    if old is None or (old.updated_at, old.url) != (updated_at, url):
-        old = _download(session, source, url, updated_at, size)
-    return replace(old, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
+    if bulk is None or (bulk.updated_at, bulk.url) != (updated_at, url):
+        stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
+        suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
+        target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
+        patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
+        with _IncomingFile(target, source) as file:
+            session.get_stream(url, file, limit=MAX_BULK_BYTES, size=size, patience=patience)
+        bulk = BulkFile(target, source.kind, file.sha256, updated_at, url)
+    return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
 
 
 def _bulk_data(body: bytes) -> dict[str, Any]:
@@ -118,18 +124,6 @@ def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
         details=", ".join(f"{name} is {value!a:.60}" for name, value in seen.items()),
         suggestion="get the file by hand and use --bulk-file FILE",
     )
-
-
-def _download(
-    session: DownloadSession, source: CardSource, url: str, updated_at: str | None, size: int | None
-) -> BulkFile:
-    stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
-    suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
-    target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
-    patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-    with _IncomingFile(target, source) as file:
-        session.get_stream(url, file, limit=MAX_BULK_BYTES, size=size, patience=patience)
-    return BulkFile(target, source.kind, file.sha256, updated_at, url)
 
 
 class _IncomingFile(AtomicFile):
