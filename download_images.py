@@ -1,19 +1,13 @@
 #!/usr/bin/env python3
 """Step 1: download the image of every Magic card from Scryfall into a cache."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from helpers import cli
 from helpers.cards import options as cards
 from helpers.network import policy as network
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 PARSER = cli.parser(__doc__, cards.FLAGS, network.FLAGS)
 
@@ -28,7 +22,7 @@ def work(args: Namespace, report: Reporter) -> int:
         report.nothing_new(summary.date, f"all {summary.faces:,} images are in {args.cache}")
     report.document(summary.to_json())
     check_failures(summary, args)
-    report.info(cli.next_step("build_embeddings.py", *cards.same_cards(args)))
+    report.info(cli.next_step("build_embeddings.py", *cards.CardSource.from_args(args).flags()))
     return 0
 
 

@@ -1,7 +1,6 @@
 """Writes docs/flags.md from the parsers of the scripts: `python -m devtools.flags_doc`."""
 
 import argparse
-import contextlib
 import os
 import re
 import runpy
@@ -9,7 +8,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 from unittest import mock
 
 from helpers.atomic_io import atomic_write
@@ -23,7 +21,7 @@ HEAD = """\
 
 Left out below: `-h`, `--help`, and `--version`, which prints the version.
 """
-_TABLE = ("| flag | default | meaning |", "|---|---|---|")
+_DEFAULT = " (%(default)s)"  # at the end of a help
 #: argparse's own groups; their flags need no heading of their own.
 _PLAIN_GROUPS = ("options", "positional arguments")
 
@@ -45,14 +43,6 @@ class Script:
     groups: tuple[Group, ...]
 
 
-class _FoundParser(BaseException):
-    """Carries a parser out of its script; no `except Exception` of the script stops it."""
-
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        super().__init__()
-        self.parser = parser
-
-
 def scripts() -> list[str]:
     """Return the paths of all scripts, relative to the root, the main ones first."""
     found = (*sorted(ROOT.glob("*.py")), *sorted((ROOT / "scripts").glob("*.py")))
@@ -64,32 +54,15 @@ def scripts() -> list[str]:
 
 
 def parser_of(script: str) -> argparse.ArgumentParser:
-    """Return the parser of a script: the script is run up to the parsing of its arguments."""
-
-    def stop(parser: argparse.ArgumentParser, *_args: object, **_kwargs: object) -> NoReturn:
-        raise _FoundParser(parser)
-
+    """Return the parser of a script, as it is where no variable of ours is set."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MTG_")}
+    path = ROOT / script
     with (
-        mock.patch.object(argparse.ArgumentParser, "parse_known_args", stop),
         mock.patch.dict(os.environ, own, clear=True),
-        _as_main(ROOT / script) as path,
-    ):
-        try:
-            runpy.run_path(str(path), run_name="__main__")
-        except _FoundParser as found:
-            return found.parser
-    raise ValueError(f"{script} ends without parsing its arguments")
-
-
-@contextlib.contextmanager
-def _as_main(path: Path) -> Iterator[Path]:
-    """Let a script find what lies beside it, and its own name in `sys.argv`."""
-    with (
-        mock.patch.object(sys, "argv", [str(path)]),
         mock.patch.object(sys, "path", [str(path.parent), *sys.path]),
     ):
-        yield path
+        parser: argparse.ArgumentParser = runpy.run_path(str(path))["PARSER"]
+    return parser
 
 
 def describe(script: str) -> Script:
@@ -98,20 +71,20 @@ def describe(script: str) -> Script:
     summary = (parser.description or "").strip().partition("\n\n")[0]
     # argparse has no public name for its groups, and prints them in this order.
     groups = tuple(
-        Group(group.title or "", tuple(_rows(parser, group._group_actions)))  # noqa: SLF001
+        Group(group.title or "", tuple(_rows(group._group_actions)))  # noqa: SLF001
         for group in parser._action_groups  # noqa: SLF001
     )
     used = tuple(group for group in groups if group.rows)
     return Script(script, " ".join(summary.split()), used)
 
 
-def _rows(parser: argparse.ArgumentParser, actions: Iterable[argparse.Action]) -> Iterator[str]:
+def _rows(actions: Iterable[argparse.Action]) -> Iterator[str]:
     for action in actions:
         if isinstance(action, argparse._HelpAction | argparse._VersionAction):  # noqa: SLF001
             continue
         named = action.option_strings or [str(action.metavar)]
         names = ", ".join(f"`{name}`" for name in named)
-        default, meaning = _default_and_meaning(parser, action)
+        default, meaning = _default_and_meaning(action)
         yield f"| {names} | {default} | {_escaped(meaning)} |"
 
 
@@ -120,47 +93,22 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
-def _default_and_meaning(
-    parser: argparse.ArgumentParser, action: argparse.Action
-) -> tuple[str, str]:
+def _default_and_meaning(action: argparse.Action) -> tuple[str, str]:
     """Return both cells; a default in brackets at the end of the help is not said twice."""
-    filled = {**vars(action), "prog": parser.prog}
-    text = (action.help or "") % filled
-    meaning, told = _split_brackets(text)
-    if action.choices:
-        words = ", ".join(f"`{word}`" for word in action.choices)
-        meaning = f"{meaning}: {words}" if meaning else words
-    if isinstance(action, argparse.BooleanOptionalAction):
-        return ("on" if action.default else "off"), meaning
+    text = (action.help or "").replace("%%", "%")
     if action.nargs == 0:
-        return "off", text
-    if action.required and action.nargs != argparse.ZERO_OR_MORE:
-        return "required", text
-    value = _value(action.default)
-    if told:
-        return (f"`{value}`" if value == _value(told) else told), meaning
-    return (f"`{value}`" if value else "none"), meaning or text
-
-
-def _split_brackets(text: str) -> tuple[str, str]:
-    """Split "seconds (default: 5)" into its meaning and "5"; brackets may hold brackets."""
-    if not text.endswith(")"):
-        told = re.fullmatch(r"(?:(.*); )?default: (.*)", text)
-        return (told[1] or "", told[2]) if told else (text, "")
-    depth = 0
-    for place in range(len(text) - 1, -1, -1):
-        depth += {")": 1, "(": -1}.get(text[place], 0)
-        if depth == 0:
-            return text[:place].rstrip(), text[place + 1 : -1].removeprefix("default: ")
-    return text, ""
+        return ("on" if action.default else "off"), text
+    if text.endswith(_DEFAULT):
+        return f"`{_value(action.default)}`", text.removesuffix(_DEFAULT)
+    meaning, bracket, told = text.rpartition(" (")
+    if bracket and told.endswith(")"):
+        return told[:-1], meaning
+    return "none", text
 
 
 def _value(default: object) -> str:
-    """Return a default as it is typed: 5.0 → "5", None and an empty list → ""."""
-    if default is None or default == []:
-        return ""
-    text = str(default)
-    return text.removesuffix(".0") if re.fullmatch(r"\d+\.0", text) else text
+    """Return a default as it is typed: 5.0 is "5"."""
+    return re.sub(r"^(\d+)\.0$", r"\1", str(default))
 
 
 def text() -> str:
@@ -171,25 +119,23 @@ def text() -> str:
         for group in script.groups:
             users.setdefault(group, []).append(script.path)
     shared = {
-        group: paths
+        group: ", ".join(f"`{path}`" for path in paths)
         for group, paths in users.items()
         if len(paths) > 1 and group.title not in _PLAIN_GROUPS
     }
     blocks = [HEAD, "## Flags of several scripts\n"]
-    for group, paths in shared.items():
-        names = ", ".join(f"`{path}`" for path in paths)
+    for group, names in shared.items():
         blocks.append(f"### {_heading(group)}\n\nOf {names}.\n\n{_table(group.rows)}")
     blocks += [_section(script, shared) for script in found]
     return "\n".join(blocks)
 
 
 def _section(script: Script, shared: Iterable[Group]) -> str:
-    common = [group for group in script.groups if group in shared]
-    own = [group for group in script.groups if group not in shared]
     parts = [f"## {script.path}\n", f"{script.summary}\n"]
-    if common:
+    if common := [group for group in script.groups if group in shared]:
         links = ", ".join(f"[{_heading(each)}](#{each.title.lower()})" for each in common)
         parts.append(f"Shared flags: {links}.\n")
+    own = [group for group in script.groups if group not in shared]
     plain = [row for group in own if group.title in _PLAIN_GROUPS for row in group.rows]
     if plain:
         parts.append(_table(plain))
@@ -206,7 +152,7 @@ def _heading(group: Group) -> str:
 
 
 def _table(rows: Sequence[str]) -> str:
-    return "\n".join([*_TABLE, *rows]) + "\n"
+    return "\n".join(["| flag | default | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
 def main() -> int:

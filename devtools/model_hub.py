@@ -65,15 +65,7 @@ def _refusal(status: int, code: str, message: str) -> Response:
 
 
 class LoopbackHub:
-    """A hub at work while the `with` block lasts.
-
-    Args:
-        files: contents by `<owner>/<name>/<file>`.
-
-    Attributes:
-        url: for `HF_ENDPOINT`.
-        log: the requests so far.
-    """
+    """A hub at work while the `with` block lasts; `url` is for `HF_ENDPOINT`."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.log = RequestLog(None)

@@ -5,21 +5,15 @@ Everything is measured in one run, in turns, each measurement in a process of it
 ratios: the figures themselves are those of this machine today. Nothing is downloaded.
 """
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.benchmarks import options
 from helpers import cli, signals
 from helpers.errors import IncompleteError, Stopped
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 PARSER = cli.parser(__doc__, options.FLAGS)
 

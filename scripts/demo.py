@@ -6,13 +6,10 @@ each command as you would type it. Then it makes photos of cards scattered on a 
 cards they are, and writes the answers as one picture.
 """
 
-from __future__ import annotations
-
 import os
-import shutil
 import time
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
@@ -20,15 +17,9 @@ from devtools.demo import photos
 from devtools.demo.steps import Steps, relative
 from devtools.scryfall.process import StepFailedError
 from helpers import cli, signals
-from helpers.atomic_io import disk_errors, make_directory
+from helpers.atomic_io import make_directory
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
-from helpers.report import duration
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from pathlib import Path
-
-    from helpers.report import Reporter
+from helpers.report import Reporter, duration
 
 ENCODERS = {
     "demo": "EfficientNet-lite0 (ImageNet), NOT CLIP",
@@ -47,7 +38,6 @@ FLAGS = FlagGroup(
         Flag("--work", Directory(), "demo_out", "DIR", "for all that it makes"),
         Flag("--cards", _MANY, 300, "N", "cards to draw"),
         Flag("--port", _PORT, 8765, "N", "of the loopback server, 0 for any"),
-        Flag("--fresh", help="forget what earlier runs of the demo made", action="store_true"),
     ),
 )
 
@@ -69,8 +59,6 @@ def work(args: Namespace, report: Reporter) -> int:
 def run_demo(args: Namespace, report: Reporter) -> None:
     """Build an index of drawn cards, ask it about photos of a table, and show how well it did."""
     start, folder, steps = time.monotonic(), args.work, Steps(report)
-    if args.fresh:
-        forget(folder)
     steps.say(f"Image encoder: {ENCODERS[args.model]}")
     os.environ["MTG_ENCODER_CACHE"] = str((folder / photos.ENCODERS_KEPT).absolute())
     build_index(steps, args)
@@ -81,16 +69,6 @@ def run_demo(args: Namespace, report: Reporter) -> None:
         steps.say(NOT_CLIP)
     steps.say(f"\nThe demo took {duration(time.monotonic() - start)}.")
     report.document(photos.document(answers, ENCODERS[args.model], folder / photos.SHEET))
-
-
-def forget(folder: Path) -> None:
-    """Remove what the demo made, and nothing else that may lie in the same directory."""
-    made = (photos.MODEL, photos.CACHE, photos.INDEX, photos.PHOTOS, photos.ENCODERS_KEPT)
-    with disk_errors(folder):
-        for name in made:
-            if (folder / name).is_dir():
-                shutil.rmtree(folder / name)
-        (folder / photos.SHEET).unlink(missing_ok=True)
 
 
 def build_index(steps: Steps, args: Namespace) -> None:

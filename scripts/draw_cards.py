@@ -7,11 +7,9 @@
 The same seed draws the same cards.
 """
 
-from __future__ import annotations
-
 import json
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
@@ -19,12 +17,7 @@ from devtools.drawn_cards.cards import EXTENSIONS, deck, image_faces
 from helpers import cli
 from helpers.atomic_io import atomic_write, make_directory
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number, OneOf
-from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import DOCUMENT_VERSION, Reporter
 
 FLAGS = FlagGroup(
     "drawing",

@@ -6,22 +6,15 @@ The ImageNet weights of EfficientNet-lite0 come from the package `efficientnet-l
 result is an open_clip model directory, which every script takes as `--model local-dir:DIR`.
 """
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.demo.model import is_complete, make_model
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup
-from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import DOCUMENT_VERSION, Reporter
 
 FLAGS = FlagGroup(
     "model",

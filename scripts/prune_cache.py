@@ -1,22 +1,14 @@
 #!/usr/bin/env python3
 """Remove from the cache the scans that Scryfall has replaced, and images of cards that are gone."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.images.prune import Leftovers
-    from helpers.report import Reporter
-
+from helpers.report import Reporter
 
 FLAGS = FlagGroup(
     "cache",
@@ -34,27 +26,23 @@ def work(args: Namespace, report: Reporter) -> int:
     from helpers.images.cache import ImageCache
     from helpers.images.prune import find_leftovers
     from helpers.lock import directory_lock
+    from helpers.report import byte_size
 
     cache = ImageCache(args.cache)
     cache.require()
     with directory_lock(cache.directory):
         found = find_leftovers(cache, remove=not args.dry_run)
-    _print_result(found, report)
-    return 0
-
-
-def _print_result(found: Leftovers, report: Reporter) -> None:
-    from helpers.report import byte_size
-
-    rows = [(file.filename, file.reason, str(file.size_bytes)) for file in found.files]
-    if rows:
+    files = found["files"]
+    if files:
+        rows = [(file["filename"], file["reason"], str(file["size_bytes"])) for file in files]
         report.table(("file", "reason", "bytes"), rows)
-    report.document(found.to_json())
+    report.document(found)
     report.info(
-        f"{'Removed' if found.removed else 'Would remove'} {len(found.files):,} images"
-        f" ({byte_size(found.size)}): {found.count('stale'):,} stale,"
-        f" {found.count('orphaned'):,} orphaned; {found.needed:,} are needed and stay"
+        f"{'Removed' if found['removed'] else 'Would remove'} {len(files):,} images"
+        f" ({byte_size(found['bytes'])}): {found['stale']:,} stale,"
+        f" {found['orphaned']:,} orphaned; {found['needed']:,} are needed and stay"
     )
+    return 0
 
 
 main = partial(cli.run, PARSER, work)

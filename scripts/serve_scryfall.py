@@ -12,15 +12,14 @@ SIGINT or SIGTERM ends it.
 `GET /_log` returns the requests so far; `POST /_faults` replaces the fault plan.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import signal
 import threading
+from argparse import Namespace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import _project  # noqa: F401 - puts the project's root on the path
 
@@ -32,12 +31,7 @@ from devtools.scryfall.server import RequestLog, Scryfall, Server
 from helpers import cli
 from helpers.atomic_io import disk_errors
 from helpers.errors import DataError, UsageError
-from helpers.report import DOCUMENT_VERSION
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import DOCUMENT_VERSION, Reporter
 
 PARSER = cli.parser(__doc__, FLAGS)
 

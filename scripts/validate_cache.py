@@ -1,39 +1,23 @@
 #!/usr/bin/env python3
 """Check every image in the cache; name, report and remove the broken ones."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.images.scan import CacheCheck
-    from helpers.report import Reporter
-
+from helpers.report import Reporter
 
 FLAGS = FlagGroup(
     "cache",
     (
         Flag("--cache", Directory(), metavar="DIR", help="image cache to check", required=True),
-        Flag(
-            "--fix", help="remove invalid files; a download fetches them again", action="store_true"
-        ),
+        Flag("--fix", help="remove invalid files, for the next download", action="store_true"),
         Flag("--dry-run", help="with --fix: only say what would be removed", action="store_true"),
         Flag("--report", None, None, "FILE", "write the result as JSON to FILE, too"),
-        Flag(
-            "--workers",
-            Number(int, 1, 128),
-            None,
-            "N",
-            "files at a time, 1 to 128 (one more than CPUs)",
-        ),
+        Flag("--workers", Number(int, 1, 128), None, "N", "files at a time (one more than CPUs)"),
     ),
 )
 
@@ -45,53 +29,39 @@ def work(args: Namespace, report: Reporter) -> int:
     from contextlib import nullcontext
 
     from helpers.atomic_io import atomic_write_json
+    from helpers.errors import IncompleteError
     from helpers.images.cache import ImageCache
     from helpers.images.scan import check_cache, remove_failures
     from helpers.lock import directory_lock
+    from helpers.report import safe_percentage
 
     cache = ImageCache(args.cache)
     cache.require()
     fix = args.fix and not args.dry_run
     with directory_lock(cache.directory) if fix else nullcontext():
         check = check_cache(cache, args.workers, report)
-        _print_result(check, report)
+        rows = [(f["filename"], f["reason"], str(f["size_bytes"])) for f in check["failures"]]
+        if rows:
+            report.table(("file", "reason", "bytes"), rows)
+        report.document(check)
         if args.report:
-            atomic_write_json(args.report, check.to_json())
+            atomic_write_json(args.report, check)
         if fix:
-            remove_failures(check)
-    return _conclude(check, args, report)
-
-
-def _print_result(check: CacheCheck, report: Reporter) -> None:
-    from helpers.report import safe_percentage
-
-    rows = [
-        (failure.filename, failure.reason, str(failure.size_bytes)) for failure in check.failures
-    ]
-    if rows:
-        report.table(("file", "reason", "bytes"), rows)
-    report.document(check.to_json())
-    valid = check.total - len(check.failures)
+            remove_failures(cache, check)
+    total, valid, invalid = check["total_files"], check["valid_files"], check["invalid_files"]
     report.info(
-        f"Checked {check.total:,} files: {valid:,} valid ({safe_percentage(valid, check.total)}),"
-        f" {len(check.failures):,} invalid"
+        f"Checked {total:,} files: {valid:,} valid ({safe_percentage(valid, total)}),"
+        f" {invalid:,} invalid"
     )
-
-
-def _conclude(check: CacheCheck, args: Namespace, report: Reporter) -> int:
-    from helpers.errors import IncompleteError
-
-    if not check.failures:
-        return 0
-    if args.fix and not args.dry_run:
-        report.info(f"Removed {len(check.failures):,} files; download_images.py fetches them again")
-        return 0
-    would = "would be removed by --fix without --dry-run" if args.fix else "were not removed"
-    raise IncompleteError(
-        f"{len(check.failures):,} invalid files {would}",
-        details=f"{check.directory}",
-        suggestion=f"python scripts/validate_cache.py --cache {check.directory} --fix",
-    )
+    if invalid and fix:
+        report.info(f"Removed {invalid:,} files; download_images.py fetches them again")
+    elif invalid:
+        raise IncompleteError(
+            f"{invalid:,} invalid files were not removed",
+            details=str(args.cache),
+            suggestion=f"python scripts/validate_cache.py --cache {args.cache} --fix",
+        )
+    return 0
 
 
 main = partial(cli.run, PARSER, work)

@@ -135,7 +135,7 @@ class Fuzzer:
             found = bulk_download._bulk_data(mutate(json.dumps(document).encode(), chance))  # noqa: SLF001
         except ValueError as error:  # asked for again by the session
             raise RefusedError(str(error)) from error
-        bulk_download._Listing.read("all_cards", found)  # noqa: SLF001
+        bulk_download.listed(found)
 
     def index(self, chance: random.Random) -> None:
         """A directory with an index, one of its files damaged."""

@@ -60,12 +60,11 @@ def _contender(
 
 def ceiling(flags: list[str], cache: str, _scratch: str) -> float:
     """Return what all cores can do if each prepares a picture and then embeds it."""
-    from helpers.images.cache import ImageCache
     from helpers.images.preprocess import load_checked_rgb, prepare
     from helpers.model.cpu_layout import best_rate
 
     embedder = engine_of(flags, cache).open()
-    files = [path.read_bytes() for path in ImageCache(cache).images()] * _PASSES
+    files = [path.read_bytes() for path in Path(cache).glob("*.jpg")] * _PASSES
     with ThreadPoolExecutor(cpu_count()) as pool:
         how, start = embedder.preprocessing, time.perf_counter()
         list(pool.map(lambda data: prepare(load_checked_rgb(data, ""), how), files))
@@ -113,13 +112,11 @@ def data_loader(flags: list[str], cache: str, _scratch: str) -> float:
     """Decode in two worker processes, embed in this one on all cores."""
     from torch.utils.data import DataLoader
 
-    from helpers.images.cache import ImageCache
-
     embedder = engine_of(flags, cache).open()
     embedder.use_threads(cpu_count())
-    paths = list(ImageCache(cache).images())
+    paths = sorted(Path(cache).glob("*.jpg"))
     prepared = partial(_prepared, how=embedder.preprocessing)
-    loader: Iterable[torch.Tensor] = DataLoader(paths, _BATCH, num_workers=2, collate_fn=prepared)  # type: ignore[arg-type] # it only needs len() and []
+    loader: Iterable[torch.Tensor] = DataLoader(paths, _BATCH, num_workers=2, collate_fn=prepared)
     _warm(embedder, _BATCH)
     start = time.perf_counter()
     images = sum(len(embedder.embed(pixels.numpy())) for pixels in loader)

@@ -53,10 +53,6 @@ class Run:
 def run_command(command: Sequence[str], variables: Mapping[str, str]) -> Run:
     """Run a command to its end; if this call is interrupted, kill all that it has started.
 
-    Args:
-        command: the program and its arguments.
-        variables: of its environment, beside this process's own.
-
     Raises:
         RunFailedError: it ends with another exit code than 0.
     """
@@ -104,9 +100,7 @@ def script(name: str, *arguments: object) -> list[str]:
 def task_command(task: Callable[..., Any], *options: Any) -> list[str]:
     """Return the command that calls a function of a module in a process of its own.
 
-    Args:
-        task: what to call; it returns what JSON can hold, for most tasks the measured figure.
-        options: its arguments, as JSON; a path is handed over as text.
+    What it takes and returns (mostly the measured figure) travels as JSON, a path as text.
     """
     name = f"{task.__module__}:{task.__name__}"
     return [sys.executable, "-c", _CHILD, name, json.dumps(options, default=str)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,7 @@ from helpers.atomic_io import (
 from helpers.errors import DataError, SourceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from torch import Tensor
-
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"
@@ -77,8 +75,6 @@ def is_complete(directory: Path) -> bool:
 
 def make_model(out: Path) -> None:
     """Make the model directory `out`, which appears complete or not at all."""
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file", suggestion="name a directory that does not exist yet")
     if out.is_dir() and (foreign := {entry.name for entry in out.iterdir()} - FILE_NAMES):
         raise UsageError(
             f"{out} holds files that are not this script's",
@@ -137,26 +133,12 @@ def source_weights() -> Mapping[str, Tensor]:
 def trunk_weights(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Give the source's tensors the names that timm has for them.
 
-    Both list the same layers in the same order under different names, so the order decides, and
-    every shape has to agree.
+    Both list the same layers in the same order under different names, so the order decides. That
+    every shape agrees is found out when the model is loaded.
     """
-    features = {name: weight for name, weight in source.items() if not name.startswith(CLASSIFIER)}
-    places = {name: weight for name, weight in target.items() if name.startswith(TRUNK)}
-    if len(features) != len(places):
-        raise _mismatch(f"{len(features)} tensors for {len(places)} places")
-    pairs = zip(features.items(), places.items(), strict=True)
-    for (old, weight), (new, place) in pairs:
-        if (weight.shape, weight.dtype) != (place.shape, place.dtype):
-            raise _mismatch(f"{old} {tuple(weight.shape)} for {new} {tuple(place.shape)}")
-    return {new: features[old].contiguous() for old, new in zip(features, places, strict=True)}
-
-
-def _mismatch(details: str) -> DataError:
-    return DataError(
-        "the EfficientNet-lite0 weights do not fit timm's tf_efficientnet_lite0",
-        details=details,
-        suggestion="install the versions of timm and open_clip_torch in requirements.txt",
-    )
+    features = [weight for name, weight in source.items() if not name.startswith(CLASSIFIER)]
+    places = [name for name in target if name.startswith(TRUNK)]
+    return {name: weight.contiguous() for name, weight in zip(places, features, strict=True)}
 
 
 def projection(shape: Sequence[int]) -> Tensor:

@@ -11,7 +11,6 @@ from typing import Any
 
 from devtools.demo.steps import Steps
 from helpers.atomic_io import atomic_write, make_directory
-from helpers.errors import DataError
 from helpers.report import DOCUMENT_VERSION
 
 #: What the demo makes in its directory.
@@ -85,11 +84,7 @@ def _take(path: Path, cache: Path, cards: Sequence[Card], seed: int) -> None:
 
 def read_cards(metadata: Path) -> list[Card]:
     """Read the metadata lines of an index."""
-    try:
-        text = metadata.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise DataError(f"the build left no {metadata}") from error
-    return [json.loads(line) for line in text.splitlines()]
+    return list(map(json.loads, metadata.read_text(encoding="utf-8").splitlines()))
 
 
 def ask(steps: Steps, work: Path, photos: Sequence[Photo]) -> list[Photo]:

@@ -44,11 +44,7 @@ class Steps:
         self._report.line(text)
 
     def run(self, script: str, *arguments: object) -> None:
-        """Run a script of the project; its output goes where this process's goes.
-
-        Args:
-            script: the script's path below the project's root.
-            arguments: its arguments; paths are shown relative to the current directory.
+        """Run a script below the project's root; its output goes where this process's goes.
 
         Raises:
             StepFailedError: the script's exit code is not 0.
@@ -58,20 +54,13 @@ class Steps:
             _finish(process)
 
     def read(self, script: str, *arguments: object) -> str:
-        """Run a script of the project and return what it writes to stdout.
-
-        Raises:
-            StepFailedError: the script's exit code is not 0.
-        """
+        """Return what a script writes to stdout; StepFailedError as `run`."""
         with self._running(script, *arguments, stdout=subprocess.PIPE) as process:
             return _finish(process)
 
     @contextlib.contextmanager
     def scryfall(self, cards: int, port: int) -> Iterator[str]:
-        """Serve drawn cards the way Scryfall does, for the length of the block.
-
-        Yields:
-            The server's base URL.
+        """Serve drawn cards as Scryfall does during the block, which gets the base URL.
 
         Raises:
             StepFailedError: the server did not start.

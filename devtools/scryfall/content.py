@@ -11,9 +11,7 @@ import gzip
 import hashlib
 import io
 import json
-import threading
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +22,10 @@ from devtools.scryfall.faults import Response
 
 Card = dict[str, Any]
 
-CONTENT_TYPES = {
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-}
+CONTENT_TYPES = {"png": "image/png", "webp": "image/webp"}
+CONTENT_TYPES |= dict.fromkeys(("jpg", "jpeg"), "image/jpeg")
 BULK_KINDS = ("oracle_cards", "unique_artwork", "default_cards", "all_cards", "rulings")
-_DRAWN_BYTES_KEPT = 256_000_000
+_DRAWN_KEPT = 4000  # images, most of 60 kB
 
 
 # Images
@@ -66,35 +60,22 @@ def _image_uris(card: Card) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 class DrawnImages:
-    """Draws images on demand and keeps the latest ones, encoded, up to a total size."""
+    """Draws images on demand and keeps them, encoded, until they are too many."""
 
-    def __init__(self, limit: int = _DRAWN_BYTES_KEPT) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[tuple[str, int, str], bytes] = OrderedDict()
-        self._size = 0
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int, str], bytes] = {}
 
     def read(self, wanted: ImageUrl, _extension: str) -> bytes | None:
         """Return the file for an image URL, drawn now or kept from before."""
-        key = (wanted.card["id"], wanted.face, wanted.version)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
         if wanted.version not in EXTENSIONS:
             return None
         from devtools.drawn_cards import drawing
 
-        return self._keep(key, drawing.render(wanted.card, wanted.face, wanted.version))
-
-    def _keep(self, key: tuple[str, int, str], file: bytes) -> bytes:
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = file
-                self._size += len(file)
-            while self._size > self._limit:
-                _, dropped = self._kept.popitem(last=False)
-                self._size -= len(dropped)
+        key = (wanted.card["id"], wanted.face, wanted.version)
+        file = self._kept.get(key) or drawing.render(wanted.card, wanted.face, wanted.version)
+        if len(self._kept) >= _DRAWN_KEPT:
+            self._kept.clear()
+        self._kept[key] = file
         return file
 
 

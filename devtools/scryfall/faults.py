@@ -137,6 +137,10 @@ class FaultPlan:
 # Faults that alter the answer
 
 
+def _half(body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
 def _status(_answer: Response, params: Params) -> Response:
     code = params.get("code", 503)
     answer = error_answer(code, "injected", f"The fault plan asked for status {code}.")
@@ -163,18 +167,6 @@ def _altered(answer: Response, params: Params) -> Response:
     return replace(answer, headers=headers, body=answer.body.replace(old.encode(), new.encode()))
 
 
-def _html(_answer: Response, _params: Params) -> Response:
-    return Response(200, _HTML, {"Content-Type": "text/html; charset=utf-8"})
-
-
-def _html_as_image(_answer: Response, _params: Params) -> Response:
-    return Response(200, _HTML, {"Content-Type": "image/jpeg"})
-
-
-def _empty(answer: Response, _params: Params) -> Response:
-    return replace(answer.without_validators(), body=b"")
-
-
 def _one_pixel(_answer: Response, _params: Params) -> Response:
     from PIL import Image
 
@@ -195,15 +187,6 @@ def _wrong_type(answer: Response, params: Params) -> Response:
     return replace(answer.without_validators(), body=file.getvalue())
 
 
-def _truncated_honest(answer: Response, _params: Params) -> Response:
-    half = answer.body[: len(answer.body) // 2]
-    return replace(answer.without_validators(), body=half)
-
-
-def _redirect(_answer: Response, params: Params) -> Response:
-    return Response(302, headers={"Location": params["location"]})
-
-
 def _gzip_bomb(answer: Response, params: Params) -> Response:
     bomb = replace(answer.without_validators(), body=_bomb(params.get("megabytes", 200)))
     bomb.headers["Content-Encoding"] = "gzip"
@@ -213,25 +196,21 @@ def _gzip_bomb(answer: Response, params: Params) -> Response:
 @functools.cache
 def _bomb(megabytes: int) -> bytes:
     """So many zeros, in a thousandth of their size."""
-    wire = io.BytesIO()
-    block = bytes(1_000_000)
-    with gzip.GzipFile(fileobj=wire, mode="wb", mtime=0) as packed:
-        for _ in range(megabytes):
-            packed.write(block)
-    return wire.getvalue()
+    return gzip.compress(bytes(1_000_000 * megabytes), mtime=0)
 
 
 ALTERATIONS: dict[str, Callable[[Response, Params], Response]] = {
     "status": _status,
     "altered": _altered,
-    "html": _html,
-    "html_as_image": _html_as_image,
-    "empty": _empty,
+    "html": lambda _, __: Response(200, _HTML, {"Content-Type": "text/html; charset=utf-8"}),
+    "html_as_image": lambda _, __: Response(200, _HTML, {"Content-Type": "image/jpeg"}),
+    "empty": lambda answer, _: replace(answer.without_validators(), body=b""),
     "one_pixel": _one_pixel,
     "wrong_type": _wrong_type,
-    "truncated_honest": _truncated_honest,
-    "redirect": _redirect,
-    "redirect_loop": _redirect,  # the server puts the request's own URL into the params
+    "truncated_honest": lambda a, _: replace(a.without_validators(), body=_half(a.body)),
+    "redirect": lambda _, params: Response(302, headers={"Location": params["location"]}),
+    # The server puts the request's own URL into the params.
+    "redirect_loop": lambda _, params: Response(302, headers={"Location": params["location"]}),
     "gzip_bomb": _gzip_bomb,
 }
 
@@ -275,34 +254,10 @@ class Wire:
         self.reset = True
 
 
-def _half(body: bytes) -> bytes:
-    return body[: len(body) // 2]
-
-
-def _reset_before_headers(wire: Wire, _answer: Response, _params: Params) -> None:
-    wire.arm_reset()
-
-
 def _reset_in_body(wire: Wire, answer: Response, _params: Params) -> None:
     wire.send(answer.head(), _half(answer.body))
     wire.idle(_POLL_SECONDS)  # a reset discards what the client has not read yet
     wire.arm_reset()
-
-
-def _close_early(wire: Wire, answer: Response, _params: Params) -> None:
-    wire.send(answer.head(), _half(answer.body))
-
-
-def _close_early_no_length(wire: Wire, answer: Response, _params: Params) -> None:
-    wire.send(answer.head(Content_Length=None, Connection="close"), _half(answer.body))
-
-
-def _length_too_long(wire: Wire, answer: Response, _params: Params) -> None:
-    wire.send(answer.head(Content_Length=str(len(answer.body) + 1000)), answer.body)
-
-
-def _length_too_short(wire: Wire, answer: Response, _params: Params) -> None:
-    wire.send(answer.head(Content_Length=str(len(answer.body) // 2)), answer.body)
 
 
 def _chunked_cut(wire: Wire, answer: Response, _params: Params) -> None:
@@ -325,10 +280,6 @@ def _endless(wire: Wire, answer: Response, params: Params) -> None:
     block = bytes(65536)
     while wire.body_bytes < _ENDLESS_BYTES and time.monotonic() < deadline and wire.idle(0):
         wire.send(b"", block)
-
-
-def _hang(wire: Wire, _answer: Response, params: Params) -> None:
-    wire.idle(params.get("seconds", 60))
 
 
 def _stall(wire: Wire, answer: Response, params: Params) -> None:
@@ -360,17 +311,23 @@ def _paced(wire: Wire, data: bytes, params: Params) -> Iterator[bytes]:
         yield data[at : at + 1]
 
 
-BREAKAGES: dict[str, Callable[[Wire, Response, Params], None]] = {
-    "reset_before_headers": _reset_before_headers,
+BREAKAGES: dict[str, Callable[[Wire, Response, Params], object]] = {
+    "reset_before_headers": lambda wire, _, __: wire.arm_reset(),
     "reset_in_body": _reset_in_body,
-    "close_early": _close_early,
-    "close_early_no_length": _close_early_no_length,
-    "length_too_long": _length_too_long,
-    "length_too_short": _length_too_short,
+    "close_early": lambda wire, a, _: wire.send(a.head(), _half(a.body)),
+    "close_early_no_length": lambda wire, a, _: wire.send(
+        a.head(Content_Length=None, Connection="close"), _half(a.body)
+    ),
+    "length_too_long": lambda wire, a, _: wire.send(
+        a.head(Content_Length=str(len(a.body) + 1000)), a.body
+    ),
+    "length_too_short": lambda wire, a, _: wire.send(
+        a.head(Content_Length=str(len(a.body) // 2)), a.body
+    ),
     "chunked_cut": _chunked_cut,
     "early_hints": _early_hints,
     "endless": _endless,
-    "hang": _hang,
+    "hang": lambda wire, _, params: wire.idle(params.get("seconds", 60)),
     "stall": _stall,
     "drip": _drip,
     "drip_headers": _drip_headers,

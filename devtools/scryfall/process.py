@@ -28,13 +28,7 @@ class StepFailedError(Exception):
 
 @contextlib.contextmanager
 def quiet_scryfall(*arguments: object) -> Iterator[str]:
-    """Serve cards the way Scryfall does, on any free port and without a word on stdout.
-
-    Args:
-        arguments: of `serve_scryfall.py`.
-
-    Yields:
-        The server's base URL.
+    """Run `serve_scryfall.py` on any free port during the block, which gets the base URL.
 
     Raises:
         StepFailedError: the server did not start.
@@ -68,14 +62,8 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a program as the leader of a session of its own, at most as long as the block.
 
-    In its own session it doesn't see Ctrl-C: it gets one signal, from this process.
-
-    Args:
-        command: the program and its arguments.
-        stdin: where it reads; this process's own if None, as for the other two.
-        stdout: where its result goes.
-        stderr: where everything else goes.
-        variables: of its environment, beside this process's own.
+    In its own session it doesn't see Ctrl-C: it gets one signal, from this process. Streams that
+    are None are this process's own; `variables` are added to this process's environment.
     """
     process = None
     try:

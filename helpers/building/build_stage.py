@@ -128,10 +128,11 @@ def _remove_broken(args: Namespace, report: Reporter) -> int:
     cache = ImageCache(args.cache)
     with directory_lock(cache.directory):
         check = check_cache(cache, None, report)
-        remove_failures(check)
-    if check.failures:
-        report.warning(f"{len(check.failures):,} broken images are fetched again")
-    return len(check.failures)
+        remove_failures(cache, check)
+    broken: int = check["invalid_files"]
+    if broken:
+        report.warning(f"{broken:,} broken images are fetched again")
+    return broken
 
 
 def _unchanged(inputs: Inputs, state: str, report: Reporter) -> dict[str, Any] | None:

@@ -58,13 +58,13 @@ def input_state(inputs: Inputs) -> str:
     for path in options.model.files():
         digest.update(_stamp(path))
     for image_file in inputs.faces.image_files():
-        digest.update(image_file.encode() + _stamp(cache.text_path(image_file)))
+        digest.update(image_file.encode() + _stamp(f"{cache.directory}/{image_file}"))
     return digest.hexdigest()
 
 
 def _stamp(path: Path | str) -> bytes:
     try:
-        status = os.stat(path)  # noqa: PTH116 - see `ImageCache.text_path`
+        status = os.stat(path)  # noqa: PTH116 - see `ImageCache.has`
     except OSError:
         return b"missing\n"
     return f" {status.st_size} {status.st_mtime_ns}\n".encode()

@@ -5,32 +5,34 @@
 that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 """
 
-import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors
+from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors, sha256_file
 from helpers.cards.bulk_file import (
     MAX_BULK_BYTES,
     BulkFile,
     cached_bulk,
     is_ascii_text,
     note_path,
+    usable_bulk,
 )
 from helpers.cards.face_list import list_path, write_faces
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, SourceError
-from helpers.network.responses import FetchError
+from helpers.network.responses import FetchError, PermanentError
+from helpers.report import Reporter
 from helpers.session import DownloadSession
 
+DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at least that long
 SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 
-def refresh_bulk(session: DownloadSession, source: CardSource) -> BulkFile:
-    """Ask Scryfall for the bulk file of that kind and bring the cache up to date.
+def bulk_for_download(source: CardSource, session: DownloadSession, report: Reporter) -> BulkFile:
+    """Return the bulk file of a download: young enough, or asked for.
 
     A new file counts once it has been read to its end, and its faces have been listed.
 
@@ -38,16 +40,20 @@ def refresh_bulk(session: DownloadSession, source: CardSource) -> BulkFile:
         SourceError: Scryfall cannot be asked, knows no such kind, or serves a broken file.
         WriteError: the disk refuses.
     """
-    old = cached_bulk(source.cache, source.kind)
+    limit = DEFAULT_MAX_AGE_HOURS if source.max_bulk_age is None else source.max_bulk_age
+    bulk = usable_bulk(source, limit)
+    if bulk is not None:
+        report.detail(f"Bulk data: {bulk.path.name}, {bulk.age_hours:.1f} hours old, not asked for")
+        return bulk
+    report.info(f"Bulk data: asking {session.policy.api_url} for {source.kind}")
+    return _refreshed(session, source)
+
+
+def _refreshed(session: DownloadSession, source: CardSource) -> BulkFile:
+    """Ask Scryfall for the bulk file and bring the cache up to date."""
     path = f"/bulk-data/{source.kind.replace('_', '-')}"
-    new, etag = old, old.etag if old else None
     try:
-        answer = session.get_api(path, etag=etag, check=_bulk_data)
-        if answer is not None:
-            body, etag = answer
-            listing = _Listing.read(source.kind, _bulk_data(body))
-            if old is None or (old.updated_at, old.url) != (listing.updated_at, listing.url):
-                new = _download(session, source, listing)
+        bulk = _newest(session, source, path)
     except FetchError as error:
         raise SourceError(
             f"the bulk data cannot be had: {error}",
@@ -55,24 +61,36 @@ def refresh_bulk(session: DownloadSession, source: CardSource) -> BulkFile:
             suggestion="try the same command again later, or use --bulk-file FILE,"
             " or --max-bulk-age HOURS to go on with the cached file",
         ) from error
-    if new is None:
-        raise AssertionError("304 (not modified) is no answer to a request without condition")
-    if not is_ascii_text(etag):  # it is to become a header
-        etag = None
-    bulk = replace(new, etag=etag, checked_at=time.time())
-    atomic_write_json(
-        note_path(source.cache, source.kind), {**asdict(bulk), "path": bulk.path.name}
-    )
-    _remove_older(source.cache, bulk)
+    bulk = replace(bulk, checked_at=time.time())
+    note = {**asdict(bulk), "path": bulk.path.name}
+    atomic_write_json(note_path(source.cache, source.kind), note)
+    # What it replaces goes, also what runs left that were killed on the way.
+    for other in source.cache.glob(f"bulk-{bulk.kind}-*.json*"):
+        if other != bulk.path and not other.name.endswith(".part"):
+            with disk_errors(other):
+                other.unlink(missing_ok=True)
     return bulk
 
 
-def _remove_older(directory: Path, bulk: BulkFile) -> None:
-    """Remove the files that `bulk` replaces, also those of runs that were killed on the way."""
-    for path in directory.glob(f"bulk-{bulk.kind}-*.json*"):
-        if path != bulk.path and not path.name.endswith(".part"):
-            with disk_errors(path):
-                path.unlink(missing_ok=True)
+def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile:
+    """Return the cached bulk file if Scryfall has no newer one, else that one, downloaded."""
+    bulk = cached_bulk(source.cache, source.kind)
+    answer = session.get_api(path, etag=bulk.etag if bulk else None, check=_bulk_data)
+    if answer is None:
+        if bulk is None:
+            raise PermanentError("HTTP 304 to a request without condition")
+        return bulk
+    body, etag = answer
+    url, updated_at, size = listed(_bulk_data(body))
+    if bulk is None or (bulk.updated_at, bulk.url) != (updated_at, url):
+        stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
+        suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
+        target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
+        patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
+        with _IncomingFile(target, source) as file:
+            session.get_stream(url, file, limit=MAX_BULK_BYTES, size=size, patience=patience)
+        bulk = BulkFile(target, source.kind, file.sha256, updated_at, url)
+    return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
 
 
 def _bulk_data(body: bytes) -> dict[str, Any]:
@@ -86,79 +104,42 @@ def _bulk_data(body: bytes) -> dict[str, Any]:
     return listing
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """What Scryfall says of a bulk file; `size` in bytes, as it comes over the network."""
+def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
+    """Return address, date and size (bytes, as it comes over the network) of a listed bulk file.
 
-    url: str
-    updated_at: str | None
-    size: int | None
-
-    @classmethod
-    def read(cls, kind: str, document: dict[str, Any]) -> Self:
-        """Read it strictly.
-
-        Raises:
-            SourceError: a field is of another type than documented; asking again will not help.
-        """
-        url = document.get("jsonl_download_uri") or document.get("download_uri")
-        updated_at, size = document.get("updated_at"), document.get("compressed_size")
-        problem = ""
-        if not is_ascii_text(url):
-            problem = "it names no file to download"
-        elif not (updated_at is None or is_ascii_text(updated_at)):
-            problem = f"updated_at is {updated_at!a:.60}"
-        elif not (size is None or (type(size) is int and 0 < size <= MAX_BULK_BYTES)):
-            problem = f"compressed_size is {size!a:.60}"
-        if problem:
-            raise SourceError(
-                f"Scryfall's description of {kind} cannot be understood: {problem}",
-                details=f"its keys are {', '.join(map(ascii, sorted(document)))}",
-                suggestion="get the file by hand and use --bulk-file FILE",
-            )
-        return cls(str(url), updated_at, size)
-
-
-def _download(session: DownloadSession, source: CardSource, listing: _Listing) -> BulkFile:
-    stamp = "".join(filter(str.isdigit, listing.updated_at or ""))[:14] or "undated"
-    suffix = ".jsonl.gz" if ".jsonl" in listing.url else ".json"
-    target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
-    patience = max(session.policy.patience, (listing.size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-    with _IncomingFile(target, source) as file:
-        session.get_stream(
-            listing.url, file, limit=MAX_BULK_BYTES, size=listing.size, patience=patience
-        )
-    return BulkFile(target, source.kind, file.sha256, listing.updated_at, listing.url)
+    Raises:
+        SourceError: one is of another type than documented; asking again will not help.
+    """
+    url = document.get("jsonl_download_uri") or document.get("download_uri")
+    updated_at, size = document.get("updated_at"), document.get("compressed_size")
+    if (
+        is_ascii_text(url)
+        and (updated_at is None or is_ascii_text(updated_at))
+        and (size is None or (type(size) is int and 0 < size <= MAX_BULK_BYTES))
+    ):
+        return str(url), updated_at, size
+    seen = {"download_uri": url, "updated_at": updated_at, "compressed_size": size}
+    raise SourceError(
+        "Scryfall's description of its bulk file cannot be understood",
+        details=", ".join(f"{name} is {value!a:.60}" for name, value in seen.items()),
+        suggestion="get the file by hand and use --bulk-file FILE",
+    )
 
 
 class _IncomingFile(AtomicFile):
-    """A bulk file on its way in."""
+    """A bulk file on its way in; `sha256` is that of the whole, once it has been checked."""
 
     def __init__(self, target: Path, source: CardSource) -> None:
         super().__init__(target)
-        self._source = source
-        self._digest = hashlib.sha256()
-
-    def restart(self) -> None:
-        """Throw away everything written so far."""
-        super().restart()
-        self._digest = hashlib.sha256()
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append `data` to the unfinished file."""
-        super().write(data)
-        self._digest.update(data)
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of everything written so far."""
-        return self._digest.hexdigest()
+        self.sha256 = ""
+        self._list = list_path(source.cache, source.kind, source.image_version)
+        self._version = source.image_version
 
     def check(self) -> None:
         """List the faces of the whole file; ValueError if it is no bulk file."""
         self.flush()
-        cache, kind, version = self._source.cache, self._source.kind, self._source.image_version
+        self.sha256 = sha256_file(self.part)
         try:
-            write_faces(self.part, self.sha256, list_path(cache, kind, version), version)
+            write_faces(self.part, self.sha256, self._list, self._version)
         except DataError as error:
             raise ValueError(f"{error.message} ({error.details})") from error

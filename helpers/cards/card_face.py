@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Self
 
 from helpers import json_lines
 
-#: Images that show the whole card, in the order in which one stands in for another that a face
-#: lacks: first what is large enough for every model, then the ones that are small or trimmed.
+#: Images of the whole card, in the order in which one stands in for another that a face lacks:
+#: first what is large enough for every model, then the ones that are small or trimmed.
 FULL_CARD_VERSIONS = ("normal", "large", "display", "png", "grid", "border_crop", "small", "thumb")
 IMAGE_VERSIONS = (*FULL_CARD_VERSIONS, "crop", "art_crop", "art")
 
@@ -29,10 +29,9 @@ NO_PICTURE = frozenset({*_NO_IMAGE_STATUS, "no_image"})
 class CardFace(NamedTuple):
     """One side of one printing: what a row of the index describes. Its JSON is the metadata line.
 
-    `name` is the face's own name and `card_name` the whole card's; `image_url` is the picture that
-    is embedded, `card_url` a picture of the whole card to show, and `image_file` the name of the
-    embedded picture inside the cache directory. `printed_name` is the name in the language of the
-    print where that is not English; JSON lacks the key where it is None.
+    `card_name` is the whole card's name; `image_url` is the picture that is embedded, `image_file`
+    its name in the cache, and `card_url` a picture of the whole card to show. `printed_name` is
+    the name in the language of the print where that is not English; JSON lacks it where it is None.
     """
 
     name: str
@@ -73,13 +72,11 @@ class CardFace(NamedTuple):
         return cls(*json_lines.loads(line))
 
 
-_OPTIONAL = frozenset(
-    name for name, kind in CardFace.__annotations__.items() if "None" in str(kind)
-)
+_OPTIONAL = {name for name, kind in CardFace.__annotations__.items() if "None" in str(kind)}
 #: All keys of a card object that are ever asked for.
 CARD_KEYS = (*CardFace._fields, "object", "id", "image_status", "image_uris", "card_faces")
 _OF_SIDE = ("colors", "oracle_id", "illustration_id", "artist")  # else of the whole card
-_COLORS = CardFace._fields.index("colors")
+_COLORS, _PRINTED = map(CardFace._fields.index, ("colors", "printed_name"))
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 # `json.dumps` makes a new encoder every time: half a million lines would take twice as long.
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -107,11 +104,7 @@ def faces_of(card: Mapping[str, Any], version: str) -> list[CardFace | str]:
 
     Where the pictures are decides, never the layout's name: a top-level `image_uris` is one
     picture of the whole card (split, adventure and flip cards have faces, too), otherwise every
-    entry of `card_faces` has its own. New layouts therefore need no change here.
-
-    Args:
-        card: an object of a bulk file, in the shape of 2019 to 2026.
-        version: the wanted key of `image_uris`; a face without it gets the next best full card.
+    entry of `card_faces` has its own. A face without the picture `version` gets the next best.
     """
     if not (_is_text(card.get("id")) and _is_text(card.get("name"))):
         return ["not_a_card"]
@@ -138,29 +131,19 @@ def _face(card: Mapping[str, Any], side: Any, face_id: str, version: str) -> Car
         return "bad_image_uris"
     if image_url.startswith(_STAND_INS):
         return "missing"
-    of_card = card.get
+    get = card.get
     if side is not card:
-        of_side = {key: side[key] for key in _OF_SIDE if side.get(key) is not None}
-        of_card = {**card, **of_side}.get
+        get = {**card, **{key: side[key] for key in _OF_SIDE if side.get(key) is not None}}.get
     values = (  # of the fields in their order; naming each takes a tenth of all work per card
         side.get("name") or card["name"],
         card["id"],
         face_id,
-        of_card("set"),
-        of_card("collector_number"),
-        of_card("frame"),
-        of_card("layout"),
-        of_card("lang"),
-        of_card("colors"),
+        *map(get, ("set", "collector_number", "frame", "layout", "lang", "colors")),
         image_url,
         uris.get("normal") or _next_best(uris) or image_url,
-        of_card("scryfall_uri"),
+        get("scryfall_uri"),
         card["name"],
-        of_card("oracle_id"),
-        of_card("illustration_id"),
-        of_card("artist"),
-        of_card("released_at"),
-        of_card("set_name"),
+        *map(get, ("oracle_id", "illustration_id", "artist", "released_at", "set_name")),
         safe_filename(image_url),
         None if card.get("lang") == "en" else _printed_name(side),
     )
@@ -179,12 +162,16 @@ def _printed_name(side: Mapping[str, Any]) -> Any:
 
 
 def _odd_field(face: CardFace) -> str | None:
-    """Return the first field whose value is of another type than declared, None if all are right.
-
-    A text that must be there may not be empty either.
-    """
-    if _are_plain(face):
-        return None  # the rest takes as long as all other work on a card
+    """Return the first field of another type than declared, or empty where text must be."""
+    if isinstance(face.colors, list) and "" not in face.colors:
+        texts: list[Any] = [*face, *face.colors]
+        texts[_COLORS] = ""
+        texts[_PRINTED] = face.printed_name or ""
+        try:
+            if _is_text("".join(texts)):
+                return None  # as nearly all cards; the rest takes as long as all else
+        except TypeError:
+            pass
     for name, value in face._asdict().items():
         texts = value if name == "colors" else [value]
         absent = name in _OPTIONAL and (value is None or texts == [""])
@@ -193,31 +180,13 @@ def _odd_field(face: CardFace) -> str | None:
     return None
 
 
-def _are_plain(face: CardFace) -> bool:
-    """Tell whether every field holds text, `colors` a list of it: as in nearly all cards.
-
-    Which fields may be empty is not asked: `_face` fills the others with a value that is not.
-    """
-    if not isinstance(face.colors, list) or "" in face.colors:
-        return False
-    texts: list[Any] = list(face)
-    texts[_COLORS : _COLORS + 1] = face.colors
-    if face.printed_name is None:
-        texts.pop()
-    try:
-        return _is_text("".join(texts))
-    except TypeError:
-        return False
-
-
 def _is_text(value: Any) -> bool:
     """Tell whether a value is a string of at least one character that can be written as UTF-8.
 
     JSON can hold half a surrogate pair, which no file and no URL can.
     """
-    if not isinstance(value, str) or not value:
-        return False
-    return value.isascii() or not _SURROGATE.search(value)
+    whole = isinstance(value, str) and value != ""
+    return whole and (value.isascii() or not _SURROGATE.search(value))
 
 
 def _next_best(uris: Mapping[str, Any]) -> Any:

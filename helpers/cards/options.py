@@ -1,6 +1,7 @@
 """Which cards a run is about: the flags of the group "source"."""
 
 import os
+import shlex
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +17,6 @@ from helpers.cli_validation import (
     Number,
     OneOf,
     ascii_line,
-    command_line,
     existing_file,
     options_of,
 )
@@ -59,19 +59,14 @@ class CardSource:
         """Read the flags, already validated."""
         return options_of(cls, args, sets=args.set, refresh=args.refresh_bulk)
 
+    def flags(self) -> list[str]:
+        """Return the flags that choose these cards and their pictures, as they are typed."""
+        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
+        return [word for flag in FLAGS.flags for word in flag.typed(values.get(flag.field))]
+
     def download_command(self) -> str:
         """Return what to type to fetch these cards."""
-        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
-        return command_line("download_images.py", values, FLAGS)
-
-
-#: The flags that say which cards and which of their pictures, not how to come by them.
-_WHICH = {"--kind", "--cache", "--set", "--limit", "--image-version", "--bulk-file"}
-
-
-def same_cards(args: Namespace) -> list[str]:
-    """Return the flags that make another script work on the same cards, as they are typed."""
-    return [word for flag in FLAGS.flags if flag.name in _WHICH for word in flag.words(args)]
+        return shlex.join(["python", "download_images.py", *self.flags()])
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -79,56 +74,26 @@ def _contradictions(args: Namespace) -> Iterator[str]:
         yield "--refresh-bulk makes no sense with --bulk-file, which needs no request"
 
 
+_API = os.getenv("MTG_SCRYFALL_API", SCRYFALL_API)
+_AGENT = os.getenv("MTG_USER_AGENT", USER_AGENT)
 FLAGS = FlagGroup(
     "source",
     (
         Flag("--kind", OneOf(KINDS), "unique_artwork", "KIND", ", ".join(KINDS)),
         Flag("--cache", Directory(), "image_cache", "DIR", "image cache"),
         Flag(
-            "--set",
-            ListOf(set_code),
-            None,
-            "CODE,…",
-            "only the cards of these sets, such as rtr,rix: the natural try-out",
+            "--set", ListOf(set_code), None, "CODE,…", "only cards of these sets, such as rtr,rix"
         ),
         Flag("--limit", Number(int, 0), None, "N", "only the first N faces; 0 means none"),
         Flag("--image-version", OneOf(IMAGE_VERSIONS), "normal", "KEY", ", ".join(IMAGE_VERSIONS)),
-        Flag(
-            "--bulk-file",
-            existing_file,
-            None,
-            "FILE",
-            "local .json or .jsonl, gzipped or not; no request",
-        ),
+        Flag("--bulk-file", existing_file, None, "FILE", "local .json or .jsonl, may be gzipped"),
         Flag("--refresh-bulk", help="ask Scryfall now for a newer bulk file", action="store_true"),
         Flag(
-            "--max-bulk-age",
-            Number(float, 0),
-            None,
-            "HOURS",
-            "reuse the cached bulk file while younger (24; when only building: any age)",
+            "--max-bulk-age", Number(float, 0), None, "HOURS", "ask again if older (24; build: any)"
         ),
-        Flag(
-            "--max-failure-rate",
-            Number(float, 0, 1),
-            0.01,
-            "R",
-            "share of images that may fail or be broken before the exit code is 3",
-        ),
-        Flag(
-            "--scryfall-api",
-            base_url,
-            os.environ.get("MTG_SCRYFALL_API", SCRYFALL_API),
-            "URL",
-            "API to ask, also $MTG_SCRYFALL_API",
-        ),
-        Flag(
-            "--user-agent",
-            ascii_line,
-            os.environ.get("MTG_USER_AGENT", USER_AGENT),
-            "TEXT",
-            "who asks, also $MTG_USER_AGENT",
-        ),
+        Flag("--max-failure-rate", Number(float, 0, 1), 0.01, "R", "share of images that may fail"),
+        Flag("--scryfall-api", base_url, _API, "URL", "API to ask, also $MTG_SCRYFALL_API"),
+        Flag("--user-agent", ascii_line, _AGENT, "TEXT", "who asks, also $MTG_USER_AGENT"),
     ),
     _contradictions,
 )

@@ -1,8 +1,7 @@
 """Photo-like distortions of a card picture, seeded and by name.
 
-A clean scan goes in; out comes what a phone might make of that card: on a table, tilted, badly
-lit, blurred, compressed. The same picture, kinds and seed always give the same result, so a
-measurement made with them can be repeated.
+A clean scan goes in; out comes what a phone might make of that card. The same picture, kinds and
+seed always give the same result, so a measurement made with them can be repeated.
 
 Every kind takes a strength: 0 changes next to nothing, 0.5 is an ordinary careless photo, 1 is the
 worst that a person would still call a picture of the card.
@@ -37,17 +36,13 @@ SKINS: Sequence[Colour] = ((233, 190, 163), (205, 152, 118), (141, 92, 66), (92,
 def distort(image: Image.Image, strengths: Mapping[str, float], seed: int) -> Image.Image:
     """Return a distorted copy of a whole card picture.
 
-    The kinds are applied in the order of `KINDS`, which is the order of the physical world,
-    whatever the order they are named in. Each draws from a random stream of its own, so that
-    leaving one out does not change the others.
+    The kinds are applied in the order of `KINDS`. Each draws from a random stream of its own, so
+    that leaving one out does not change the others. Some change the picture's size.
 
     Args:
         image: the clean card, mode RGB, any size.
         strengths: of each kind to apply, 0 to 1; see `LEVELS`.
         seed: names the variant.
-
-    Returns:
-        A new RGB image; tilt, perspective, sleeve and background change its size.
     """
     picture = die_cut(image)
     for name, apply in KINDS.items():
@@ -76,11 +71,8 @@ def glare(card: Image.Image, rng: Random, strength: float) -> Image.Image:
     spot = _spot(strength).resize((width, height))
     spot = spot.rotate(rng.uniform(-45, 45), Image.Resampling.BICUBIC, expand=True)
     light = Image.new("L", card.size)
-    corner = (
-        _between(rng, card.width) - spot.width // 2,
-        _between(rng, card.height) - spot.height // 2,
-    )
-    light.paste(spot, corner)
+    x, y = (round(length * rng.uniform(0.2, 0.8)) for length in card.size)
+    light.paste(spot, (x - spot.width // 2, y - spot.height // 2))
     return _lighten(card, light)
 
 
@@ -95,16 +87,10 @@ def perspective(card: Image.Image, rng: Random, strength: float) -> Image.Image:
     width, height = card.size
     reach = 0.14 * strength
     corners = ((0, 0), (width, 0), (width, height), (0, height))
-    seen = [
-        (
-            abs(x - rng.uniform(0, reach) * width),
-            abs(y - rng.uniform(0, reach) * height),
-        )
-        for x, y in corners
-    ]
-    coefficients = projection(seen, corners)
+    inwards = ((rng.uniform(0, reach) * width, rng.uniform(0, reach) * height) for _ in corners)
+    seen = [(abs(x - dx), abs(y - dy)) for (x, y), (dx, dy) in zip(corners, inwards, strict=True)]
     method, filtering = Image.Transform.PERSPECTIVE, Image.Resampling.BICUBIC
-    return card.transform(card.size, method, coefficients, filtering)
+    return card.transform(card.size, method, projection(seen, corners), filtering)
 
 
 # --- the picture it is in --------------------------------------------------------------------
@@ -149,10 +135,7 @@ def low_light(picture: Image.Image, rng: Random, strength: float) -> Image.Image
     shade = Image.linear_gradient("L").rotate(rng.choice((0, 90, 180, 270))).resize(picture.size)
     shade = ImageOps.invert(_scaled(shade, 0.45 * strength))
     casts = [1 - 0.25 * strength * rng.random() for _ in "RGB"]
-    bands = [
-        ImageChops.multiply(_scaled(band, cast), shade)
-        for band, cast in zip(rgb.split(), casts, strict=True)
-    ]
+    bands = [ImageChops.multiply(band, shade) for band in map(_scaled, rgb.split(), casts)]
     noisy = [_grained(band, rng, 40 * strength) for band in bands]
     return Image.merge("RGBA", (*noisy, picture.getchannel("A")))
 
@@ -192,17 +175,11 @@ def jpeg(picture: Image.Image, _rng: Random, strength: float) -> Image.Image:
 
 #: Every distortion by name, in the order in which they happen to a card.
 KINDS: Mapping[str, Kind] = {
-    "sleeve": sleeve,
-    "glare": glare,
-    "tilt": tilt,
-    "perspective": perspective,
-    "background": background,
-    "cover": cover,
-    "low_light": low_light,
-    "colour_cast": colour_cast,
-    "contrast": contrast,
-    "blur": blur,
-    "jpeg": jpeg,
+    kind.__name__: kind
+    for kind in (
+        *(sleeve, glare, tilt, perspective, background, cover),
+        *(low_light, colour_cast, contrast, blur, jpeg),
+    )
 }
 
 #: Strength of each kind at a named level: a copy stand, a phone in one hand, a bad evening.
@@ -218,14 +195,7 @@ LEVELS: Mapping[str, Mapping[str, float]] = {
         "jpeg": 0.5,
     },
     "hard": {
-        "sleeve": 0.5,
-        "glare": 0.5,
-        "tilt": 0.5,
-        "perspective": 0.5,
-        "background": 0.5,
-        "cover": 0.5,
-        "low_light": 0.5,
-        "blur": 0.5,
+        **{kind: 0.5 for kind in KINDS if kind not in {"colour_cast", "contrast"}},
         "jpeg": 0.7,
     },
 }
@@ -244,10 +214,6 @@ def die_cut(image: Image.Image) -> Image.Image:
     return card
 
 
-def _between(rng: Random, length: int) -> int:
-    return round(length * rng.uniform(0.2, 0.8))
-
-
 def _scaled(band: Image.Image, factor: float) -> Image.Image:
     """Multiply a band of mode L; what exceeds 255 is cut off."""
     return band.point([min(255, round(level * factor)) for level in range(256)])
@@ -263,24 +229,17 @@ def _lighten(image: Image.Image, light: Image.Image) -> Image.Image:
 def _spot(strength: float) -> Image.Image:
     """Return a round light, mode L, that fades to 0 before it meets its square's edges."""
     gradient = Image.radial_gradient("L")
-    edge = gradient.getpixel((0, gradient.height // 2))
-    reach = edge if isinstance(edge, int) else 255
-    return gradient.point(
-        [min(255, max(0, round(510 * strength * (1 - level / reach)))) for level in range(256)]
-    )
+    reach = gradient.tobytes()[gradient.width * (gradient.height // 2)]  # the value at an edge
+    bright = (510 * strength * (1 - level / reach) for level in range(256))
+    return gradient.point([min(255, max(0, round(level))) for level in bright])
 
 
 def _streak(size: tuple[int, int], rng: Random, strength: float) -> Image.Image:
     width, height = size
     left, breadth = rng.uniform(-0.2, 0.8) * width, rng.uniform(0.08, 0.25) * width
-    slant = 0.4 * width
+    top = left + 0.4 * width
+    ends = ((top, 0), (top + breadth, 0), (left + breadth, height), (left, height))
     streak = Image.new("L", size)
-    ends = (
-        (left + slant, 0),
-        (left + slant + breadth, 0),
-        (left + breadth, height),
-        (left, height),
-    )
     ImageDraw.Draw(streak).polygon(ends, fill=round(110 * strength))
     return streak.filter(ImageFilter.GaussianBlur(width / 60))
 
@@ -316,4 +275,4 @@ def projection(seen: Sequence[Point], corners: Sequence[Point]) -> tuple[float, 
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
     solution = np.linalg.solve(np.array(rows), np.array(corners, dtype=np.float64).reshape(8))
-    return tuple(float(coefficient) for coefficient in solution)
+    return tuple(solution.tolist())

@@ -1,23 +1,24 @@
 """Step 1: Scryfall's bulk data → a cache of validated images."""
 
-import contextlib
 import time
 from argparse import Namespace
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
+from helpers.cards.bulk_download import bulk_for_download
 from helpers.cards.bulk_file import bulk_date
 from helpers.cards.card_face import CardFace
-from helpers.cards.card_source import bulk_for_download, faces_of
+from helpers.cards.card_source import faces_of
 from helpers.cards.face_list import FaceList
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
-from helpers.images.digests import DigestLog
+from helpers.images.digests import note_digest
 from helpers.images.download import Downloaded, download_image
-from helpers.images.forecast import Forecast, mean_bytes, space_in_errors, warn_if_short
+from helpers.images.forecast import Forecast, space_in_errors, warn_if_short
 from helpers.images.prune import KnownFiles
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
@@ -34,8 +35,7 @@ from helpers.report import (
 from helpers.session import DownloadSession
 
 FAILURES_NAME = "download_failures.json"
-#: Threads beyond `--workers`: while so many images are checked and flushed to the disk, as many
-#: downloads as allowed are still under way.
+#: Threads beyond `--workers`: so many images may be checked and flushed to the disk meanwhile.
 WRITERS = 8
 
 
@@ -47,7 +47,6 @@ class DownloadSummary:
     date: str = ""  # of the list of cards, for people
     downloaded: int = 0
     already_cached: int = 0
-    cached_bytes: int = 0  # of those
     missing: int = 0  # before the run
     stale: int = 0
     size: int = 0
@@ -78,10 +77,7 @@ class DownloadSummary:
 
 
 def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
-    """Bring the cache up to date with Scryfall.
-
-    Returns:
-        What was done, also if some images failed; see `check_failures`.
+    """Bring the cache up to date with Scryfall; see `check_failures` for images that failed.
 
     Raises:
         SourceError, DataError, WriteError, BusyError: nothing that was finished is lost.
@@ -92,8 +88,8 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     summary = DownloadSummary()
 
     def still_to_come() -> Forecast:
-        mean = mean_bytes(source.image_version, summary.already_cached, summary.cached_bytes)
-        return Forecast(summary.missing - summary.downloaded, mean, session.policy.workers)
+        left = summary.missing - summary.downloaded
+        return Forecast(left, source.image_version, session.policy.workers)
 
     make_directory(cache.directory)
     with directory_lock(cache.directory), space_in_errors(cache.directory, still_to_come):
@@ -109,16 +105,16 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
         try:
             _download_all(faces, cache, session, summary, report)
         finally:
+            remove_parts(cache.directory)
             _report_summary(summary, args, report)
+            _keep_failures(summary, cache)
     return summary
 
 
 def _count_cached(faces: FaceList, cache: ImageCache, summary: DownloadSummary) -> None:
     """Count what there is before the first image is asked for."""
     summary.faces, summary.skipped = len(faces), faces.skipped
-    for size in map(cache.size, faces.image_files()):
-        summary.already_cached += size > 0
-        summary.cached_bytes += size
+    summary.already_cached = sum(map(cache.has, faces.image_files()))
     summary.missing = summary.faces - summary.already_cached
     known = KnownFiles(faces.image_files())
     summary.stale = sum(known.judge(name) == "stale" for name in cache.image_names())
@@ -156,63 +152,37 @@ def _download_all(
     summary: DownloadSummary,
     report: Reporter,
 ) -> None:
-    log = DigestLog(cache)
-    start = time.monotonic()
+    def fetch(face: CardFace) -> Downloaded | FetchError:
+        try:
+            return download_image(session, face.image_url, cache.directory)
+        except FetchError as error:
+            return error
+
+    start, workers = time.monotonic(), session.policy.workers
+    missing = (face for face in faces if not cache.has(face.image_file))
     results = bounded_map(
-        lambda face: _try_download(session, face, cache),
-        faces.lacking(cache.has) if summary.missing else (),
-        session.policy.workers + WRITERS,
-        window=WINDOW * session.policy.workers,
+        fetch,
+        missing if summary.missing else (),
+        workers + WRITERS,
+        window=WINDOW * workers,
         on_abort=session.abort,
     )
-    with contextlib.ExitStack() as at_the_end:
-        # In reverse: what the workers published is noted once they have all ended.
-        at_the_end.callback(_keep_failures, cache, summary)
-        at_the_end.callback(remove_parts, cache.directory)
-        at_the_end.callback(log.flush)
-        progress = at_the_end.enter_context(
-            report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
-        )
-        at_the_end.callback(results.close)
+    showing = report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
+    with showing as progress, closing(results):
         for face, result in results:
-            _count(summary, face, result, log, report)
+            if isinstance(result, Downloaded):
+                summary.downloaded += 1
+                summary.size += result.size
+                note_digest(cache, face.image_file, result.sha256)
+            else:
+                report.detail(f"failed: {face.name} ({face.image_url}): {result}")
+                about = {"name": face.name, "face_id": face.face_id, "url": face.image_url}
+                summary.failures.append({**about, "reason": str(result)})
             summary.seconds = time.monotonic() - start
             progress.advance()
 
 
-def _try_download(
-    session: DownloadSession, face: CardFace, cache: ImageCache
-) -> Downloaded | FetchError:
-    try:
-        return download_image(session, face.image_url, cache.directory)
-    except FetchError as error:
-        return error
-
-
-def _count(
-    summary: DownloadSummary,
-    face: CardFace,
-    result: Downloaded | FetchError,
-    log: DigestLog,
-    report: Reporter,
-) -> None:
-    if isinstance(result, Downloaded):
-        summary.downloaded += 1
-        summary.size += result.size
-        log.add(face.image_file, result.sha256)
-        return
-    report.detail(f"failed: {face.name} ({face.image_url}): {result}")
-    summary.failures.append(
-        {
-            "name": face.name,
-            "face_id": face.face_id,
-            "url": face.image_url,
-            "reason": str(result),
-        }
-    )
-
-
-def _keep_failures(cache: ImageCache, summary: DownloadSummary) -> None:
+def _keep_failures(summary: DownloadSummary, cache: ImageCache) -> None:
     """Leave the list of failures in the cache, for people and for the next run."""
     path = cache.directory / FAILURES_NAME
     if summary.failures or path.exists():
@@ -223,11 +193,11 @@ def _report_summary(summary: DownloadSummary, args: Namespace, report: Reporter)
     present = summary.downloaded + summary.already_cached
     if summary.missing:
         rate = safe_rate(summary.downloaded, summary.seconds)
+        rate = f" ({rate} images/s)" if summary.downloaded else ""
         report.info(
             f"Downloaded {summary.downloaded:,} images ({byte_size(summary.size)})"
-            f" in {duration(summary.seconds)}"
-            + (f" ({rate} images/s)" if summary.downloaded else "")
-            + f"; {summary.already_cached:,} were already cached; {summary.failed:,} failed"
+            f" in {duration(summary.seconds)}{rate}; {summary.already_cached:,} were already"
+            f" cached; {summary.failed:,} failed"
         )
     report.info(
         f"In the cache: {present:,} of {summary.faces:,} faces"

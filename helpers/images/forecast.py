@@ -9,7 +9,7 @@ from pathlib import Path
 from helpers.cards.options import CARDS_OF_KIND, CardSource
 from helpers.errors import WriteError
 from helpers.images.cache import ImageCache
-from helpers.report import Reporter, byte_size
+from helpers.report import Reporter, byte_size, duration
 
 #: Mean bytes of an image. `png`, `normal` and `grid` were measured at Scryfall in 2026; the others
 #: follow from `normal` (JPEG) or `grid` (WebP) by their number of pixels.
@@ -26,60 +26,29 @@ MEAN_BYTES = {
     "crop": 62_000,
     "art": 62_000,
 }
-#: Cached images from which their own mean is believed instead.
-_ENOUGH = 50
 #: What is assumed of the line: 100 Mbit/s, and an answer in a tenth of a second. Nothing limits the
 #: rate of images at Scryfall (its limit of 10 requests/s is for the API alone).
 _LINE = 12.5e6  # bytes/s
 _REQUEST = 0.1  # seconds
-_MINUTE, _HOUR = 60, 3600
-_MINUTES_UP_TO = 99
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a download will take.
-
-    Args:
-        images: to be downloaded.
-        mean: bytes of one, see `mean_bytes`.
-        workers: downloads at a time.
-    """
+    """What a download will take: of so many images of that version, `workers` at a time."""
 
     images: int
-    mean: float
+    version: str
     workers: int
 
     @property
     def size(self) -> int:
         """Bytes of all of them."""
-        return round(self.images * self.mean)
+        return self.images * MEAN_BYTES[self.version]
 
     def __str__(self) -> str:
         # The line or the wait for answers is the bottleneck, whichever takes longer.
         seconds = max(self.size / _LINE, self.images * _REQUEST / self.workers)
-        return f"{self.images:,} images, about {byte_size(self.size)}, {_about(seconds)}"
-
-
-def mean_bytes(version: str, cached: int = 0, cached_bytes: int = 0) -> float:
-    """Return the bytes that an image of `--image-version` is expected to have.
-
-    Args:
-        version: key of the image.
-        cached: how many of the wanted images are in the cache.
-        cached_bytes: their sizes together; their mean counts where they are at least fifty.
-    """
-    return cached_bytes / cached if cached >= _ENOUGH else MEAN_BYTES[version]
-
-
-def _about(seconds: float) -> str:
-    """Return a length of time as coarse as a forecast of it is."""
-    if seconds < _MINUTE:
-        return "less than a minute"
-    minutes = round(seconds / _MINUTE)
-    if minutes <= _MINUTES_UP_TO:
-        return f"about {minutes} minute" + "s" * (minutes > 1)
-    return f"about {round(seconds / _HOUR)} hours"
+        return f"{self.images:,} images, about {byte_size(self.size)} and {duration(seconds)}"
 
 
 def first_download(source: CardSource) -> str:
@@ -87,17 +56,18 @@ def first_download(source: CardSource) -> str:
     with contextlib.suppress(OSError):
         if source.cache.is_dir() and any(ImageCache(source.cache).image_names()):
             return ""
+    mean = MEAN_BYTES[source.image_version]
     if source.sets or source.bulk_file:
-        return f"images of about {byte_size(mean_bytes(source.image_version))} each"
+        return f"images of about {byte_size(mean)} each"
     count = CARDS_OF_KIND[source.kind]
     count = count if source.limit is None else min(source.limit, count)
-    return f"about {byte_size(count * mean_bytes(source.image_version))} of images"
+    return f"about {byte_size(count * mean)} of images"
 
 
 def warn_if_short(directory: Path, needed: int, report: Reporter) -> None:
     """Say before a long run that the disk will be full before its end."""
-    free = _free_bytes(directory)
-    if free is not None and free < needed:
+    free = shutil.disk_usage(directory).free
+    if free < needed:
         report.warning(
             f"the missing images need about {byte_size(needed)},"
             f" but only {byte_size(free)} are free in {directory}"
@@ -110,17 +80,8 @@ def space_in_errors(directory: Path, needed: Callable[[], Forecast]) -> Iterator
     try:
         yield
     except WriteError as error:
-        free = _free_bytes(directory)
-        if free is not None:
-            error.details += f"\n{byte_size(free)} are free on the file system of {directory}"
-        size = needed().size
+        free, size = shutil.disk_usage(directory).free, needed().size
+        error.details += f"\n{byte_size(free)} are free on the file system of {directory}"
         if size:
             error.details += f"; the missing images need about {byte_size(size)}"
         raise
-
-
-def _free_bytes(directory: Path) -> int | None:
-    try:
-        return shutil.disk_usage(directory).free
-    except OSError:
-        return None

@@ -24,11 +24,8 @@ def non_card(seed: int) -> Image.Image:
 def _colour(rng: Random) -> Colour:
     """Return a muted colour, as most things have."""
     level = rng.randrange(40, 216)
-    return (
-        level + rng.randint(-40, 40),
-        level + rng.randint(-40, 40),
-        level + rng.randint(-40, 40),
-    )
+    red, green, blue = (level + rng.randint(-40, 40) for _ in "RGB")
+    return red, green, blue
 
 
 def _bumps(rng: Random, cells: int) -> Image.Image:

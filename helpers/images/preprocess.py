@@ -1,6 +1,5 @@
 """From a picture file to the pixels that a model sees: the same way for the index and the query."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +14,7 @@ from helpers.validation import MAX_BYTES, InvalidImageError, check_header, check
 #: Under transparent pixels: Scryfall's PNGs have transparent corners, and card borders are mostly
 #: black. Without a fixed colour the hidden RGB values would show.
 BACKGROUND = (0, 0, 0)
-_RESAMPLING = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
-}
-_REACH = 2  # pixels to either side that go into one of bicubic's, in the coarser image
+_RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 #: A picture more than twice too large is first reduced by averaging whole blocks of pixels: less
 #: than half the time, and on 126 crops of real photos as many cards found.
 _GAP = 1.0
@@ -33,8 +28,7 @@ class Preprocessing:
         fit: how the picture becomes a square: `pad` with black bars, `crop` its centre, `squash`.
         size: side of that square in pixels; what is smaller than `side` loses detail.
         side: side in pixels of the model's input; the square is resized to it.
-        mean: per channel, of pixel values 0 to 1.
-        std: per channel.
+        mean, std: per channel, of pixel values 0 to 1.
         interpolation: `bicubic` or `bilinear`, as the model was trained.
         resizes: 1, straight to `side`; 2, to `size` first, as all versions up to 1.1 did.
     """
@@ -68,10 +62,7 @@ class Preprocessing:
 
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:
-    """Decode a picture, turn it upright (EXIF), and flatten it to RGB.
-
-    Args:
-        source: a file in one of `validation.FORMATS`, or its content.
+    """Decode a picture (or the content of its file), turn it upright (EXIF), and flatten it to RGB.
 
     Raises:
         InvalidImageError: it is no picture, too large, or of an unsupported pixel format.
@@ -82,11 +73,7 @@ def load_image_rgb(source: Path | str | bytes) -> Image.Image:
 
 
 def picture_bytes(source: Path | str | bytes, most: int) -> bytes:
-    """Return the content of a picture file of at most `most` bytes.
-
-    Raises:
-        InvalidImageError: it cannot be read; the message says why.
-    """
+    """Return a picture file of at most `most` bytes; InvalidImageError if it cannot be read."""
     if isinstance(source, bytes):
         return source
     try:
@@ -98,15 +85,7 @@ def picture_bytes(source: Path | str | bytes, most: int) -> bytes:
 
 
 def load_checked_rgb(data: bytes, suffix: str) -> Image.Image:
-    """Do what `load_image_rgb` does and all that `validation.check_image` checks, in one decoding.
-
-    Args:
-        data: the content of an image of the cache.
-        suffix: the extension of its name.
-
-    Raises:
-        InvalidImageError: it is no whole image of the format of `suffix`.
-    """
+    """Do what `load_image_rgb` and `validation.check_image` do (and raise), in one decoding."""
     with checking(data, suffix) as image:
         return upright_rgb(image)
 
@@ -121,74 +100,40 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def fit_square(image: Image.Image, size: int, fit: str, interpolation: str) -> Image.Image:
-    """Return `image` as a square of `size` × `size` pixels.
+def fit_square(image: Image.Image, side: int, how: Preprocessing) -> Image.Image:
+    """Return `image` as a square of `side` × `side` pixels.
 
     `pad` loses nothing of the card: CLIP's own transform resizes the short side and crops, which
     drops 28 % of a card's height, its name among it.
     """
-    resampling = _RESAMPLING[interpolation]
-    if fit == "squash":
-        return image.resize((size, size), resampling)
-    if fit == "crop":
-        return ImageOps.fit(image, (size, size), resampling)
-    inner = ImageOps.contain(image, (size, size), resampling)
-    square = Image.new("RGB", (size, size), BACKGROUND)
-    square.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
+    resampling = _RESAMPLING[how.interpolation]
+    if how.fit == "crop":
+        return ImageOps.fit(image, (side, side), resampling)
+    width = height = side
+    if how.fit == "pad":
+        scale = side / max(image.size)
+        width, height = (max(1, round(length * scale)) for length in image.size)
+    gap = _GAP if how.resizes == 1 else None
+    inner = image.resize((width, height), resampling, reducing_gap=gap)
+    square = Image.new("RGB", (side, side), BACKGROUND)
+    square.paste(inner, ((side - width) // 2, (side - height) // 2))
     return square
 
 
 def prepare(
     image: Image.Image, how: Preprocessing, out: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """Return the model's input for an RGB picture.
+    """Return the model's input for an RGB picture: float32 [3, side, side], normalised per channel.
 
-    Args:
-        image: the picture.
-        how: what to do with it.
-        out: float32 [3, side, side] to be filled and returned, such as one row of a batch.
-
-    Returns:
-        float32 [3, side, side], normalised per channel.
+    `out`, such as one row of a batch, is filled and returned if given.
     """
     if out is None:
         out = np.empty((3, how.side, how.side), dtype=np.float32)
-    resize = _resized_once if how.resizes == 1 else _resized_twice
-    inner, left, top = resize(image, how)
-    out[...] = 0
-    pixels = np.asarray(inner).transpose(2, 0, 1)
-    out[:, top : top + inner.height, left : left + inner.width] = pixels
+    square = fit_square(image, how.side if how.resizes == 1 else how.size, how)
+    if square.width != how.side:
+        square = square.resize((how.side, how.side), _RESAMPLING[how.interpolation])
+    out[...] = np.asarray(square).transpose(2, 0, 1)
     out /= np.float32(255)
     out -= np.asarray(how.mean, dtype=np.float32)[:, None, None]
     out /= np.asarray(how.std, dtype=np.float32)[:, None, None]
     return out
-
-
-def _resized_once(image: Image.Image, how: Preprocessing) -> tuple[Image.Image, int, int]:
-    """Return what is not black of the model's input, and its left and top in it."""
-    side, resampling = how.side, _RESAMPLING[how.interpolation]
-    if how.fit == "crop":
-        return ImageOps.fit(image, (side, side), resampling), 0, 0
-    width = height = side
-    if how.fit == "pad":
-        scale = side / max(image.size)
-        width, height = (max(1, round(length * scale)) for length in image.size)
-    inner = image.resize((width, height), resampling, reducing_gap=_GAP)
-    return inner, (side - width) // 2, (side - height) // 2
-
-
-def _resized_twice(image: Image.Image, how: Preprocessing) -> tuple[Image.Image, int, int]:
-    """Do the same by way of a square of `size`, as all versions up to 1.1 did.
-
-    A quarter of an upright card's square is bars: they stay black, and need no arithmetic.
-    """
-    square = fit_square(image, how.size, how.fit, how.interpolation)
-    parts = math.gcd(how.size, how.side)  # cut where a column begins before and after
-    before, after = how.size // parts, how.side // parts
-    left, _, right, _ = square.getbbox() or (0, 0, 1, 1)
-    reach = _REACH * max(1, how.size / how.side)  # columns that a pixel spreads over
-    first = max(0, math.floor((left - reach) / before))
-    last = min(parts, math.ceil((right + reach) / before))
-    box = (first * before, 0, last * before, how.size)
-    size = ((last - first) * after, how.side)
-    return square.resize(size, _RESAMPLING[how.interpolation], box), first * after, 0

@@ -1,13 +1,14 @@
 """A scan of the cache: which images are missing or broken, and the content of the others.
 
-Every file is read and hashed. Where the hash is the one noted at download, the file is exactly
-what was decoded then; where it is another one, the file is broken. A file without a note is
-checked when it is embedded (`helpers.building.embed`), so that one decoding serves both.
+Every file is read and hashed. With the hash that was noted at download it is what was decoded
+then; with another one it is broken. A file without a note is checked when it is embedded
+(`helpers.building.embed`), so that one decoding serves both.
 """
 
 import hashlib
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from helpers.atomic_io import disk_errors, read_bounded
 from helpers.cards.face_list import FaceList
-from helpers.images.cache import ImageCache, UselessFile
+from helpers.images.cache import ImageCache
 from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
 from helpers.report import DOCUMENT_VERSION, Reporter, timestamp
@@ -48,12 +49,9 @@ class Scan:
 
 
 def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
-    """Read one file of the cache.
+    """Read one file of the cache, whose SHA-256 at its download is `digest` if that was noted.
 
-    Args:
-        path: the file.
-        digest: the SHA-256 noted at its download, if any.
-        validate: also check that it is a whole image.
+    With `validate`, also check that it is a whole image.
     """
     try:
         data = read_bounded(path, MAX_BYTES)
@@ -71,11 +69,7 @@ def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
 
 
 def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Scan:
-    """Look at the image of every face and name each one that is empty or, validating, changed.
-
-    Returns:
-        The others, and how many are missing and invalid.
-    """
+    """Look at the image of every face and name each one that is empty or, validating, changed."""
     table = DigestTable(cache)
     usable = np.zeros(len(faces), dtype=bool)
     sha256 = np.zeros((len(faces), DIGEST_BYTES), dtype=np.uint8)
@@ -102,62 +96,41 @@ def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate
     return Scan(rows, sha256[rows], missing, invalid)
 
 
-# --- every file of a cache, whatever face it belongs to ----------------------------------------
+def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dict[str, Any]:
+    """Look at every image file of a cache, whatever face it belongs to.
 
-
-@dataclass(frozen=True, slots=True)
-class CacheCheck:
-    """What a check found."""
-
-    directory: Path
-    total: int
-    failures: list[UselessFile]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the document of `--json` and `--report`."""
-        return {
-            "version": DOCUMENT_VERSION,
-            "timestamp": timestamp(),
-            "cache_directory": str(self.directory),
-            "total_files": self.total,
-            "valid_files": self.total - len(self.failures),
-            "invalid_files": len(self.failures),
-            "failures": [asdict(failure) for failure in self.failures],
-        }
-
-
-def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> CacheCheck:
-    """Look at every image file of the cache; the failures come sorted by file name.
-
-    Raises:
-        DataError: there is no such directory.
+    Returns the document of `--json` and `--report`; the failures come sorted by file name.
     """
-    cache.require()
     table = DigestTable(cache)
     total = sum(1 for _ in cache.image_names())
 
     def look(name: str) -> Look:
         return look_at(cache.path(name), table.get(name), validate=True)
 
-    failures = []
+    failures: list[dict[str, Any]] = []
     results = bounded_map(look, cache.image_names(), workers or cpu_count() + 1)
     with report.progress(total, "Checking") as progress, closing(results):
         for name, found in results:
             progress.advance()
             if found.reason is not None:
-                failures.append(UselessFile(name, found.reason, found.size))
-    failures.sort(key=lambda failure: failure.filename)
-    return CacheCheck(cache.directory, total, failures)
+                known = {"reason": found.reason, "size_bytes": found.size}
+                failures.append({"filename": name, **known})
+    failures.sort(key=itemgetter("filename"))
+    return {
+        "version": DOCUMENT_VERSION,
+        "timestamp": timestamp(),
+        "cache_directory": str(cache.directory),
+        "total_files": total,
+        "valid_files": total - len(failures),
+        "invalid_files": len(failures),
+        "failures": failures,
+    }
 
 
-def remove_failures(check: CacheCheck) -> None:
-    """Remove the broken files; the next download fetches them again.
-
-    Raises:
-        WriteError: one of them cannot be removed.
-    """
-    for failure in check.failures:
-        path = check.directory / failure.filename
+def remove_failures(cache: ImageCache, check: dict[str, Any]) -> None:
+    """Remove the broken files that a check found; WriteError if one cannot be removed."""
+    for failure in check["failures"]:
+        path = cache.path(failure["filename"])
         with disk_errors(path):
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()

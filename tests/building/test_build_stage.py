@@ -14,7 +14,7 @@ from PIL import Image
 from support import run
 
 from helpers.images.cache import ImageCache
-from helpers.images.digests import DigestLog
+from helpers.images.digests import note_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,9 +115,8 @@ def test_a_file_changed_since_its_download_ends_at_the_scan(
 ) -> None:
     """A whole image that is not the noted one is invalid before any model is loaded."""
     deck = Deck.of(tmp_path, 1)
-    log = DigestLog(ImageCache(deck.cache))
-    log.add(deck.image(0).name, hashlib.sha256(picture(5)).hexdigest())
-    log.flush()
+    other = hashlib.sha256(picture(5)).hexdigest()
+    note_digest(ImageCache(deck.cache), deck.image(0).name, other)
 
     result = build(deck, tmp_path / "out", model, capsys)
 

@@ -14,12 +14,12 @@ OUTPUTS = ("mtg_embeddings.npy", "mtg_meta.jsonl")
 
 def test_every_card_finds_itself(filled_cache: Path, built_index: Path) -> None:
     """Images of the cache, asked for, are answered with their own card at a score ≥ 0.99."""
-    flags = ("--index", built_index, "--k", 1, "--json", "--whole")
-    result = run("query_index.py", *flags, filled_cache)
+    asked = sorted(filled_cache.glob("*.jpg"))[::3]
+    result = run("query_index.py", "--index", built_index, "--whole", "--k", 1, "--json", *asked)
 
     assert result.code == 0, result.err
     queries = result.json()["queries"]
-    assert len(queries) == 24
+    assert len(queries) == 8
     for query in queries:
         (hit,) = query["hits"]
         assert query["query"].endswith(hit["image_file"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from documents import check
 from PIL import Image
 from support import run
 
@@ -107,6 +108,7 @@ def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
     """The document holds ladder, grid, conditions, distributions; clean scans find themselves."""
     result, _ = full
     found = result.json()
+    check(found, "evaluate_index")
     assert [row["ef_search"] for row in found["recall"]] == [16, 64]
     assert found["recall"][1]["recall_at_10"] == 1.0
     assert [(row["m"], row["ef_construction"]) for row in found["grid"]] == [(8, 40)]

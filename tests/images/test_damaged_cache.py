@@ -14,7 +14,7 @@ from support import Scryfall, run
 
 from helpers.cards.bulk_file import cached_bulk
 from helpers.images.cache import ImageCache
-from helpers.images.digests import DigestLog, DigestTable
+from helpers.images.digests import DigestTable, note_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +62,7 @@ def test_a_damaged_line_of_digests_costs_that_line(damage: bytes, tmp_path: Path
 )
 def test_strange_names_have_no_digest(name: str, tmp_path: Path) -> None:
     """A name that is none of ours is looked up without harm."""
-    log = DigestLog(ImageCache(tmp_path))
-    log.add(NAME, "b" * 64)
-    log.flush()
+    note_digest(ImageCache(tmp_path), NAME, "b" * 64)
 
     assert DigestTable(ImageCache(tmp_path)).get(name) is None
 

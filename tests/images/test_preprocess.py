@@ -31,9 +31,14 @@ def card(title: int = 255) -> Image.Image:
     return image
 
 
+def square_by(fit: str) -> Preprocessing:
+    """Return how a square is made of a picture; its other fields do not matter for that."""
+    return Preprocessing(fit, 384, 224, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
 def test_pad_keeps_the_whole_card() -> None:
     """The card is as high as the square, centred, between black bars of equal width."""
-    square = np.asarray(fit_square(card(), 340, "pad", "bicubic"))
+    square = np.asarray(fit_square(card(), 340, square_by("pad")))
 
     assert square.shape == (340, 340, 3)
     columns = np.flatnonzero(square.any(axis=(0, 2)))
@@ -43,7 +48,7 @@ def test_pad_keeps_the_whole_card() -> None:
 
 def test_crop_keeps_the_centre() -> None:
     """As wide as the card; the title bar is cut off, as CLIP's own transform does it."""
-    square = np.asarray(fit_square(card(), 488, "crop", "bicubic"))
+    square = np.asarray(fit_square(card(), 488, square_by("crop")))
 
     assert square.shape == (488, 488, 3)
     assert (square == 128).all()
@@ -51,7 +56,7 @@ def test_crop_keeps_the_centre() -> None:
 
 def test_squash_keeps_everything_distorted() -> None:
     """No bars, no loss, other proportions."""
-    square = np.asarray(fit_square(card(), 340, "squash", "bicubic"))
+    square = np.asarray(fit_square(card(), 340, square_by("squash")))
 
     assert square.shape == (340, 340, 3)
     assert square.any(axis=2).all()
@@ -82,7 +87,7 @@ def test_the_input_is_normalised() -> None:
 @pytest.mark.parametrize("fit", ["pad", "crop", "squash"])
 @pytest.mark.parametrize("size", [(488, 680), (680, 488), (33, 300)])
 @pytest.mark.parametrize(("square", "side"), [(384, 224), (64, 224), (225, 224), (224, 224)])
-def test_what_is_left_out_of_the_arithmetic_is_black(
+def test_two_resizes_are_one_after_the_other(
     fit: str, size: tuple[int, int], square: int, side: int
 ) -> None:
     """The input is the square of `--size` resized to the model's side, to the last bit."""
@@ -90,7 +95,7 @@ def test_what_is_left_out_of_the_arithmetic_is_black(
     image = Image.fromarray(noise)
     how = Preprocessing(fit, square, side, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
-    whole = fit_square(image, square, fit, "bicubic").resize((side, side), Image.Resampling.BICUBIC)
+    whole = fit_square(image, square, how).resize((side, side), Image.Resampling.BICUBIC)
 
     wanted = np.asarray(whole, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
     assert np.array_equal(prepare(image, how), wanted)

@@ -1,44 +1,24 @@
-"""What every script prints with --json is what its JSON Schema in docs/schemas describes."""
+"""What every script prints with --json is what its JSON Schema in docs/schemas describes.
+
+The documents of an evaluation and of a benchmark are checked where they are made for other tests.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any
 
 import pytest
 from builds import manifest
+from documents import SCHEMAS, check
 from jsonschema import Draft202012Validator
-from support import ROOT, Scryfall, command, run
+from support import Scryfall, command, run
 
 from devtools.demo.model import FILE_NAMES
 from devtools.demo.photos import Photo, document
 from devtools.flags_doc import scripts
 from devtools.scryfall.process import running
-
-SCHEMAS = ROOT / "docs" / "schemas"
-
-#: The size of a benchmark.
-SMALL = ("--images", 8, "--cards", 60, "--vectors", 300)
-
-
-def strict(schema: Any) -> Any:
-    """Return a schema that allows only what it names: later versions add fields, this one not."""
-    if isinstance(schema, list):
-        return [strict(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {key: strict(value) for key, value in schema.items()}
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        inner.setdefault("additionalProperties", False)
-    return inner
-
-
-def check(document: Any, name: str) -> None:
-    """Validate a document against `docs/schemas/NAME.json`."""
-    schema = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
-    Draft202012Validator(strict(schema)).validate(document)
 
 
 def test_every_script_has_its_schema() -> None:
@@ -73,7 +53,7 @@ def test_query(built_index: Path, filled_cache: Path) -> None:
     asked = ("--index", built_index, scan, "no.jpg")
     check(run("query_index.py", *asked, "--json").json(), "query_index")
     check(run("query_index.py", *asked, "--json", "--exact", "--whole").json(), "query_index")
-    lines = run("query_index.py", *asked, "--ndjson").out.splitlines()
+    lines = run("query_index.py", *asked, "--whole", "--ndjson").out.splitlines()
     assert len(lines) == 2
     for line in lines:
         check(json.loads(line), "query_index_line")
@@ -113,16 +93,6 @@ def test_the_index_tools(built_index: Path, tmp_path: Path) -> None:
     check(run("scripts/verify_index.py", *flags).json(), "verify_index")
     exported = run("scripts/export_for_browser.py", *flags, "--out", tmp_path / "page")
     check(exported.json(), "export_for_browser")
-    measured = run("scripts/evaluate_index.py", *flags, "--sample", 2, "--grid", "8/40")
-    check(measured.json(), "evaluate_index")
-
-
-def test_benchmark() -> None:
-    """The smallest part of it."""
-    result = run(
-        "scripts/benchmark.py", "--json", "--parts", "index", "--repeats", 1, *SMALL, PATH=""
-    )
-    check(result.json(), "benchmark")
 
 
 def test_the_demo_and_its_tools(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_every_way_to_name_a_picture(built_index: Path, photos: Path, web: str) 
     """A file, a directory, a pattern, an address and a missing one; failures do not stop others."""
     result = run(
         "query_index.py",
-        *("--index", built_index, "--json", "--k", 1),
+        *("--index", built_index, "--whole", "--json", "--k", 1),
         *(photos / "photo-0.png", photos, photos / "*-1.png"),
         *(f"{web}/photo-1.png", f"{web}/none.png", photos / "notes.txt"),
     )
@@ -76,7 +76,7 @@ def test_every_way_to_name_a_picture(built_index: Path, photos: Path, web: str) 
 def test_lines_are_answered_as_they_come(built_index: Path, photos: Path) -> None:
     """With `-` an answer is there before the next line is sent."""
     with subprocess.Popen(
-        command("query_index.py", "--index", built_index, "--k", 1, "--quiet", "-"),
+        command("query_index.py", "--index", built_index, "--whole", "--k", 1, "--quiet", "-"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -99,7 +99,7 @@ def test_sheets(built_index: Path, photos: Path, filled_cache: Path, tmp_path: P
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.format == "PNG"
         assert sheet.height > 3 * 201
-    assert run("query_index.py", *asked, "--sheet", tmp_path / "sheet.html").code == 0
+    assert run("query_index.py", *asked, "--whole", "--sheet", tmp_path / "sheet.html").code == 0
     page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
     assert page.count('<figure class="photo"><img src="data:image/jpeg;base64,') == 3
     assert page.count('src="') == page.count('src="data:image/jpeg;base64,')
