@@ -71,22 +71,37 @@ def _resumed(
     for path in [current, *directory.glob(f"checkpoint-*{SET_ASIDE}")]:
         if not path.exists():
             continue
-        # `np.load` of a path would leave the file open if it is damaged.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as mask:
-            if int(mask["version"]) != checkpoint.VERSION:
-                raise ValueError(f"{path} has the format {mask['version']}")
-            done = np.unpackbits(mask["done"], count=int(mask["rows"])).astype(bool)
-            vectors = directory / str(mask["vectors"])
-            different = differences(json.loads(str(mask["parameters"])), parameters)
+        version, name, noted, done = _read(path, report)
+        if version != checkpoint.VERSION:
+            raise ValueError(f"{path} has the format {version}")
+        different = differences(noted, parameters)
         if not different:
-            store = VectorStore.open(vectors, len(done), dim, parameters)
+            store = VectorStore.open(directory / name, len(done), dim, parameters)
             return _go_on(store, done, keys, report)
         if path == current:
             report.warning("the checkpoint is of another build; it is kept until this one succeeds")
             for difference in different:
                 report.warning(f"  {difference}")
-            replace_durably(current, directory / f"{vectors.name}{SET_ASIDE}")
+            replace_durably(current, directory / f"{name}{SET_ASIDE}")
     return None
+
+
+def _read(path: Path, report: Reporter) -> tuple[int, str, dict[str, Any], NDArray[np.bool_]]:
+    """Return format, file of vectors, parameters and rows done, bool [n], of a checkpoint.
+
+    Where its mask is damaged, the meta knows all but the last; each row tells whether it is done.
+    """
+    try:
+        # `np.load` of a path would leave the file open if it is damaged.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as mask:
+            done = np.unpackbits(mask["done"], count=int(mask["rows"])).astype(bool)
+            noted = json.loads(str(mask["parameters"]))
+            return int(mask["version"]), str(mask["vectors"]), noted, done
+    except _DAMAGED as error:
+        meta = json.loads((path.parent / checkpoint.META).read_bytes())
+        report.warning(f"{path} is damaged, {checkpoint.META} is read instead: {error}")
+        done = np.zeros(meta["rows"], dtype=bool)
+        return int(float(meta["version"])), meta["vectors"], meta["parameters"], done
 
 
 def _go_on(

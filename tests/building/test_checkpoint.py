@@ -202,8 +202,8 @@ def flip_middle(path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "harm", "left", "message"),
     [
-        (MASK, empty, 0, "unusable, starting anew"),
-        (MASK, cut, 0, "unusable, starting anew"),
+        (MASK, empty, 200, "checkpoint.npz is damaged"),
+        (MASK, cut, 200, "checkpoint.npz is damaged"),
         (MASK, age, 0, "checkpoint.npz has the format 99"),
         (META, empty, 200, "Resuming at 200"),
         ("checkpoint-*.npy", flip_middle, 199, "1 vectors of the checkpoint are damaged"),
@@ -233,6 +233,19 @@ def test_damage_is_said_and_the_last_good_state_used(
     again, said = resume(tmp_path, cards)
     again.close()
     assert "WARNING" not in said.text, "the next run finds everything in order"
+
+
+def test_mask_and_meta_both_lost(tmp_path: Path) -> None:
+    """Without either, nobody knows the parameters: nothing is taken."""
+    interrupted(tmp_path, range(50), done=20, saved=20)
+    empty(tmp_path / MASK)
+    empty(tmp_path / META)
+
+    store, said = resume(tmp_path, range(50))
+    store.close()
+
+    assert not store.done.any()
+    assert "unusable, starting anew" in said.text
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(
