@@ -77,7 +77,13 @@ FLAGS = FlagGroup(
         Flag("--threads", Number(int, 1, 1024), None, "N", "CPU threads that embed (measured)"),
         _switch("--validate-cache", "check every image"),
         Flag("--hnsw-m", Number(int, 4, 128), 32, "M", "links per vector, 4 to 128"),
-        Flag("--hnsw-ef-construction", Number(int, 4, 2000), 200, "EF", "candidates (M to 2000)"),
+        Flag(
+            "--hnsw-ef-construction",
+            Number(int, 4, 2000),
+            200,
+            "EF",
+            "candidates while building, M to 2000",
+        ),
         Flag(
             "--checkpoint-frequency",
             Number(int, 100, also=0),

@@ -89,9 +89,19 @@ FLAGS = FlagGroup(
         Flag("--bulk-file", existing_file, None, "FILE", "local .json or .jsonl, may be gzipped"),
         Flag("--refresh-bulk", help="ask Scryfall now for a newer bulk file", action="store_true"),
         Flag(
-            "--max-bulk-age", Number(float, 0), None, "HOURS", "ask again if older (24; build: any)"
+            "--max-bulk-age",
+            Number(float, 0),
+            None,
+            "HOURS",
+            "ask for a newer bulk file if it is older (24; when only building: any age)",
         ),
-        Flag("--max-failure-rate", Number(float, 0, 1), 0.01, "R", "share of images that may fail"),
+        Flag(
+            "--max-failure-rate",
+            Number(float, 0, 1),
+            0.01,
+            "R",
+            "share of images that may fail or be broken before the exit code is 3",
+        ),
         Flag("--scryfall-api", base_url, _API, "URL", "API to ask, also $MTG_SCRYFALL_API"),
         Flag("--user-agent", ascii_line, _AGENT, "TEXT", "who asks, also $MTG_USER_AGENT"),
     ),
