@@ -116,9 +116,9 @@ class Recogniser:
         from helpers.photo import printing, rectify
 
         aligned = rectify.rectify(search.pixels, find.corners, printing.SIZE)
-        told = printing.tell_printings(aligned, list(there.values()))
-        compared = [list(there)[place] for place in told.order]
-        is_sure = told.sure and len(compared) == len(rows)
+        order, is_sure = printing.tell_printings(aligned, list(there.values()))
+        compared = [list(there)[place] for place in order]
+        is_sure = is_sure and len(compared) == len(rows)
         return [*compared, *(row for row in rows if row not in there)], is_sure
 
     def _unverified(

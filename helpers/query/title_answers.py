@@ -9,7 +9,7 @@ card may be in sight, or it may be of a printing with another picture.
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,14 @@ class TitleSearch:
     Args:
         searcher: an opened index.
         scans: its pictures.
-        reader: opens what reads print.
+        reader: what reads print.
     """
 
     def __init__(
         self,
         searcher: Searcher,
         scans: Scans,
-        reader: Callable[[], Reader] = titles.rapid_reader,
+        reader: Reader = titles.rapid_lines,
     ) -> None:
         self._searcher, self._scans, self._reader = searcher, scans, reader
 
@@ -83,7 +83,7 @@ class TitleSearch:
         """Read a photo; add the cards that scans confirm to `search.found`, return the others."""
         with self._searcher.times.stage("read"):
             hidden = [find.corners for find in search.found]
-            lines = titles.read(self._reader(), search.pixels, hidden)
+            lines = titles.read(self._reader, search.pixels, hidden)
         comparison = Comparison(search.pixels, self._scans)
         alike = [(line, self._rows.get(plain(line.text), [])) for line in lines]
         named: list[tuple[Line, Find]] = []

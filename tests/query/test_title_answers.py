@@ -156,8 +156,7 @@ def test_what_becomes_of_a_title(
     searcher, scans = Scored(), cast("Any", Drawn())
     scans.at_hand = at_hand
     where = place((300, 260), 400, 10)
-    reader = SimpleNamespace(lines=lambda _: [title(where, read)])
-    titles = TitleSearch(searcher, scans, lambda: cast("Any", reader))
+    titles = TitleSearch(searcher, scans, lambda _: [title(where, read)])
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
     (card,) = Recogniser(searcher, scans, Reporter(quiet=True), titles).cards_in(photo)
     assert (card.verdict, card.verified_by) == (verdict, verified_by)
@@ -173,8 +172,7 @@ def test_what_lies_in_a_found_card_is_not_read(monkeypatch: pytest.MonkeyPatch) 
     where = place((300, 260), 400)
     below = place((300, 400), 400)
     lines = [title(below, "E" * 12), title(where, "D" * 12)]
-    reader = SimpleNamespace(lines=lambda _: lines)
-    titles = TitleSearch(searcher, scans, lambda: cast("Any", reader))
+    titles = TitleSearch(searcher, scans, lambda _: lines)
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
     (card,) = Recogniser(searcher, scans, Reporter(quiet=True), titles).cards_in(photo)
     assert card.hits[0]["name"] == "D" * 12
