@@ -16,7 +16,7 @@ _LEAST = 10  # inliers below which there is nothing to judge
 #: Cells of the art that must hold inliers. Cards with the same text, such as sagas and rooms with
 #: their rules in brackets, agree in a hundred points, but these lie close together. Of 5,000 wrong
 #: homographies 5 reached 9 cells, all of rooms, scan against scan; in photos none had more than 2.
-_ENOUGH_CELLS = 9
+ENOUGH_CELLS = 9
 _AREA = (0.3, 2.5)  # of the projected card, as a share of the crop
 _SLIMMEST = 0.35  # shorter through longer side of the projected card
 #: Left, top, right, bottom of art and title, as shares of a card. The art ends within the frames of
@@ -48,7 +48,7 @@ class Evidence:
     @property
     def is_enough(self) -> bool:
         """Whether this verifies the card."""
-        return self.cells >= _ENOUGH_CELLS
+        return self.cells >= ENOUGH_CELLS
 
 
 def verify(crop: Features, scan: Features) -> Evidence | None:

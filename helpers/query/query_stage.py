@@ -51,7 +51,7 @@ def query_stage(args: Namespace, report: Reporter) -> None:
     report.document(
         {
             "version": DOCUMENT_VERSION,
-            "index": index.to_json(),
+            "index": index.searcher.to_json(),
             "queries": [answer.to_json() for answer in kept],
         }
     )
@@ -62,7 +62,7 @@ def query_stage(args: Namespace, report: Reporter) -> None:
 
 def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
     for text in args.text or ():
-        yield index.ask_text(text)
+        yield index.searcher.ask_text(text)
     for picture in inputs.pictures(args.images, functools.cache(_session)):
         yield index.answer(picture, keep_image=bool(args.sheet))
 

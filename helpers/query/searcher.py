@@ -20,7 +20,7 @@ from helpers.model.options import ModelOptions
 from helpers.model.own_encoder import ONNX_DIR
 from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.packages import is_here
-from helpers.query.answer import UNSURE, Answer, Evidence, Found
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Corners, Evidence, Found
 from helpers.query.grouping import group_hits, group_key
 from helpers.query.options import QueryOptions
 from helpers.report import Reporter
@@ -32,10 +32,6 @@ _ROWS_PER_GROUP = 4  # rows looked at per group asked for, at first
 class Searcher:
     """An index and its encoder, ready to search.
 
-    Args:
-        options: how to search.
-        report: hears what the index is, and a warning where its weights are untrained.
-
     Attributes:
         times: where the time goes.
         listen: is told the vectors of every candidate that is searched for.
@@ -45,8 +41,7 @@ class Searcher:
     """
 
     def __init__(self, options: QueryOptions, report: Reporter) -> None:
-        self.options = options
-        self.report = report
+        self.options, self.report = options, report
         self.times = Stopwatch()
         self.listen: Callable[[NDArray[np.float32]], None] = lambda _: None
         self.index = CardIndex(
@@ -77,11 +72,9 @@ class Searcher:
             return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
 
     def rows(self, vectors: NDArray[np.float32], least: int = 1) -> list[Hit]:
-        """Return the rows of the nearest `k` cards, best first.
+        """Return the rows of the nearest `k` cards, best first; `least` rows if there are so many.
 
-        Args:
-            vectors: float32 [n, D], views of the same picture; each row counts with its best one.
-            least: rows to return, if the index has so many.
+        The vectors, float32 [n, D], are views of one picture; each row counts with its best one.
         """
         with self.times.stage("search"):
             self.listen(vectors)
@@ -89,8 +82,7 @@ class Searcher:
 
     def _rows(self, vectors: NDArray[np.float32], least: int) -> list[Hit]:
         options = self.options
-        wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
-        wanted = max(wanted, least)
+        wanted = max(least, options.k * (1 if options.group == "none" else _ROWS_PER_GROUP))
         rows = self._nearest(vectors, wanted)
         while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
             wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
@@ -132,6 +124,17 @@ class Searcher:
         """Return the hits that reach `--min-score`."""
         least = self.options.min_score
         return [hit for hit in hits if least is None or hit["score"] >= least]
+
+    def judged(self, rows: list[Hit], corners: Corners | None = None, *, alone: bool) -> Found:
+        """Return what scores say of a place; a match only where nothing else could (`alone`)."""
+        hits = self.grouped(rows)
+        evidence, limits, shown = evidence_of(hits), self.thresholds, self.worth_showing(hits)
+        if limits is None:
+            return Found(UNSURE, shown, evidence, corners)
+        if alone and limits.are_met(evidence.score, evidence.margin):
+            return Found(MATCH, shown, evidence, corners, "score", "tied")
+        is_noise = (evidence.score or -1.0) < limits.noise
+        return Found(NO_CARD if is_noise else UNSURE, shown, evidence, corners)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the `--json` document says of the index."""
