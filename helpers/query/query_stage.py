@@ -1,28 +1,17 @@
 """Pictures or sentences → the cards they show, printed as they are answered."""
 
-from __future__ import annotations
-
-import functools
-from typing import TYPE_CHECKING
+from argparse import Namespace
+from collections.abc import Iterator
 
 from helpers.atomic_io import atomic_write
 from helpers.errors import DataError, IncompleteError
-from helpers.packages import is_here
 from helpers.query import inputs
+from helpers.query.answer import Answer
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
 from helpers.query.output.exports import CardList, Layout
 from helpers.query.output.lines import publish
-from helpers.report import DOCUMENT_VERSION
-from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
-
-    from helpers.query.answer import Answer
-    from helpers.report import Reporter
-    from helpers.session import DownloadSession
+from helpers.report import DOCUMENT_VERSION, Reporter
 
 
 def query_stage(args: Namespace, report: Reporter) -> None:
@@ -63,7 +52,7 @@ def query_stage(args: Namespace, report: Reporter) -> None:
 def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
     for text in args.text or ():
         yield index.searcher.ask_text(text)
-    for picture in inputs.pictures(args.images, functools.cache(_session)):
+    for picture in inputs.pictures(args.images):
         yield index.answer(picture, keep_image=bool(args.sheet))
 
 
@@ -98,16 +87,6 @@ def _warn_of_no_pictures(kept: list[Answer], index: OpenIndex, report: Reporter)
             f"the sheet shows no scans: they are not in {index.cache.absolute()};"
             " --cache DIR names where the image cache is now"
         )
-
-
-def _session() -> DownloadSession:
-    if not is_here("requests"):
-        raise InvalidImageError("an address needs the package requests: pip install requests")
-    from helpers.cards.options import SCRYFALL_API, USER_AGENT
-    from helpers.network.policy import Policy
-    from helpers.session import DownloadSession
-
-    return DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
 
 
 def _check_failures(failed: int, total: int) -> None:
