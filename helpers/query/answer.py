@@ -69,7 +69,7 @@ class Answer:
     height: int | None = None
     cards: tuple[Found, ...] = ()  # left to right, top to bottom; at least one in a picture
     image: bytes | None = None  # a small JPEG of the picture, for a sheet
-    digest: str | None = None  # SHA-256 of the picture's file, by which a second one is known
+    repeated: bool = False  # the same picture was asked before in this run
 
     @property
     def surest(self) -> Found | None:

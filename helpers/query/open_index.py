@@ -78,9 +78,9 @@ class OpenIndex:
         if image is None:
             return Answer(name, picture.error)
         cards = self._cards_in(image)
-        answer = Answer(name, None, image.width, image.height, cards, digest=picture.digest)
+        answer = Answer(name, None, image.width, image.height, cards)
         if keep_image:
-            from helpers.query.output.sheet_photo import small_copy
+            from helpers.query.output.sheet_parts import small_copy
 
             answer.image = small_copy(image)
         return answer

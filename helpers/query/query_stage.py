@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 
 from helpers.atomic_io import atomic_write
 from helpers.errors import DataError, IncompleteError
@@ -9,7 +10,7 @@ from helpers.query import inputs
 from helpers.query.answer import Answer
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
-from helpers.query.output.exports import CardList, Layout
+from helpers.query.output.exports import Layout, summary
 from helpers.query.output.lines import publish
 from helpers.report import DOCUMENT_VERSION, Reporter
 
@@ -26,15 +27,16 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         from helpers.query.watch import watch
 
         watch(index, args, report)
+    layout = Layout(args.csv_format)
     kept: list[Answer] = []
-    cards = CardList(Layout(args.csv_format))
+    rows: list[list[str]] = []
     failed = total = 0
     for answer in _answers(index, args):
         total += 1
         failed += answer.error is not None
         publish(answer, report, ndjson=args.ndjson)
         _say_if_nothing_is_left(answer, args.min_score, report)
-        cards.add(answer)
+        rows += layout.rows(answer)
         if report.as_json or args.sheet:
             kept.append(answer)
     report.document(
@@ -45,15 +47,23 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         }
     )
     report.flush()
-    _write_files(args, cards, kept, index, report)
+    if args.csv:
+        atomic_write(args.csv, layout.text(rows))
+        report.info(f"List: {args.csv}: {summary(rows)}")
+    if args.sheet:
+        _write_sheet(args.sheet, kept, index.cache, layout, report)
     _check_failures(failed, total)
 
 
 def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
     for text in args.text or ():
         yield index.searcher.ask_text(text)
+    seen = set()
     for picture in inputs.pictures(args.images):
-        yield index.answer(picture, keep_image=bool(args.sheet))
+        answer = index.answer(picture, keep_image=bool(args.sheet))
+        answer.repeated = picture.digest in seen
+        seen.add(picture.digest)
+        yield answer
 
 
 def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporter) -> None:
@@ -64,27 +74,19 @@ def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporte
         )
 
 
-def _write_files(
-    args: Namespace, cards: CardList, kept: list[Answer], index: OpenIndex, report: Reporter
+def _write_sheet(
+    target: Path, kept: list[Answer], cache: Path, layout: Layout, report: Reporter
 ) -> None:
-    if args.csv:
-        atomic_write(args.csv, cards.text())
-        report.info(f"List: {args.csv}: {cards.summary()}")
-    if args.sheet:
-        from helpers.query.output.sheet import write_sheet
+    """Write the sheet; say where scans were looked for if not one of them is there."""
+    from helpers.query.output.sheet import write_sheet
 
-        write_sheet(args.sheet, kept, index.cache, cards.layout)
-        report.info(f"Sheet: {args.sheet}")
-        _warn_of_no_pictures(kept, index, report)
-
-
-def _warn_of_no_pictures(kept: list[Answer], index: OpenIndex, report: Reporter) -> None:
-    """Say where the pictures of the cards were looked for, if not one of them is there."""
+    write_sheet(target, kept, cache, layout)
+    report.info(f"Sheet: {target}")
     hits = (hit for answer in kept for card in answer.cards for hit in card.hits[:1])
     files = [str(hit["image_file"]) for hit in hits if hit.get("image_file")]
-    if files and not any((index.cache / name).is_file() for name in files):
+    if files and not any((cache / name).is_file() for name in files):
         report.warning(
-            f"the sheet shows no scans: they are not in {index.cache.absolute()};"
+            f"the sheet shows no scans: they are not in {cache.absolute()};"
             " --cache DIR names where the image cache is now"
         )
 

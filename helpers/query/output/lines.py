@@ -6,11 +6,6 @@ from typing import Any
 from helpers.query.answer import MATCH, Answer, Found, Hit
 from helpers.report import Reporter
 
-#: Columns only ever gain successors: scripts read them by number.
-COLUMNS = (
-    *("query", "rank", "score", "name", "set", "number", "lang", "link", "also", "verdict"),
-    *("card", "corners"),
-)
 _FOR_PEOPLE = ("", "verdict", "name", "set", "number", "lang", "score", "also", "link")
 _ALSO_SHOWN = 3  # further printings: what fits a line
 
@@ -64,6 +59,7 @@ def in_words(card: Found) -> str:
 
 
 def _separated(answer: Answer) -> Iterator[tuple[str, ...]]:
+    """Yield all hits; columns only ever gain successors: scripts read them by number."""
     for number, card in enumerate(answer.cards, 1):
         corners = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.corners or ())
         for hit in card.hits:

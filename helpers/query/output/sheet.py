@@ -6,9 +6,6 @@ from pathlib import Path
 from helpers.atomic_io import atomic_write_stream
 from helpers.query.answer import Answer
 from helpers.query.output.exports import Layout
-from helpers.query.output.sheet_rows import rows_of
-
-TITLE = "Which cards are in these pictures?"
 
 
 def write_sheet(target: Path, answers: Sequence[Answer], cache: Path, layout: Layout) -> None:
@@ -20,8 +17,8 @@ def write_sheet(target: Path, answers: Sequence[Answer], cache: Path, layout: La
     if target.suffix.lower() == ".html":
         from helpers.query.output.sheet_html import page
 
-        atomic_write_stream(target, page(rows_of(answers), TITLE, cache, layout))
+        atomic_write_stream(target, page(answers, cache, layout))
     else:
         from helpers.query.output.sheet_png import png
 
-        atomic_write_stream(target, png(list(rows_of(answers)), TITLE, cache))
+        atomic_write_stream(target, png(answers, cache))
