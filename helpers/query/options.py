@@ -18,35 +18,20 @@ EF_SEARCH = 64
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """How an index answers.
+    """How an index answers."""
 
-    Args:
-        index: directory of a build.
-        k: hits per card.
-        ef_search: candidates that the graph search keeps, raised to 2 k.
-        exact: compare with every vector instead of walking the graph.
-        whole: take each picture as one upright card; do not look for cards in it.
-        group: what counts as one hit, one of `GROUPINGS`.
-        min_score: hits below this score are left out; None for none.
-        cache: pictures of the cards; None for the cache that the index was built from.
-        verify: compare local features with the scans of the nearest cards.
-        sentences: whether sentences will be asked, which needs the unwhitened vectors.
-        titles: read the titles of cards, where rapidocr is installed.
-        whitened: False to compare plain cosines with every vector, as if none had been learned.
-    """
-
-    index: Path
-    k: int = 5
-    ef_search: int = EF_SEARCH
-    exact: bool = False
-    whole: bool = False
-    group: str = "card"
-    min_score: float | None = None
-    cache: Path | None = None
-    verify: bool = True
-    sentences: bool = False
-    whitened: bool = True
-    titles: bool = True
+    index: Path  # directory of a build
+    k: int = 5  # hits per card
+    ef_search: int = EF_SEARCH  # candidates that the graph search keeps, raised to 2 k
+    exact: bool = False  # compare with every vector instead of walking the graph
+    whole: bool = False  # each picture is one upright card: do not look for cards in it
+    group: str = "card"  # what counts as one hit, one of `GROUPINGS`
+    min_score: float | None = None  # hits below this score are left out
+    cache: Path | None = None  # pictures of the cards, if not where the index was built from
+    verify: bool = True  # compare local features with the scans of the nearest cards
+    sentences: bool = False  # sentences will be asked, which needs the unwhitened vectors
+    whitened: bool = True  # False compares plain cosines with every vector
+    titles: bool = True  # read the titles of cards, where rapidocr is installed
 
     @classmethod
     def from_args(cls, args: Namespace) -> Self:

@@ -19,6 +19,7 @@ from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.model.own_encoder import ONNX_DIR
 from helpers.model.torch_embedder import OpenClipEmbedder
+from helpers.model.weights import fetch_weights
 from helpers.packages import is_here
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Corners, Evidence, Found
 from helpers.query.grouping import group_hits, group_key
@@ -203,9 +204,6 @@ def load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCli
             details="it knows no sentences, and runs only with onnxruntime",
             suggestion="ask with a picture; pip install -r requirements-query.txt",
         )
-    from helpers.model.torch_embedder import OpenClipEmbedder
-    from helpers.model.weights import fetch_weights
-
     options = ModelOptions(
         model=model["model"],
         pretrained=model["pretrained"],

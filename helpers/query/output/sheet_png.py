@@ -26,7 +26,7 @@ PHOTO_SIDE = 560
 CELLS_PER_LINE = 6
 
 _GAP = 16
-_LINE = 16
+_LINE = 16  # pixels from one line of a caption to the next: the font and Pillow's spacing
 _LABEL = 24
 _HEADER = 56
 _TITLE_SIZE, _HEADING, _FONT_SIZE = 20, 15, 12
@@ -37,8 +37,7 @@ _BLOCK = _LABEL + CELL[1] + _GAP // 2 + _CAPTION_LINES * _LINE + _GAP // 2
 _LEFT = PHOTO_SIDE + 3 * _GAP
 WIDTH = _LEFT + CELLS_PER_LINE * (CELL[0] + _GAP)
 
-_PAPER, _INK, _RULE = (250, 250, 248), (30, 30, 34), (214, 214, 210)
-_EMPTY, _FAINT = (206, 206, 206), (110, 110, 110)
+_PAPER, _INK, _RULE, _EMPTY = "#fafaf8", "#1e1e22", "#d6d6d2", "#cecece"
 _SUB = b"\x01"  # PNG's filter "Sub": each byte less the one of the pixel before it
 #: Letters of card names that Unicode does not take apart.
 _PLAIN = str.maketrans("Øøł\u2013\u2014\u2019\ua789", "Ool--':") | str.maketrans(
@@ -74,7 +73,7 @@ def _filtered(strip: Image.Image) -> bytes:
 
 def _height(answer: Answer) -> int:
     lines = _BLOCK * len(_lines(answer.cards))
-    photo = parts.shown_size(answer, PHOTO_SIDE)[1] if answer.image else CELL[0]
+    photo = parts.shown_size(answer, PHOTO_SIDE)[1] if answer.image else CELL[1]
     return max(_LABEL + photo, lines) + 3 * _GAP
 
 
@@ -84,7 +83,7 @@ def _strip(answer: Answer, cache: Path) -> Image.Image:
     ImageDraw.Draw(strip).line((_GAP, 0, WIDTH - _GAP, 0), fill=_RULE)
     _write(strip, (_GAP, _GAP), parts.label(answer)[:_LABEL_LETTERS], _HEADING)
     photo = parts.opened(answer.image)
-    shown = parts.outlined(photo, answer, PHOTO_SIDE) if photo else _grey_box((CELL[1], CELL[0]))
+    shown = parts.outlined(photo, answer, PHOTO_SIDE) if photo else _no_picture()
     strip.paste(shown, (_GAP, _GAP + _LABEL))
     for place, line in enumerate(_lines(answer.cards)):
         for column, cell in enumerate(line):
@@ -115,9 +114,9 @@ def _lines(cards: Sequence[Found]) -> list[list[_Cell]]:
     """Put the cards' cells into lines: a card's cells stay together where a line can hold them."""
     lines: list[list[_Cell]] = [[]]
     for number, card in enumerate(cards, 1):
-        shown: list[Hit | None] = [*([None] if card.corners else []), *parts.shown_hits(card)] or [
-            None
-        ]
+        shown: list[Hit | None] = list(parts.shown_hits(card))
+        if card.corners or not shown:
+            shown.insert(0, None)
         reach = min(len(shown), CELLS_PER_LINE)
         if len(lines[-1]) + reach > CELLS_PER_LINE:
             lines.append([])
@@ -138,33 +137,23 @@ def _paste(
     strip: Image.Image, corner: tuple[int, int], picture: Image.Image | None, texts: Sequence[str]
 ) -> None:
     """Put a picture into the middle of its cell, and texts under it, of two lines at most each."""
-    shown = (
-        _grey_box(CELL)
-        if picture is None
-        else ImageOps.contain(picture, CELL, Image.Resampling.LANCZOS)
-    )
+    shown = ImageOps.contain(picture or _no_picture(), CELL, Image.Resampling.LANCZOS)
     left = corner[0] + (CELL[0] - shown.width) // 2
     strip.paste(shown, (left, corner[1] + (CELL[1] - shown.height) // 2))
     wrap = textwrap.TextWrapper(_CELL_LETTERS, max_lines=2, placeholder=" ...")
-    top = corner[1] + CELL[1] + _GAP // 2
     lines = [line for text in texts for line in wrap.wrap(text)]
-    for place, line in enumerate(lines[:_CAPTION_LINES]):
-        _write(strip, (corner[0], top + place * _LINE), line, _FONT_SIZE)
+    top = corner[1] + CELL[1] + _GAP // 2
+    _write(strip, (corner[0], top), "\n".join(lines[:_CAPTION_LINES]), _FONT_SIZE)
 
 
-def _grey_box(size: tuple[int, int]) -> Image.Image:
-    box = Image.new("RGB", size, _EMPTY)
-    middle = (size[0] // 2, size[1] // 2)
-    ImageDraw.Draw(box).text(middle, "no picture", fill=_FAINT, font=_font(_FONT_SIZE), anchor="mm")
+def _no_picture() -> Image.Image:
+    box = Image.new("RGB", CELL, _EMPTY)
+    _write(box, (_GAP, CELL[1] // 2), "no picture", _FONT_SIZE)
     return box
 
 
 def _write(
-    picture: Image.Image,
-    corner: tuple[int, int],
-    text: str,
-    size: int,
-    colour: str | tuple[int, ...] = _INK,
+    picture: Image.Image, corner: tuple[int, int], text: str, size: int, colour: str = _INK
 ) -> None:
     """Draw a text in ASCII, all that the built-in font has: base letters, else question marks."""
     letters = unicodedata.normalize("NFKD", text.translate(_PLAIN))
