@@ -68,12 +68,7 @@ class OpenIndex:
         return self.answer(Picture(name, picture))
 
     def answer(self, picture: Picture, *, keep_image: bool = False) -> Answer:
-        """Return the answer to a picture that was named on a command line, readable or not.
-
-        Args:
-            picture: what was read.
-            keep_image: leave a small copy in the answer, for a sheet.
-        """
+        """Return the answer to a picture, readable or not; `keep_image` for a sheet in it."""
         name, image = picture.name, picture.image
         if image is None:
             return Answer(name, picture.error)
@@ -93,9 +88,7 @@ class OpenIndex:
 def open_index(directory: Path | str, **options: Any) -> OpenIndex:
     """Open the index that a build left in `directory`.
 
-    Args:
-        directory: the output directory of a build.
-        options: further fields of `helpers.query.options.QueryOptions`, such as `k=10`.
+    The options are further fields of `helpers.query.options.QueryOptions`, such as `k=10`.
 
     Raises:
         DataError: the index or its model cannot be used.

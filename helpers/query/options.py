@@ -4,9 +4,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf, options_of
+from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf
 from helpers.index.options import INDEX, SCANS
 from helpers.query.grouping import GROUPINGS
 
@@ -32,11 +31,6 @@ class QueryOptions:
     sentences: bool = False  # sentences will be asked, which needs the unwhitened vectors
     whitened: bool = True  # False compares plain cosines with every vector
     titles: bool = True  # read the titles of cards, where rapidocr is installed
-
-    @classmethod
-    def from_args(cls, args: Namespace) -> Self:
-        """Read the flags, already validated."""
-        return options_of(cls, args, sentences=bool(args.text))
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:

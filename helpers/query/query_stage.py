@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from helpers.atomic_io import atomic_write
+from helpers.cli_validation import options_of
 from helpers.errors import DataError, IncompleteError
 from helpers.query import inputs
 from helpers.query.answer import Answer
@@ -22,7 +23,8 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         DataError: the index or the model cannot be used, or not one picture could be read.
         IncompleteError: some pictures could not be read; the others are answered.
     """
-    index = OpenIndex(QueryOptions.from_args(args), report)
+    options = options_of(QueryOptions, args, sentences=bool(args.text))
+    index = OpenIndex(options, report)
     if args.watch:
         from helpers.query.watch import watch
 

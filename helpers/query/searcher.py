@@ -1,6 +1,7 @@
 """An opened index and its encoder: from pictures to vectors, from vectors to the nearest cards."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,6 @@ class Searcher:
         self.thresholds = Thresholds.of(self.index.manifest) if options.whitened else None
         self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
         self._describe()
-        if not self.index.manifest["model"]["trained"]:
-            report.warning("the index was built on random weights: its answers mean nothing")
 
     @functools.cached_property
     def _embedder(self) -> Embedder:
@@ -64,7 +63,7 @@ class Searcher:
 
     @functools.cached_property
     def _torch_embedder(self) -> OpenClipEmbedder:
-        return load_model(self.index.manifest, self.options.index, self.report)
+        return _load_model(self.index.manifest, self.options.index, self.report)
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Return float32 [n, D], rows of unit length, in one pass of the model."""
@@ -95,7 +94,12 @@ class Searcher:
             found = self.index.search(vectors, rows, self.options.ef_search)
         else:
             found = self.index.search_unwhitened(vectors, rows)
-        return found[0][:rows] if len(found) == 1 else _best_of(found)[:rows]
+        if len(found) == 1:
+            return found[0][:rows]
+        best: dict[int, Hit] = {}
+        for hit in sorted(itertools.chain(*found), key=lambda hit: (-hit.score, hit.row)):
+            best.setdefault(hit.row, hit)
+        return list(best.values())[:rows]
 
     def grouped(self, found: Iterable[Hit]) -> list[dict[str, Any]]:
         """Return the records of rows, best first, one for each card (or art, or row)."""
@@ -158,29 +162,22 @@ class Searcher:
         return "cosine" if is_plain else "whitened cosine"
 
     def _describe(self) -> None:
-        about = self.index.manifest["index"]
+        manifest = self.index.manifest
+        about = manifest["index"]
         search = "exact search" if self.options.exact else f"efSearch={self.ef_search}"
         self.report.info(
             f"Index: {about['type']}, {about['metric']} ({self.scores}),"
             f" {self.index.vectors:,} vectors of dimension {self.index.dimension}, {search},"
-            f" built {self.index.manifest['timestamp']}"
+            f" built {manifest['timestamp']}"
         )
-        if "whitening" not in self.index.manifest:
+        if not manifest["model"]["trained"]:
+            self.report.warning("the index was built on random weights: its answers mean nothing")
+        if "whitening" not in manifest:
             self.report.info(
                 "This index is of an older version, without whitening, which recognises photos far"
                 " better; to get it, with no card embedded again, type: "
-                + rebuild_command(self.index.manifest, self.options.index)
+                + rebuild_command(manifest, self.options.index)
             )
-
-
-def _best_of(found: Iterable[list[Hit]]) -> list[Hit]:
-    """Return each row once, with its best score, best first."""
-    best: dict[int, Hit] = {}
-    for hits in found:
-        for hit in hits:
-            if hit.row not in best or hit.score > best[hit.row].score:
-                best[hit.row] = hit
-    return sorted(best.values(), key=lambda hit: (-hit.score, hit.row))
 
 
 def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> Evidence:
@@ -191,12 +188,8 @@ def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> E
     return Evidence(inliers, hits[0]["score"], round(hits[0]["score"] - rest, 6))
 
 
-def load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenClipEmbedder:
-    """Load the model of the manifest in `out` through torch, and make sure that it is the same one.
-
-    Raises:
-        DataError: it is gone, or another one now (names every difference); or there is no torch.
-    """
+def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenClipEmbedder:
+    """Load the model of the manifest in `out` through torch, and make sure that it is the same."""
     model, shape = manifest["model"], manifest["model"]["preprocessing"]
     if model["model"].startswith(ONNX_DIR):
         raise DataError(

@@ -4,10 +4,12 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
+from helpers.images.preprocess import load_image_rgb
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Corners, Found, Hit
 from helpers.query.output.lines import where
+from helpers.validation import InvalidImageError
 
 TITLE = "Which cards are in these pictures?"
 COLOURS = {MATCH: "#137333", UNSURE: "#b06000", NO_CARD: "#6b6b70"}
@@ -65,9 +67,8 @@ def opened(source: Path | bytes | None) -> Image.Image | None:
     if source is None:
         return None
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return load_image_rgb(source)
+    except InvalidImageError:
         return None
 
 
