@@ -75,7 +75,7 @@ class OpenIndex:
         cards = self._cards_in(image)
         answer = Answer(name, None, image.width, image.height, cards)
         if keep_image:
-            from helpers.query.output.sheet_parts import small_copy
+            from helpers.query.output.sheet import small_copy
 
             answer.image = small_copy(image)
         return answer

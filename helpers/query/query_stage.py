@@ -1,10 +1,10 @@
 """Pictures or sentences → the cards they show, printed as they are answered."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helpers.atomic_io import atomic_write
+from helpers.atomic_io import atomic_write, atomic_write_stream
 from helpers.cli_validation import options_of
 from helpers.errors import DataError, IncompleteError
 from helpers.query import inputs
@@ -53,7 +53,9 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         atomic_write(args.csv, layout.text(rows))
         report.info(f"List: {args.csv}: {summary(rows)}")
     if args.sheet:
-        _write_sheet(args.sheet, kept, index.cache, layout, report)
+        write_sheet(args.sheet, kept, index.cache, layout)
+        report.info(f"Sheet: {args.sheet}")
+        _warn_of_no_scans(kept, index.cache, report)
     _check_failures(failed, total)
 
 
@@ -76,15 +78,21 @@ def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporte
         )
 
 
-def _write_sheet(
-    target: Path, kept: list[Answer], cache: Path, layout: Layout, report: Reporter
-) -> None:
-    """Write the sheet; say where scans were looked for if not one of them is there."""
-    from helpers.query.output.sheet import write_sheet
+def write_sheet(target: Path, answers: Sequence[Answer], cache: Path, layout: Layout) -> None:
+    """Write pictures beside the cards found in them, as PNG or HTML by the suffix of `target`."""
+    if target.suffix.lower() == ".html":
+        from helpers.query.output.sheet_html import page
 
-    write_sheet(target, kept, cache, layout)
-    report.info(f"Sheet: {target}")
-    hits = (hit for answer in kept for card in answer.cards for hit in card.hits[:1])
+        atomic_write_stream(target, page(answers, cache, layout))
+    else:
+        from helpers.query.output.sheet_png import png
+
+        atomic_write_stream(target, png(answers, cache))
+
+
+def _warn_of_no_scans(answers: Sequence[Answer], cache: Path, report: Reporter) -> None:
+    """Say where scans were looked for if not one of them is there."""
+    hits = (hit for answer in answers for card in answer.cards for hit in card.hits[:1])
     files = [str(hit["image_file"]) for hit in hits if hit.get("image_file")]
     if files and not any((cache / name).is_file() for name in files):
         report.warning(

@@ -1,13 +1,12 @@
 """`--watch DIR`: answer pictures as they arrive in a folder, each once, also across restarts.
 
-The folder is looked at every second: inotify would tell of a file sooner, but not of one on a
-network share, nor when it is complete. A file is read when its size and time have stayed the same
-from one look to the next; if it cannot be decoded then, it may still be on its way, and it is
-tried again whenever it changes.
+The folder is looked at every second: inotify says nothing of network shares, nor when a file is
+complete. A file is read when its size and time have stayed the same from one look to the next; if
+it cannot be decoded, it may still be on its way, and is tried again whenever it changes.
 
-What was answered stands in a journal beside the list, a line of JSON per event. An entry `begun`
-that no `done` follows is the trace of a run that was killed while it wrote: what the list has
-gained since is taken back, and the picture is answered again.
+What was answered stands in a journal beside the list, a line of JSON per event. A last entry
+`begun` is the trace of a run that was killed while it wrote: what the list has gained since is
+taken back, and the picture is answered again.
 """
 
 import contextlib
@@ -42,10 +41,7 @@ _Stamp = tuple[int, int]
 class Arrivals:
     """The pictures of a folder, not below it, that are complete and were not handed out yet.
 
-    Args:
-        folder: to look into.
-        answered: stamps of what earlier runs have answered, by file name.
-        report: hears of files that are broken.
+    Those that earlier runs have answered are known by their file names and stamps.
     """
 
     def __init__(self, folder: Path, answered: dict[str, _Stamp], report: Reporter) -> None:
@@ -85,13 +81,10 @@ def state_of(target: Path) -> Path:
 class Journal:
     """A list of cards that grows, and beside it the memory of what is in it.
 
-    Args:
-        target: the list; None if there is none, and nothing is remembered.
-        layout: its columns.
+    Where there is no list (`target` is None), nothing outlives this run.
 
     Raises:
         DataError: the list has other columns, or its journal is damaged.
-        WriteError: the disk refuses.
     """
 
     def __init__(self, target: Path | None, layout: Layout) -> None:

@@ -17,9 +17,9 @@ from PIL import Image, ImageChops
 
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
 from helpers.query.output.exports import Layout
-from helpers.query.output.sheet import write_sheet
-from helpers.query.output.sheet_parts import KEPT_SIDE, cut_out, small_copy
+from helpers.query.output.sheet import KEPT_SIDE, cut_out, small_copy
 from helpers.query.output.sheet_png import CELL, WIDTH, png
+from helpers.query.query_stage import write_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from helpers.query.answer import Answer, Found, Hit
-from helpers.query.output import sheet_parts as parts
+from helpers.query.output import sheet
 from helpers.query.output.exports import Layout, listed, printings
 from helpers.query.output.lines import in_words, link, where
 
@@ -26,10 +26,10 @@ _PHOTO_SIDE = 900
 def page(answers: Iterable[Answer], cache: Path, layout: Layout) -> Iterator[bytes]:
     """Yield the sheet as an HTML document in UTF-8, which saves a list of that layout."""
     yield (
-        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{parts.TITLE}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{sheet.TITLE}</title>\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<style>\n{_beside('sheet.css')}</style>\n"
-        f'<header><h1>{parts.TITLE}</h1> <span id="summary" role="status"></span>'
+        f'<header><h1>{sheet.TITLE}</h1> <span id="summary" role="status"></span>'
         ' <button id="save" type="button">Save the list as CSV</button></header>\n'
     ).encode()
     sections = _Sections(cache, layout)
@@ -53,16 +53,16 @@ class _Sections:
 
     def section(self, answer: Answer) -> str:
         """Return one picture; its cards that the list holds are added to `finds`."""
-        photo = parts.opened(answer.image)
+        photo = sheet.opened(answer.image)
         figure = ""
         if photo is not None:
-            shown = _image(parts.outlined(photo, answer, _PHOTO_SIDE), parts.label(answer))
+            shown = _image(sheet.outlined(photo, answer, _PHOTO_SIDE), sheet.label(answer))
             figure = f'<figure class="photo">{shown}</figure>'
         cards = "\n".join(
             self._card(answer, number, photo) for number in range(1, 1 + len(answer.cards))
         )
         return (
-            f'<section class="picture">\n<h2>{html.escape(parts.label(answer))}</h2>\n'
+            f'<section class="picture">\n<h2>{html.escape(sheet.label(answer))}</h2>\n'
             f'<div class="beside">\n{figure}\n<div class="cards">\n{cards}\n</div>\n</div>\n'
             "</section>\n"
         )
@@ -70,11 +70,11 @@ class _Sections:
     def _card(self, answer: Answer, number: int, photo: Image.Image | None) -> str:
         card = answer.cards[number - 1]
         choices = list(printings(card)) if number in dict(listed(answer)) else []
-        figures = [self._hit(hit, card, choices) for hit in parts.shown_hits(card)]
-        if crop := photo and parts.cut_out(photo, card, answer):
-            shown = _image(crop, f"card {number} of {parts.label(answer)}")
+        figures = [self._hit(hit, card, choices) for hit in sheet.shown_hits(card)]
+        if crop := photo and sheet.cut_out(photo, card, answer):
+            shown = _image(crop, f"card {number} of {sheet.label(answer)}")
             figures.insert(0, f"<figure>{shown}<figcaption>in the photo</figcaption></figure>\n")
-        colour = parts.COLOURS[card.verdict]
+        colour = sheet.COLOURS[card.verdict]
         inner = (
             f'<h3><span class="number" style="background:{colour}">{number}</span>'
             f" {html.escape(in_words(card))}</h3>\n"
@@ -90,7 +90,7 @@ class _Sections:
         )
 
     def _hit(self, hit: Hit, card: Found, choices: list[Hit]) -> str:
-        scan, lines = parts.scan_of(hit, self._cache), parts.caption(hit)
+        scan, lines = sheet.scan_of(hit, self._cache), sheet.caption(hit)
         shown = '<div class="none">no picture</div>'
         if scan is not None:
             small = ImageOps.contain(scan, _SCAN_SIZE, Image.Resampling.LANCZOS)
@@ -99,7 +99,7 @@ class _Sections:
             address = html.escape(link(hit))
             shown = f'<a href="{address}" target="_blank" rel="noopener">{shown}</a>'
         text = "<br>".join(map(html.escape, lines))
-        if hit in choices and len(parts.shown_hits(card)) > 1:
+        if hit in choices and len(sheet.shown_hits(card)) > 1:
             place = choices.index(hit)
             text += f'<br><button type="button" data-choice="{place}">It is this one</button>'
         return f"<figure>{shown}<figcaption>{text}</figcaption></figure>\n"
@@ -119,5 +119,5 @@ def _choices(choices: list[Hit]) -> str:
 
 
 def _image(picture: Image.Image, text: str) -> str:
-    data = base64.b64encode(parts.jpeg(picture)).decode()
+    data = base64.b64encode(sheet.jpeg(picture)).decode()
     return f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(text)}">'

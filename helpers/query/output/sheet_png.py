@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from helpers.query.answer import Answer, Found, Hit
-from helpers.query.output import sheet_parts as parts
+from helpers.query.output import sheet
 from helpers.query.output.lines import in_words
 
 #: Width and height in pixels that a card is scaled into (a card measures 63 by 88 mm).
@@ -49,7 +49,7 @@ def png(answers: Sequence[Answer], cache: Path) -> Iterator[bytes]:
     """Yield the sheet as the content of a PNG file."""
     height = _HEADER + sum(map(_height, answers))
     header = Image.new("RGB", (WIDTH, _HEADER), _PAPER)
-    _write(header, (_GAP, _GAP), parts.TITLE, _TITLE_SIZE)
+    _write(header, (_GAP, _GAP), sheet.TITLE, _TITLE_SIZE)
     yield b"\x89PNG\r\n\x1a\n"
     yield _chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, height, 8, 2, 0, 0, 0))
     packer = zlib.compressobj()
@@ -73,7 +73,7 @@ def _filtered(strip: Image.Image) -> bytes:
 
 def _height(answer: Answer) -> int:
     lines = _BLOCK * len(_lines(answer.cards))
-    photo = parts.shown_size(answer, PHOTO_SIDE)[1] if answer.image else CELL[1]
+    photo = sheet.shown_size(answer, PHOTO_SIDE)[1] if answer.image else CELL[1]
     return max(_LABEL + photo, lines) + 3 * _GAP
 
 
@@ -81,56 +81,47 @@ def _strip(answer: Answer, cache: Path) -> Image.Image:
     """Draw a picture and its cards, under a rule that parts it from the one above."""
     strip = Image.new("RGB", (WIDTH, _height(answer)), _PAPER)
     ImageDraw.Draw(strip).line((_GAP, 0, WIDTH - _GAP, 0), fill=_RULE)
-    _write(strip, (_GAP, _GAP), parts.label(answer)[:_LABEL_LETTERS], _HEADING)
-    photo = parts.opened(answer.image)
-    shown = parts.outlined(photo, answer, PHOTO_SIDE) if photo else _no_picture()
+    _write(strip, (_GAP, _GAP), sheet.label(answer)[:_LABEL_LETTERS], _HEADING)
+    photo = sheet.opened(answer.image)
+    shown = sheet.outlined(photo, answer, PHOTO_SIDE) if photo else _no_picture()
     strip.paste(shown, (_GAP, _GAP + _LABEL))
     for place, line in enumerate(_lines(answer.cards)):
         for column, cell in enumerate(line):
             corner = (_LEFT + column * (CELL[0] + _GAP), _GAP + place * _BLOCK)
-            if cell.reach:
-                _draw_heading(strip, corner, cell)
+            _write(strip, corner, cell.heading, _HEADING, sheet.COLOURS[cell.card.verdict])
             below = (corner[0], corner[1] + _LABEL)
             if cell.hit is not None:
-                _paste(strip, below, parts.scan_of(cell.hit, cache), parts.caption(cell.hit))
-            elif crop := photo and parts.cut_out(photo, cell.card, answer):
+                _paste(strip, below, sheet.scan_of(cell.hit, cache), sheet.caption(cell.hit))
+            elif crop := photo and sheet.cut_out(photo, cell.card, answer):
                 _paste(strip, below, crop, ["in the photo"])
     return strip
 
 
 class _Cell(NamedTuple):
-    """A cell shows a hit of a card, or the card as it is in the photo (`hit` is None).
+    """A cell shows a hit of a card, or the card as it is in the photo (`hit` is None)."""
 
-    `reach` is over how many cells the card's heading goes; 0: it has none here.
-    """
-
-    number: int
+    heading: str  # over the first cell of a card, and as many more as it has in that line
     card: Found
     hit: Hit | None
-    reach: int
 
 
 def _lines(cards: Sequence[Found]) -> list[list[_Cell]]:
     """Put the cards' cells into lines: a card's cells stay together where a line can hold them."""
     lines: list[list[_Cell]] = [[]]
     for number, card in enumerate(cards, 1):
-        shown: list[Hit | None] = list(parts.shown_hits(card))
+        shown: list[Hit | None] = list(sheet.shown_hits(card))
         if card.corners or not shown:
             shown.insert(0, None)
         reach = min(len(shown), CELLS_PER_LINE)
         if len(lines[-1]) + reach > CELLS_PER_LINE:
             lines.append([])
+        words, room = f"{number} {in_words(card)}", reach * _CELL_LETTERS
+        heading = textwrap.shorten(words, room, placeholder=" ...")
         for place, hit in enumerate(shown):
             if len(lines[-1]) == CELLS_PER_LINE:
                 lines.append([])
-            lines[-1].append(_Cell(number, card, hit, 0 if place else reach))
+            lines[-1].append(_Cell("" if place else heading, card, hit))
     return lines if lines[0] else []
-
-
-def _draw_heading(strip: Image.Image, corner: tuple[int, int], cell: _Cell) -> None:
-    text = f"{cell.number} {in_words(cell.card)}"
-    short = textwrap.shorten(text, cell.reach * _CELL_LETTERS, placeholder=" ...")
-    _write(strip, corner, short, _HEADING, parts.COLOURS[cell.card.verdict])
 
 
 def _paste(
