@@ -14,13 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.images.preprocess import load_image_rgb
 from helpers.index.card_index import CardIndex
 from helpers.photo import colours, homography, local_features, outlines, rectify
 from helpers.photo.homography import Evidence
 from helpers.photo.local_features import Features
 from helpers.photo.outlines import Corners
-from helpers.validation import InvalidImageError
+from helpers.query.photo_file import opened
 
 _KEPT = 700  # cards, at about 390 kB each with their vectors of unit length
 _MARGIN = 0.14  # round an outline, so that verification can correct it
@@ -43,22 +42,16 @@ class Scans:
 
     def pixels(self, row: int) -> NDArray[np.uint8] | None:
         """Return the scan of a row as uint8 [height, width, 3]; None if it is gone or broken."""
-        return _pixels_of(self._path(row))
+        picture = opened(self._path(row))
+        return None if picture is None else np.asarray(picture)
 
     def _path(self, row: int) -> Path:
         return self._cache / str(self._index.card(row)["image_file"])
 
 
-def _pixels_of(path: Path) -> NDArray[np.uint8] | None:
-    try:
-        return np.asarray(load_image_rgb(path))
-    except InvalidImageError:
-        return None
-
-
 def _features_of(path: Path) -> Features | None:
-    pixels = _pixels_of(path)
-    return None if pixels is None else local_features.of_scan(pixels)
+    picture = opened(path)
+    return None if picture is None else local_features.of_scan(np.asarray(picture))
 
 
 class _Place(NamedTuple):
@@ -90,22 +83,18 @@ class Comparison:
             cells: of the art that must agree.
         """
         place = self._place(outlines.grown(corners, _MARGIN))
+        new = [row for row in rows if row not in place.compared]
+        place.compared.update(new)
+        self.made += len(new)
         found = {}
-        for row in rows:
-            evidence = self._compared(place, row)
+        for row in new:
+            scan = self._scans.features(row)
+            evidence = None if scan is None else homography.verify(place.features, scan)
             if evidence is not None and evidence.cells >= cells:
                 back = cv2.getPerspectiveTransform(outlines.frame(CROP), place.outer)
                 there = cv2.perspectiveTransform(evidence.corners[None], back)[0]
                 found[row] = replace(evidence, corners=there)
         return found
-
-    def _compared(self, place: _Place, row: int) -> Evidence | None:
-        if row in place.compared:
-            return None
-        place.compared.add(row)
-        self.made += 1
-        scan = self._scans.features(row)
-        return None if scan is None else homography.verify(place.features, scan)
 
     def _place(self, outer: Corners) -> _Place:
         """Return a known place that nearly coincides, else a new one with its features."""

@@ -5,6 +5,7 @@ import glob
 import hashlib
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,12 +25,8 @@ STDIN = "-"
 #: How files of the usual formats begin.
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _LONGEST_PATTERN = 1024  # characters: a pattern of 10,000 brackets takes a minute to understand
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
-        *(".avif", ".heic", ".heif", ".jp2", ".j2k"),
-    )
-)
+#: What pictures in a directory are called.
+NAME = re.compile(r".\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif|jp2|j2k)\Z", re.IGNORECASE)
 _LONGEST_LINE = 64 * 1024  # bytes; no system has longer paths
 MAX_BYTES = 64 * 1024 * 1024  # of a picture from the network: a phone's largest are about 20 MB
 
@@ -113,7 +110,7 @@ def _expanded(word: str) -> list[str]:
     if _is_url(word) or path.is_file():
         return [word]
     if path.is_dir():
-        return sorted(str(entry) for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+        return sorted(str(entry) for entry in path.iterdir() if NAME.search(entry.name))
     is_pattern = glob.has_magic(word) and len(word) <= _LONGEST_PATTERN
     return sorted(glob.glob(word, recursive=True)) if is_pattern else []  # noqa: PTH207
 

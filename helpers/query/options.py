@@ -64,11 +64,7 @@ FLAGS = FlagGroup(
         INDEX,
         Flag("--k", Number(int, 1, 10_000), 5, "K", "hits per picture, 1 to 10000"),
         Flag(
-            "--ef-search",
-            Number(int, 1, 1_000_000),
-            EF_SEARCH,
-            "EF",
-            "candidates while searching, raised to 2 K",
+            "--ef-search", Number(int, 1, 1_000_000), EF_SEARCH, "EF", "candidates, raised to 2 K"
         ),
         Flag("--exact", help="compare with every vector instead of the graph", action="store_true"),
         Flag(
@@ -78,13 +74,7 @@ FLAGS = FlagGroup(
             "S",
             "leave out hits below this score, -1 to 1; not a verified card",
         ),
-        Flag(
-            "--group",
-            OneOf(GROUPINGS),
-            "card",
-            "HOW",
-            f"{', '.join(GROUPINGS)}: what counts as one hit",
-        ),
+        Flag("--group", OneOf(GROUPINGS), "card", "HOW", "what counts as a hit: card, art or none"),
         Flag(
             "--whole",
             help="each picture is one upright card: do not look for cards in it",
@@ -104,13 +94,7 @@ FLAGS = FlagGroup(
             "FILE",
             "write a list of the cards found, a line each, for a collection site",
         ),
-        Flag(
-            "--csv-format",
-            OneOf(SITES),
-            SITES[0],
-            "SITE",
-            f"{', '.join(SITES)}: whose columns the list has",
-        ),
+        Flag("--csv-format", OneOf(SITES), SITES[0], "SITE", f"columns for {', '.join(SITES)}"),
         Flag(
             "--ndjson",
             help="print a line of JSON per picture as soon as it is answered",

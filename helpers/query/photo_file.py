@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from helpers.images.preprocess import picture_bytes, upright_rgb
+from helpers.images.preprocess import load_image_rgb, picture_bytes, upright_rgb
 from helpers.packages import is_here
 from helpers.validation import FORMATS, InvalidImageError, check_header, decoding, is_heic
 
@@ -46,6 +46,14 @@ def load_photo(source: Path | str | bytes) -> Image.Image:
         if isinstance(error.__cause__, UnidentifiedImageError):  # it names the missing package
             raise InvalidImageError("this HEIC picture is cut off or broken") from error
         raise
+
+
+def opened(source: Path | bytes | None) -> Image.Image | None:
+    """Return a scan or a sheet's copy of a photo, RGB; None if there is none, or it is broken."""
+    try:
+        return None if source is None else load_image_rgb(source)
+    except InvalidImageError:
+        return None
 
 
 def _decoded(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:

@@ -56,7 +56,9 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         write_sheet(args.sheet, kept, index.cache, layout)
         report.info(f"Sheet: {args.sheet}")
         _warn_of_no_scans(kept, index.cache, report)
-    _check_failures(failed, total)
+    if failed:
+        kind = DataError if failed == total else IncompleteError
+        raise kind("pictures could not be read", details=f"{failed} of {total}, named above")
 
 
 def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
@@ -98,13 +100,4 @@ def _warn_of_no_scans(answers: Sequence[Answer], cache: Path, report: Reporter) 
         report.warning(
             f"the sheet shows no scans: they are not in {cache.absolute()};"
             " --cache DIR names where the image cache is now"
-        )
-
-
-def _check_failures(failed: int, total: int) -> None:
-    if failed and failed == total:
-        raise DataError("no picture could be read", details=f"{failed} of {total} failed")
-    if failed:
-        raise IncompleteError(
-            "some pictures could not be read", details=f"{failed} of {total} failed, named above"
         )

@@ -144,10 +144,11 @@ class Searcher:
     def to_json(self) -> dict[str, Any]:
         """Return what the `--json` document says of the index."""
         about = self.index.manifest["index"]
+        is_plain = self.index.whitening is None or not self.options.whitened
         return {
             "type": "exact" if self.options.exact else about["type"],
             "metric": about["metric"],
-            "scores": self.scores,
+            "scores": "cosine" if is_plain else "whitened cosine",
             "vectors": self.index.vectors,
             "dimension": self.index.dimension,
             "ef_search": None if self.options.exact else self.ef_search,
@@ -155,20 +156,12 @@ class Searcher:
             "trained": self.index.manifest["model"]["trained"],
         }
 
-    @property
-    def scores(self) -> str:
-        """What a score is a cosine of."""
-        is_plain = self.index.whitening is None or not self.options.whitened
-        return "cosine" if is_plain else "whitened cosine"
-
     def _describe(self) -> None:
-        manifest = self.index.manifest
-        about = manifest["index"]
-        search = "exact search" if self.options.exact else f"efSearch={self.ef_search}"
+        about, manifest = self.to_json(), self.index.manifest
+        search = f"efSearch={about['ef_search']}" if about["ef_search"] else "exact search"
         self.report.info(
-            f"Index: {about['type']}, {about['metric']} ({self.scores}),"
-            f" {self.index.vectors:,} vectors of dimension {self.index.dimension}, {search},"
-            f" built {manifest['timestamp']}"
+            f"Index: {about['type']}, {about['metric']} ({about['scores']}), {about['vectors']:,}"
+            f" vectors of dimension {about['dimension']}, {search}, built {manifest['timestamp']}"
         )
         if not manifest["model"]["trained"]:
             self.report.warning("the index was built on random weights: its answers mean nothing")

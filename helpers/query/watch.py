@@ -67,7 +67,7 @@ class Arrivals:
     def _files(self) -> Iterator[tuple[str, _Stamp]]:
         with disk_errors(self._folder), os.scandir(self._folder) as entries:
             for entry in entries:
-                if Path(entry.name).suffix.lower() in inputs.SUFFIXES:
+                if inputs.NAME.search(entry.name):
                     with contextlib.suppress(FileNotFoundError):
                         about = entry.stat()
                         yield entry.name, (about.st_size, about.st_mtime_ns)
@@ -178,7 +178,7 @@ def watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
     with file_lock(state_of(args.csv)) if args.csv else contextlib.nullcontext():
         layout, clock = Layout(args.csv_format), Clock()
         journal = Journal(args.csv, layout)
-        arrivals = Arrivals(args.watch, dict(journal.stamps), report)
+        arrivals = Arrivals(args.watch, journal.stamps, report)
         report.info(f"Watching {args.watch}; {len(journal.digests)} pictures are answered already")
         while True:
             for picture, stamp in arrivals.look():

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from helpers.images.preprocess import load_image_rgb
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Corners, Found, Hit
 from helpers.query.output.lines import where
-from helpers.validation import InvalidImageError
+from helpers.query.photo_file import opened
 
 TITLE = "Which cards are in these pictures?"
 COLOURS = {MATCH: "#137333", UNSURE: "#b06000", NO_CARD: "#6b6b70"}
@@ -60,16 +59,6 @@ def jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
-
-
-def opened(source: Path | bytes | None) -> Image.Image | None:
-    """Return a picture the way it is to be looked at, or None if there isn't one."""
-    if source is None:
-        return None
-    try:
-        return load_image_rgb(source)
-    except InvalidImageError:
-        return None
 
 
 def shown_size(answer: Answer, side: int) -> tuple[int, int]:

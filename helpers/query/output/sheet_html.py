@@ -17,6 +17,7 @@ from helpers.query.answer import Answer, Found, Hit
 from helpers.query.output import sheet
 from helpers.query.output.exports import Layout, listed, printings
 from helpers.query.output.lines import in_words, link, where
+from helpers.query.photo_file import opened
 
 _HERE = Path(__file__).parent
 _SCAN_SIZE = (680, 340)  # pixels, at most; the card's text stays readable
@@ -53,7 +54,7 @@ class _Sections:
 
     def section(self, answer: Answer) -> str:
         """Return one picture; its cards that the list holds are added to `finds`."""
-        photo = sheet.opened(answer.image)
+        photo = opened(answer.image)
         figure = ""
         if photo is not None:
             shown = _image(sheet.outlined(photo, answer, _PHOTO_SIDE), sheet.label(answer))

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from helpers.query.answer import Answer, Found, Hit
 from helpers.query.output import sheet
 from helpers.query.output.lines import in_words
+from helpers.query.photo_file import opened
 
 #: Width and height in pixels that a card is scaled into (a card measures 63 by 88 mm).
 CELL = (144, 201)
@@ -82,7 +83,7 @@ def _strip(answer: Answer, cache: Path) -> Image.Image:
     strip = Image.new("RGB", (WIDTH, _height(answer)), _PAPER)
     ImageDraw.Draw(strip).line((_GAP, 0, WIDTH - _GAP, 0), fill=_RULE)
     _write(strip, (_GAP, _GAP), sheet.label(answer)[:_LABEL_LETTERS], _HEADING)
-    photo = sheet.opened(answer.image)
+    photo = opened(answer.image)
     shown = sheet.outlined(photo, answer, PHOTO_SIDE) if photo else _no_picture()
     strip.paste(shown, (_GAP, _GAP + _LABEL))
     for place, line in enumerate(_lines(answer.cards)):
