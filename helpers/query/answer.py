@@ -26,25 +26,17 @@ class Evidence:
 class Found:
     """One card found in a picture.
 
-    Args:
-        verdict: `match` if verified, `unsure` if the hits are only the nearest cards, `no card` if
-            there is nothing like a card.
-        hits: records of the index with `rank` and `score`, best first.
-        evidence: what the verdict rests on.
-        corners: in pixels of the upright picture, clockwise from the card's own top left corner;
-            None where the whole picture was taken as the card.
-        verified_by: `geometry`, `title` or `score` for a match; `title` also where a title names
-            the card and no scan of that name agrees with the picture; else None.
-        printing: `sure` if this printing is told from those with the same art, else `tied`; None
-            unless it is a match.
+    A match is verified by `geometry`, `title` or `score`; `title` also stands where a title names
+    the card and no scan agrees with the picture. The corners are in pixels of the upright picture,
+    clockwise from the card's own top left; None where the whole picture was taken as the card.
     """
 
-    verdict: Verdict
-    hits: list[Hit]
+    verdict: Verdict  # unsure: the hits are only the nearest cards
+    hits: list[Hit]  # records of the index with `rank` and `score`, best first
     evidence: Evidence
     corners: Corners | None = None
     verified_by: str | None = None
-    printing: str | None = None
+    printing: str | None = None  # of a match: `sure`, or `tied` with others of the same art
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `cards` in the `--json` document."""

@@ -77,10 +77,7 @@ class Comparison:
     ) -> dict[int, Evidence]:
         """Return which scans agree with a place, and why, with corners in pixels of the picture.
 
-        Args:
-            corners: of the place.
-            rows: of the index; those that were compared with this place before are left out.
-            cells: of the art that must agree.
+        Rows that were compared with this place before are left out; `cells` of the art must agree.
         """
         place = self._place(outlines.grown(corners, _MARGIN))
         new = [row for row in rows if row not in place.compared]

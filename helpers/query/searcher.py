@@ -76,18 +76,15 @@ class Searcher:
 
         The vectors, float32 [n, D], are views of one picture; each row counts with its best one.
         """
-        with self.times.stage("search"):
-            self.listen(vectors)
-            return self._rows(vectors, least)
-
-    def _rows(self, vectors: NDArray[np.float32], least: int) -> list[Hit]:
         options = self.options
         wanted = max(least, options.k * (1 if options.group == "none" else _ROWS_PER_GROUP))
-        rows = self._nearest(vectors, wanted)
-        while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
-            wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
+        with self.times.stage("search"):
+            self.listen(vectors)
             rows = self._nearest(vectors, wanted)
-        return rows
+            while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
+                wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
+                rows = self._nearest(vectors, wanted)
+            return rows
 
     def _nearest(self, vectors: NDArray[np.float32], rows: int) -> list[Hit]:
         if self.options.whitened:
