@@ -30,6 +30,6 @@ def found(verdict: Verdict, *hits: dict[str, Any], printing: str | None = None) 
     return Found(verdict, list(hits), Evidence(9, 0.5, 0.1), printing=printing)
 
 
-def answer(query: str, *cards: Found, digest: str | None = None) -> Answer:
+def answer(query: str, *cards: Found, repeated: bool = False) -> Answer:
     """Return an answer to a picture."""
-    return Answer(query, None, 100, 100, cards, digest=digest or query)
+    return Answer(query, None, 100, 100, cards, repeated=repeated)

@@ -159,7 +159,7 @@ class Fuzzer:
         stdin, sys.stdin = sys.stdin, _Stdin(data)
         try:
             with contextlib.chdir(self.folder):
-                found = list(inputs.pictures(["-"], _no_network))  # type: ignore[arg-type]
+                found = list(inputs.pictures(["-"], _no_network))
         finally:
             sys.stdin = stdin
         errors = [picture.error for picture in found]
@@ -178,7 +178,7 @@ class _Stdin:
         self.buffer = io.BytesIO(data)
 
 
-def _no_network() -> None:
+def _no_network(_: str) -> bytes:
     raise InvalidImageError("no network here")
 
 

@@ -11,13 +11,7 @@ def equalise(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give the channels of a crop one mean, then stretch its levels.
 
     A grey mean takes a colour cast away; the stretch gives back the contrast that haze, sleeves
-    and dim rooms take.
-
-    Args:
-        crop: uint8 [height, width, 3], RGB.
-
-    Returns:
-        uint8 of the same shape.
+    and dim rooms take. Takes and returns uint8 [height, width, 3], RGB.
     """
     sample = crop[::4, ::4].reshape(-1, 3).astype(np.float32)
     means = sample.mean(axis=0)

@@ -5,84 +5,49 @@ local features (`homography`) decides.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.photo.outlines import CARD_RATIO, ordered, side_ratio
+from helpers.photo.outlines import CARD_RATIO, Corners, ordered, side_ratio
 
+_SIDES = (800, 400)  # pixels of the longer side of the copies of the picture that are searched
+_AREA = (0.004, 0.97)  # of an outline, as a share of the picture
+_RATIO = (0.45, 0.95)  # shorter through longer side; a card seen aslant gets slimmer
+_LEAST_FILL = 0.86  # share of the quadrilateral that the found contour's hull must cover
+_MOST = 40  # outlines to return
 _CORNERS = 4
 _MOST_SIDES = 16  # of a hull that may be a card with rounded corners and a thumb over one
 _PARALLEL = 1e-9  # cross product of directions below which lines do not meet
 
 
-@dataclass(frozen=True, slots=True)
-class Quad:
-    """A candidate outline.
+class Quad(NamedTuple):
+    """A candidate: clockwise from the top left corner, and how well it fits a card.
 
-    Args:
-        corners: float32 [4, 2], pixels of the searched picture, clockwise from the top left one.
-        votes: how many thresholds and channels saw it.
-        score: votes weighed by how well outline and shape fit a card; larger is better.
+    The score is the number of thresholds and channels that saw it, weighed by shape and outline.
     """
 
-    corners: NDArray[np.float32]
-    votes: int
+    corners: Corners
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What `find_quads` looks for.
-
-    Args:
-        sides: longer side in pixels of the copies of the picture that are searched.
-        least_area: of an outline, as a share of the picture.
-        most_area: of an outline, as a share of the picture.
-        least_ratio: shorter through longer side of an outline; a card seen aslant gets slimmer.
-        most_ratio: the same, at most.
-        least_fill: share of the quadrilateral that the found contour's hull must cover.
-        most: quads to return.
-    """
-
-    sides: tuple[int, ...] = (800, 400)
-    least_area: float = 0.004
-    most_area: float = 0.97
-    least_ratio: float = 0.45
-    most_ratio: float = 0.95
-    least_fill: float = 0.86
-    most: int = 40
-
-
-DEFAULT = Search()
-
-
-def find_quads(picture: NDArray[np.uint8], search: Search = DEFAULT) -> list[Quad]:
-    """Return candidate outlines, the likeliest first.
+def find_quads(picture: NDArray[np.uint8]) -> list[Quad]:
+    """Return candidate outlines, the likeliest first; of those that nearly coincide only one.
 
     Args:
         picture: uint8 [height, width, 3], RGB.
-        search: what to look for.
-
-    Returns:
-        Quads in pixels of `picture`; of outlines that nearly coincide only one.
     """
-    found: list[tuple[NDArray[np.float32], float]] = []
-    longer = max(picture.shape[:2])
-    for side in search.sides:
-        scale = side / longer
-        copy = _resized(picture, scale)
-        for mask in _masks(copy):
-            found += [(quad / scale, fit) for quad, fit in _quads(mask, search)]
-    return _merged(found, search)
-
-
-def _resized(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=how), dtype=np.uint8)
+    found: list[tuple[Corners, float]] = []
+    height, width = picture.shape[:2]
+    for side in _SIDES:
+        scale = side / max(height, width)
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        size = (round(width * scale), round(height * scale))
+        for mask in _masks(np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)):
+            found += [(quad / scale, fit) for quad, fit in _quads(mask)]
+    return _merged(found)[:_MOST]
 
 
 def _masks(picture: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -118,90 +83,68 @@ def _edges(channel: NDArray[np.uint8], factors: tuple[float, ...]) -> Iterator[N
         yield cv2.dilate(edges, np.ones((3, 3), np.uint8))
 
 
-def _quads(mask: NDArray[np.uint8], search: Search) -> Iterator[tuple[NDArray[np.float32], float]]:
+def _quads(mask: NDArray[np.uint8]) -> Iterator[tuple[Corners, float]]:
+    """Yield the quadrilaterals that the hulls of contours fill, and to which share."""
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    whole = mask.shape[0] * mask.shape[1]
+    least, most = (share * mask.size for share in _AREA)
     for contour in contours:
         if len(contour) < _CORNERS:
             continue
         *_, width, height = cv2.boundingRect(contour)
-        if width * height < search.least_area * whole:
+        if width * height < least:
             continue
         hull = cv2.convexHull(contour)
         area = cv2.contourArea(hull)
-        if not search.least_area * whole <= area <= search.most_area * whole:
-            continue
-        quad = _four_corners(hull)
-        if quad is None:
-            continue
-        fit = area / max(cv2.contourArea(quad), 1e-6)
-        if fit < search.least_fill:
-            continue
-        if search.least_ratio <= side_ratio(quad) <= search.most_ratio:
-            yield ordered(quad), fit
+        quad = _four_corners(hull) if least <= area <= most else None
+        if quad is not None:
+            fill = area / max(cv2.contourArea(quad), 1e-6)
+            if fill >= _LEAST_FILL and _RATIO[0] <= side_ratio(quad) <= _RATIO[1]:
+                yield ordered(quad), fill
 
 
-def _four_corners(hull: NDArray[np.int32]) -> NDArray[np.float32] | None:
+def _four_corners(hull: NDArray[np.int32]) -> Corners | None:
     """Return the quadrilateral round a hull that adds the least area to it.
 
     Sides are taken away one by one, their neighbours prolonged until they meet: rounded corners
     and a corner under a thumb are completed.
     """
-    polygon = cv2.approxPolyDP(hull, 0.01 * cv2.arcLength(hull, closed=True), closed=True).reshape(
-        -1, 2
-    )
-    points = [(float(x), float(y)) for x, y in polygon]
+    polygon = cv2.approxPolyDP(hull, 0.01 * cv2.arcLength(hull, closed=True), closed=True)
+    points = polygon.reshape(-1, 2).astype(np.float64)
     if not _CORNERS <= len(points) <= _MOST_SIDES:
         return None
     while len(points) > _CORNERS:
-        best = _cheapest_cut(points)
-        if best is None:
+        meetings, added = _without_a_side(points)
+        side = int(added.argmin())
+        if added[side] == np.inf:
             return None
-        index, meeting = best
-        following = (index + 1) % len(points)
-        points[index] = meeting
-        del points[following]
+        points[side] = meetings[side]
+        points = np.delete(points, (side + 1) % len(points), axis=0)
     return np.asarray(points, dtype=np.float32)
 
 
-def _cheapest_cut(
-    points: list[tuple[float, float]],
-) -> tuple[int, tuple[float, float]] | None:
-    """Return the side whose removal adds the least area, and where its neighbours meet."""
-    best, least = None, np.inf
-    count = len(points)
-    for index in range(count):
-        before, first = points[index - 1], points[index]
-        second, after = points[(index + 1) % count], points[(index + 2) % count]
-        meeting = _meeting(before, first, after, second)
-        if meeting is None:
-            continue
-        added = abs(_cross(first, second, meeting)) / 2
-        if added < least:
-            best, least = (index, meeting), added
-    return best
+def _without_a_side(
+    points: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return [n, 2] where the neighbours of each side meet, and [n] the area that this adds.
+
+    The area is infinite where they do not meet beyond the side.
+    """
+    ring = np.concatenate([points[-1:], points, points[:2]])
+    before, second, after = ring[:-3], ring[2:-1], ring[3:]
+    first_way, second_way = points - before, second - after
+    cross = _cross(first_way, second_way)
+    cross[np.abs(cross) < _PARALLEL] = np.nan
+    along, other = (_cross(after - before, way) / cross for way in (second_way, first_way))
+    meetings = before + along[:, None] * first_way
+    added = np.abs(_cross(second - points, meetings - points)) / 2
+    return meetings, np.where((along >= 1) & (other >= 1), added, np.inf)
 
 
-def _meeting(
-    a: tuple[float, float], b: tuple[float, float], c: tuple[float, float], d: tuple[float, float]
-) -> tuple[float, float] | None:
-    """Return where the line from `a` beyond `b` meets that from `c` beyond `d`."""
-    ux, uy, vx, vy = b[0] - a[0], b[1] - a[1], d[0] - c[0], d[1] - c[1]
-    cross = ux * vy - uy * vx
-    if abs(cross) < _PARALLEL:
-        return None
-    along = ((c[0] - a[0]) * vy - (c[1] - a[1]) * vx) / cross
-    other = ((c[0] - a[0]) * uy - (c[1] - a[1]) * ux) / cross
-    if along < 1 or other < 1:
-        return None
-    return a[0] + along * ux, a[1] + along * uy
+def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    return one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
 
 
-def _cross(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
-def _merged(found: list[tuple[NDArray[np.float32], float]], search: Search) -> list[Quad]:
+def _merged(found: list[tuple[Corners, float]]) -> list[Quad]:
     """Let outlines that nearly coincide vote for one, the best fitting of them."""
     if not found:
         return []
@@ -221,12 +164,11 @@ def _merged(found: list[tuple[NDArray[np.float32], float]], search: Search) -> l
         far = [_distance(quads[member], quads[index]) for member in members]
         members = members[np.asarray(far) < 0.06 * size[index]]
         left[members] = False
-        votes = len(members)
-        merged.append(Quad(quads[index], votes, float(worth[index] * np.log2(1 + votes))))
-    return sorted(merged, key=lambda quad: -quad.score)[: search.most]
+        merged.append(Quad(quads[index], float(worth[index] * np.log2(1 + len(members)))))
+    return sorted(merged, key=lambda quad: -quad.score)
 
 
-def _distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+def _distance(first: Corners, second: Corners) -> float:
     """Return the mean distance of corners, whichever of them comes first."""
     return min(
         float(np.linalg.norm(np.roll(first, turn, axis=0) - second, axis=1).mean())

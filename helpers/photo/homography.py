@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers.photo import outlines
 from helpers.photo.local_features import Features
+from helpers.photo.outlines import Corners
 
 _RATIO = 0.8  # Lowe, IJCV 2004
 _REACH = 6.0  # pixels that an inlier may lie off
@@ -14,7 +16,7 @@ _LEAST = 10  # inliers below which there is nothing to judge
 #: Cells of the art that must hold inliers. Cards with the same text, such as sagas and rooms with
 #: their rules in brackets, agree in a hundred points, but these lie close together. Of 5,000 wrong
 #: homographies 5 reached 9 cells, all of rooms, scan against scan; in photos none had more than 2.
-_ENOUGH_CELLS = 9
+ENOUGH_CELLS = 9
 _AREA = (0.3, 2.5)  # of the projected card, as a share of the crop
 _SLIMMEST = 0.35  # shorter through longer side of the projected card
 #: Left, top, right, bottom of art and title, as shares of a card. The art ends within the frames of
@@ -26,23 +28,13 @@ _GRID = (6, 5)  # cells of the art, across and down
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What speaks for a crop to show a scan's card.
+    """What speaks for a crop to show a scan's card."""
 
-    Args:
-        inliers: distinct features that one homography maps.
-        art: of these, how many lie in the art.
-        title: of these, how many lie in the title.
-        cells: cells of a grid of 6 by 5 over the art that hold inliers.
-        homography: float64 [3, 3], from pixels of the scan's features to pixels of the crop.
-        corners: float32 [4, 2], the card's own corners in pixels of the crop.
-    """
-
-    inliers: int
-    art: int
-    title: int
-    cells: int
-    homography: NDArray[np.float64]
-    corners: NDArray[np.float32]
+    inliers: int  # distinct features that one homography maps
+    art: int  # of these, how many lie in the art
+    title: int  # of these, how many lie in the title
+    cells: int  # of the grid over the art that hold inliers
+    corners: Corners  # the card's own, in pixels of the crop
 
     @property
     def strength(self) -> float:
@@ -56,15 +48,13 @@ class Evidence:
     @property
     def is_enough(self) -> bool:
         """Whether this verifies the card."""
-        return self.cells >= _ENOUGH_CELLS
+        return self.cells >= ENOUGH_CELLS
 
 
 def verify(crop: Features, scan: Features) -> Evidence | None:
-    """Look for one homography that maps features of the scan to features of the crop.
-
-    Returns:
-        None where there is no plausible one.
-    """
+    """Look for one plausible homography that maps features of the scan to those of the crop."""
+    if min(len(scan), len(crop)) < _LEAST:
+        return None
     first, second = matches(scan, crop)
     if len(first) < _LEAST:
         return None
@@ -81,14 +71,11 @@ def verify(crop: Features, scan: Features) -> Evidence | None:
     kept = scan.points[first[inside]] / np.asarray(scan.size, dtype=np.float32)
     art = _within(kept, ART)
     cells = len({(int(x * _GRID[0]), int(y * _GRID[1])) for x, y in art})
-    return Evidence(len(kept), len(art), len(_within(kept, TITLE)), cells, matrix, corners)
+    return Evidence(len(kept), len(art), len(_within(kept, TITLE)), cells, corners)
 
 
 def matches(scan: Features, crop: Features) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return indices of features that match: distinct by the ratio test, each used once."""
-    none = np.zeros(0, dtype=np.intp)
-    if min(len(scan), len(crop)) < _LEAST:
-        return none, none
     similar = scan.unit @ crop.unit.T  # of unit vectors: distance² = 2 - 2 similarity
     rows = np.arange(len(similar))
     best = similar.argmax(axis=1)
@@ -103,21 +90,19 @@ def matches(scan: Features, crop: Features) -> tuple[NDArray[np.intp], NDArray[n
 
 def plausible(
     matrix: NDArray[np.float64], scan: tuple[int, int], crop: tuple[int, int]
-) -> NDArray[np.float32] | None:
+) -> Corners | None:
     """Return the card's corners in the crop, if a flat card could look like that."""
-    width, height = scan
-    frame = np.asarray([[[0, 0], [width, 0], [width, height], [0, height]]], dtype=np.float32)
-    if (matrix[2] @ np.asarray([*frame[0].T, np.ones(4)]) <= 0).any():
+    frame = outlines.frame(scan)
+    if (matrix[2] @ np.asarray([*frame.T, np.ones(4)]) <= 0).any():
         return None  # a corner behind the camera
-    corners = cv2.perspectiveTransform(frame, matrix)[0]
+    corners = cv2.perspectiveTransform(frame[None], matrix)[0]
     area = cv2.contourArea(corners, oriented=True)
     share = area / (crop[0] * crop[1])  # negative where the card is seen in a mirror
     if not (_AREA[0] <= share <= _AREA[1] and cv2.isContourConvex(corners)):
         return None
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    if sides.min() < _SLIMMEST * sides.max():
-        return None
-    return np.asarray(corners, dtype=np.float32)
+    is_slim = sides.min() < _SLIMMEST * sides.max()
+    return None if is_slim else np.asarray(corners, dtype=np.float32)
 
 
 def _within(

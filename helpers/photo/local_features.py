@@ -22,17 +22,11 @@ _LEVELS = 512  # a descriptor of unit length in whole numbers
 
 @dataclass(frozen=True)
 class Features:
-    """Where the features of a picture lie, and what they look like.
+    """Where the features of a picture lie, and what they look like."""
 
-    Args:
-        points: float32 [n, 2], pixels.
-        descriptors: uint8 [n, 128], RootSIFT times 512, cut off at 255.
-        size: width and height of the picture.
-    """
-
-    points: NDArray[np.float32]
-    descriptors: NDArray[np.uint8]
-    size: tuple[int, int]
+    points: NDArray[np.float32]  # [n, 2], pixels
+    descriptors: NDArray[np.uint8]  # [n, 128], RootSIFT times 512, cut off at 255
+    size: tuple[int, int]  # width and height of the picture
 
     def __len__(self) -> int:
         return len(self.points)
@@ -46,13 +40,8 @@ class Features:
 
 
 def extract(picture: NDArray[np.uint8], most: int = _MOST) -> Features:
-    """Find the strongest local features in all parts of a picture.
-
-    Args:
-        picture: uint8 [height, width] or [height, width, 3], RGB.
-        most: features to keep.
-    """
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim > 2 else picture  # noqa: PLR2004
+    """Find up to `most` local features in all parts of uint8 [height, width, 3], RGB."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     size = (grey.shape[1], grey.shape[0])
     keypoints, found = _sift().detectAndCompute(grey, None)
     if found is None or not len(keypoints):

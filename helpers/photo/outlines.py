@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+#: float32 [4, 2], pixels.
 Corners = NDArray[np.float32]
 
-
-#: Short side through long side of a card: 63 mm by 88 mm.
-CARD_RATIO = 63 / 88
+CARD_RATIO = 63 / 88  # short side through long side of a card, in mm
 _GAP = 1.05  # from one card of a row to the next, in widths of a card
 
 
@@ -32,11 +31,16 @@ def ordered(corners: NDArray[Any]) -> Corners:
     return np.roll(points, -int(points.sum(axis=1).argmin()), axis=0)
 
 
+def sides(corners: Corners) -> NDArray[np.float32]:
+    """Return float32 [4], the lengths of the sides."""
+    return np.asarray(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1), np.float32)
+
+
 def side_ratio(corners: Corners) -> float:
     """Return the shorter through the longer mean side of a quadrilateral."""
-    sides = _sides(corners)
-    first, second = sides[0] + sides[2], sides[1] + sides[3]
-    return float(min(first, second) / max(first, second, 1e-6))
+    first, second, third, fourth = sides(corners)
+    across, down = first + third, second + fourth
+    return float(min(across, down) / max(across, down, 1e-6))
 
 
 def upright(corners: Corners) -> Corners:
@@ -44,8 +48,8 @@ def upright(corners: Corners) -> Corners:
 
     Which of the two short sides is the card's top, the outline cannot tell.
     """
-    sides = _sides(corners)
-    return corners if sides[0] + sides[2] <= sides[1] + sides[3] else np.roll(corners, -1, axis=0)
+    first, second, third, fourth = sides(corners)
+    return corners if first + third <= second + fourth else np.roll(corners, -1, axis=0)
 
 
 def grown(corners: Corners, share: float) -> Corners:
@@ -96,14 +100,9 @@ def reading_order(outlines: Sequence[Corners]) -> list[int]:
     half = float(np.median([np.ptp(corners[:, 1]) for corners in outlines])) / 2
     lines: list[list[int]] = []
     for place in sorted(range(len(outlines)), key=lambda place: float(centres[place][1])):
-        if lines and centres[place][1] - centres[lines[-1][0]][1] < half:
-            lines[-1].append(place)
-        else:
-            lines.append([place])
+        if not lines or centres[place][1] - centres[lines[-1][0]][1] >= half:
+            lines.append([])
+        lines[-1].append(place)
     return [
         place for line in lines for place in sorted(line, key=lambda each: float(centres[each][0]))
     ]
-
-
-def _sides(corners: Corners) -> NDArray[np.float32]:
-    return np.asarray(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1), np.float32)

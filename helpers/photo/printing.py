@@ -1,7 +1,6 @@
 """Tell printings of one art apart, where their scans differ: set symbol, border, collector line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,31 +17,18 @@ _REACH = 3  # pixels that a window may lie off
 _NOISE = 25.0  # squared grey levels: what is flat in both does not count as different
 
 
-@dataclass(frozen=True, slots=True)
-class Printing:
-    """Which of several scans an aligned photo shows.
-
-    Args:
-        order: indices of the scans, the likeliest first.
-        sure: whether the first is clearly ahead of every other one.
-        gaps: per scan, how far the first is ahead of it where the two differ; 0 for itself.
-    """
-
-    order: tuple[int, ...]
-    sure: bool
-    gaps: tuple[float, ...]
-
-
-def tell_printings(aligned: NDArray[np.uint8], scans: Sequence[NDArray[np.uint8]]) -> Printing:
+def tell_printings(
+    aligned: NDArray[np.uint8], scans: Sequence[NDArray[np.uint8]]
+) -> tuple[list[int], bool]:
     """Compare an aligned photo with scans of the same art.
 
     Args:
         aligned: uint8 [height, width, 3], RGB; the photo, warped onto the card by the homography
             that verification found.
-        scans: the scans, each uint8 [height, width, 3] of any size.
+        scans: each uint8 [height, width, 3] of any size.
 
     Returns:
-        The likeliest printing; sure only where it beats each other one clearly.
+        Indices of the scans, the likeliest first, and whether that one beats each other clearly.
     """
     photo, views = _grey(aligned), [_grey(scan) for scan in scans]
     agreement = [_best_correlation(photo, view) for view in views]
@@ -52,11 +38,9 @@ def tell_printings(aligned: NDArray[np.uint8], scans: Sequence[NDArray[np.uint8]
         for j in range(i):
             gap = _gap(agreement[i], agreement[j], 1 - _best_correlation(views[i], views[j]))
             gaps[i, j], gaps[j, i] = gap, -gap
-    order = np.argsort(-gaps.min(axis=1), kind="stable").tolist()
-    best = order[0]
-    others = np.delete(gaps[best], best)
-    sure = bool((others >= _LEAST_GAP).all())
-    return Printing(tuple(order), sure, tuple(map(float, gaps[best])))
+    order: list[int] = np.argsort(-gaps.min(axis=1), kind="stable").tolist()
+    others = np.delete(gaps[order[0]], order[0])
+    return order, bool((others >= _LEAST_GAP).all())
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.photo.outlines import frame
+from helpers.photo.outlines import Corners, frame, sides
 
 #: Width and height in pixels of a crop for the encoder, which sees 224 pixels of it.
 SIZE = (275, 384)
@@ -18,30 +18,23 @@ def rectify(
     """Return the quadrilateral as an upright rectangle.
 
     Args:
-        picture: uint8 [height, width, 3] or [height, width].
-        corners: [4, 2], pixels of the picture, clockwise from the card's own top left corner.
-        size: width and height of the result.
-
-    Returns:
-        uint8 [size[1], size[0], …]; black where the quadrilateral leaves the picture.
+        picture: uint8 [height, width, 3].
+        corners: [4, 2], in the picture, clockwise from the card's own top left one.
+        size: width and height of the result, which is black where the picture ends.
     """
     corners = np.asarray(corners, dtype=np.float32)
-    shrink = min(_extent(corners, size) / 2, 8.0)
+    first, second, third, fourth = sides(corners)
+    extent = min((first + third) / (2 * size[0]), (second + fourth) / (2 * size[1]))
+    shrink = min(float(extent) / 2, 8.0)  # half the pixels of the picture along one of the crop
     if shrink > 1:  # a warp reads single pixels: without blur it would flicker
         picture, corners = _shrunk(picture, corners, shrink)
     matrix = cv2.getPerspectiveTransform(corners, frame(size))
     return np.asarray(cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _extent(corners: NDArray[np.float32], size: tuple[int, int]) -> float:
-    """Return how many pixels of the picture lie along one pixel of the crop."""
-    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    return float(min((sides[0] + sides[2]) / (2 * size[0]), (sides[1] + sides[3]) / (2 * size[1])))
-
-
 def _shrunk(
-    picture: NDArray[np.uint8], corners: NDArray[np.float32], factor: float
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    picture: NDArray[np.uint8], corners: Corners, factor: float
+) -> tuple[NDArray[np.uint8], Corners]:
     """Cut out the corners' surroundings and shrink them."""
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 8, 0)
     high = np.ceil(corners.max(axis=0)).astype(int) + 8

@@ -8,9 +8,9 @@ about as wide on all cards.
 
 import functools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,12 +29,9 @@ _LETTER, _LEFT, _MIDDLE = 0.0225, 0.085, 0.065
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of print.
+    """A line of print, with its corners clockwise from where the first letter begins.
 
-    Args:
-        text: as it was read.
-        corners: float32 [4, 2], in pixels, clockwise from where the first letter begins, as far as
-            the reader can tell: the line may be upside down.
+    That is as far as the reader can tell: the line may be upside down.
     """
 
     text: str
@@ -46,36 +43,27 @@ class Line:
         return np.asarray(self.corners.mean(axis=0), np.float32)
 
 
-class Reader(Protocol):
-    """What reads the lines of a picture."""
+#: Returns the lines of uint8 [height, width, 3], RGB.
+Reader = Callable[[NDArray[np.uint8]], list[Line]]
 
-    def lines(self, pixels: NDArray[np.uint8]) -> list[Line]:
-        """Return the lines of uint8 [height, width, 3], RGB."""
+
+def rapid_lines(pixels: NDArray[np.uint8]) -> list[Line]:
+    """Read with the models that are inside the package rapidocr (a `Reader`)."""
+    found = _rapid()(np.ascontiguousarray(pixels[:, :, ::-1]))  # it takes BGR
+    if found.boxes is None or found.txts is None:
+        return []
+    return [
+        Line(text, _from_the_left(np.asarray(box, np.float32)))
+        for text, box in zip(found.txts, found.boxes, strict=True)
+    ]
 
 
 @functools.cache
-def rapid_reader() -> Reader:
-    """Return the reader of this process: opening one takes a second."""
-    return RapidReader()
+def _rapid() -> Any:
+    """Return rapidocr's reader, one for the process: opening one takes a second."""
+    from rapidocr import RapidOCR
 
-
-class RapidReader:
-    """Reads with the models that are inside the package rapidocr; nothing is downloaded."""
-
-    def __init__(self) -> None:
-        from rapidocr import RapidOCR
-
-        self._read = RapidOCR(params={"Global.log_level": "critical"})
-
-    def lines(self, pixels: NDArray[np.uint8]) -> list[Line]:
-        """Return the lines of uint8 [height, width, 3], RGB."""
-        found = self._read(np.ascontiguousarray(pixels[:, :, ::-1]))  # it takes BGR
-        if found.boxes is None or found.txts is None:
-            return []
-        return [
-            Line(text, _from_the_left(np.asarray(box, np.float32)))
-            for text, box in zip(found.txts, found.boxes, strict=True)
-        ]
+    return RapidOCR(params={"Global.log_level": "critical"})
 
 
 def _from_the_left(box: Corners) -> Corners:
@@ -85,40 +73,27 @@ def _from_the_left(box: Corners) -> Corners:
 
 
 def read(reader: Reader, pixels: NDArray[np.uint8], hidden: Sequence[Corners] = ()) -> list[Line]:
-    """Return the lines of a picture, in its pixels; none of a strip.
-
-    Args:
-        reader: what reads.
-        pixels: uint8 [height, width, 3], RGB.
-        hidden: outlines in which nothing is read.
-    """
-    sides = pixels.shape[:2]
-    if min(sides) < _SLIMMEST * max(sides):
+    """Return the lines of a picture outside of `hidden` outlines; none of a strip."""
+    if min(pixels.shape[:2]) < _SLIMMEST * max(pixels.shape[:2]):
         return []
     shown = pixels.copy()
     for corners in hidden:
         cv2.fillConvexPoly(shown, np.rint(corners).astype(np.int32), (_PAPER,) * 3)
-    scale = min(_MOST_ENLARGED, _SIDE / max(shown.shape))
+    scale = max(1.0, min(_MOST_ENLARGED, _SIDE / max(shown.shape)))
     if scale > 1:
-        shown = np.asarray(
-            cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
-        )
-    else:
-        scale = 1.0
-    return [Line(line.text, line.corners / np.float32(scale)) for line in reader.lines(shown)]
+        enlarged = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        shown = np.asarray(enlarged, np.uint8)
+    return [Line(line.text, line.corners / np.float32(scale)) for line in reader(shown)]
 
 
 def cards_of(line: Line) -> Iterator[Corners]:
     """Yield where the card lies if a line is its title: as it was read, and upside down."""
     for corners in (line.corners, np.roll(line.corners, 2, axis=0)):
         start, end = (corners[0] + corners[3]) / 2, (corners[1] + corners[2]) / 2
-        width = (end - start) / (_LETTER * max(1, _letters(line.text.strip())))
+        wide = sum(unicodedata.east_asian_width(each) in "WF" for each in line.text.strip())
+        letters = len(line.text.strip()) + wide  # a Chinese one is as wide as two Latin ones
+        width = (end - start) / (_LETTER * max(1, letters))
         height = np.asarray([-width[1], width[0]], np.float32) / CARD_RATIO
         top_left = start - _LEFT * width - _MIDDLE * height
         sides = [np.zeros(2), width, width + height, height]
         yield np.asarray([top_left + side for side in sides], np.float32)
-
-
-def _letters(text: str) -> int:
-    """Return how many Latin letters are as wide as a text; a Chinese one is as wide as two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)

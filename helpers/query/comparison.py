@@ -1,54 +1,67 @@
-"""Candidates of one picture compared with scans: each place once with each scan.
+"""Candidates of one picture compared with the scans of an index: each place once with each scan.
 
 Features of a scan that was never asked for cost 40 ms, those of a crop 35 ms, matching the two
-4 ms: crops of nearly the same place share features, and no scan is compared with a place twice.
+4 ms: crops of nearly the same place share features, those of scans are kept.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers.index.card_index import CardIndex
 from helpers.photo import colours, homography, local_features, outlines, rectify
+from helpers.photo.homography import Evidence
+from helpers.photo.local_features import Features
 from helpers.photo.outlines import Corners
-from helpers.query.scans import Scans
+from helpers.query.photo_file import opened
 
+_KEPT = 700  # cards, at about 390 kB each with their vectors of unit length
 _MARGIN = 0.14  # round an outline, so that verification can correct it
 CROP = (278, 388)  # width and height in pixels of what is compared with a scan
 CROP_FEATURES = 1000
 _SAME_CROP = 0.8  # area of the intersection through that of the union
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """A scan that agrees with a place of the picture.
+class Scans:
+    """The scans that an index was made of, where they are still in `cache`, and `wanted`."""
 
-    Args:
-        row: of the index.
-        evidence: what agrees.
-        corners: float32 [4, 2], of the card in pixels of the picture.
-    """
+    def __init__(self, index: CardIndex, cache: Path, *, wanted: bool = True) -> None:
+        self.at_hand = wanted and cache.is_dir()
+        self._index, self._cache = index, cache
+        self._features = functools.lru_cache(_KEPT)(_features_of)
 
-    row: int
-    evidence: homography.Evidence
-    corners: Corners
+    def features(self, row: int) -> Features | None:
+        """Return the features of the scan of a row; None if it is gone or broken."""
+        return self._features(self._path(row))
+
+    def pixels(self, row: int) -> NDArray[np.uint8] | None:
+        """Return the scan of a row as uint8 [height, width, 3]; None if it is gone or broken."""
+        picture = opened(self._path(row))
+        return None if picture is None else np.asarray(picture)
+
+    def _path(self, row: int) -> Path:
+        return self._cache / str(self._index.card(row)["image_file"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+def _features_of(path: Path) -> Features | None:
+    picture = opened(path)
+    return None if picture is None else local_features.of_scan(np.asarray(picture))
+
+
+class _Place(NamedTuple):
     outer: Corners
-    features: local_features.Features
-    compared: set[int] = field(default_factory=set)
+    features: Features
+    compared: set[int]  # rows
 
 
 class Comparison:
-    """Compares places of one picture with scans.
-
-    Args:
-        pixels: uint8 [height, width, 3], RGB.
-        scans: of the index's cards.
+    """Compares places of one picture, uint8 [height, width, 3] in RGB, with scans.
 
     Attributes:
         made: comparisons so far.
@@ -59,30 +72,26 @@ class Comparison:
         self._places: list[_Place] = []
         self.made = 0
 
-    def agreeing(self, corners: Corners, rows: Iterable[int]) -> Iterator[Agreement]:
-        """Yield which scans agree with a place, in the order of the rows.
+    def agreeing(
+        self, corners: Corners, rows: Iterable[int], cells: int = homography.ENOUGH_CELLS
+    ) -> dict[int, Evidence]:
+        """Return which scans agree with a place, and why, with corners in pixels of the picture.
 
-        Args:
-            corners: of the place, in pixels of the picture.
-            rows: of the index; those that were compared with this place before are left out.
+        Rows that were compared with this place before are left out; `cells` of the art must agree.
         """
-        return (each for each in self.compared(corners, rows) if each.evidence.is_enough)
-
-    def compared(self, corners: Corners, rows: Iterable[int]) -> Iterator[Agreement]:
-        """Yield the same, however little they agree."""
         place = self._place(outlines.grown(corners, _MARGIN))
-        for row in rows:
-            evidence = self._compared(place, row)
-            if evidence is not None:
-                yield Agreement(row, evidence, _projected(evidence, place))
-
-    def _compared(self, place: _Place, row: int) -> homography.Evidence | None:
-        if row in place.compared:
-            return None
-        place.compared.add(row)
-        self.made += 1
-        scan = self._scans.features(row)
-        return None if scan is None else homography.verify(place.features, scan)
+        new = [row for row in rows if row not in place.compared]
+        place.compared.update(new)
+        self.made += len(new)
+        found = {}
+        for row in new:
+            scan = self._scans.features(row)
+            evidence = None if scan is None else homography.verify(place.features, scan)
+            if evidence is not None and evidence.cells >= cells:
+                back = cv2.getPerspectiveTransform(outlines.frame(CROP), place.outer)
+                there = cv2.perspectiveTransform(evidence.corners[None], back)[0]
+                found[row] = replace(evidence, corners=there)
+        return found
 
     def _place(self, outer: Corners) -> _Place:
         """Return a known place that nearly coincides, else a new one with its features."""
@@ -90,12 +99,10 @@ class Comparison:
             if outlines.similarity(outer, place.outer) >= _SAME_CROP:
                 return place
         crop = colours.equalise(rectify.rectify(self._pixels, outer, CROP))
-        self._places.append(_Place(outer, local_features.extract(crop, CROP_FEATURES)))
+        self._places.append(_Place(outer, local_features.extract(crop, CROP_FEATURES), set()))
         return self._places[-1]
 
 
-def _projected(evidence: homography.Evidence, place: _Place) -> Corners:
-    """Return the card's corners in pixels of the picture."""
-    back = cv2.getPerspectiveTransform(outlines.frame(CROP), place.outer)
-    corners: Corners = cv2.perspectiveTransform(evidence.corners[None], back)[0]
-    return corners
+def strongest_first(found: Mapping[int, Evidence]) -> list[int]:
+    """Return rows in the order of how strongly they agree."""
+    return sorted(found, key=lambda row: -found[row].strength)

@@ -25,12 +25,7 @@ def group_key(record: Record, by: str) -> object:
 
 
 def group_hits(hits: list[Record], by: str, k: int) -> list[Record]:
-    """Fold hits, best first, into one per group.
-
-    Args:
-        hits: records with `score` and `row` and the metadata of the row, best first.
-        by: one of `GROUPINGS`.
-        k: number of groups to return at the most.
+    """Fold records with `score` and `row`, best first, into `k` groups, as one of `GROUPINGS` says.
 
     Returns:
         The best hit of each group, best first, with its new `rank` from 1, `tie` (True where its

@@ -1,39 +1,37 @@
 """What a query may name: files, directories, patterns, addresses; a list or a picture on stdin."""
 
-from __future__ import annotations
-
+import functools
 import glob
 import hashlib
 import itertools
 import os
+import re
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from PIL import Image
+
+from helpers.cards.options import SCRYFALL_API, USER_AGENT
+from helpers.errors import SourceError
 from helpers.images.preprocess import picture_bytes
+from helpers.network.policy import Policy
+from helpers.packages import is_here
 from helpers.query import photo_file
 from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from PIL import Image
-
-    from helpers.session import DownloadSession
 
 STDIN = "-"
 #: How files of the usual formats begin.
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 _LONGEST_PATTERN = 1024  # characters: a pattern of 10,000 brackets takes a minute to understand
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
-        *(".avif", ".heic", ".heif", ".jp2", ".j2k"),
-    )
-)
+#: What pictures in a directory are called.
+NAME = re.compile(r".\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif|jp2|j2k)\Z", re.IGNORECASE)
 _LONGEST_LINE = 64 * 1024  # bytes; no system has longer paths
 MAX_BYTES = 64 * 1024 * 1024  # of a picture from the network: a phone's largest are about 20 MB
+
+#: Returns the picture at an address, or raises `InvalidImageError`.
+Fetch = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +44,35 @@ class Picture:
     digest: str | None = None
 
 
-def is_url(word: str) -> bool:
-    """Tell whether a word is an address rather than a path."""
-    return word.startswith(("http://", "https://"))
+def fetched(url: str) -> bytes:
+    """Return what the polite session gets from an address (a `Fetch`)."""
+    if not is_here("requests"):
+        raise InvalidImageError("an address needs the package requests: pip install requests")
+    from helpers.network.responses import FetchError
+
+    try:
+        return _get_bytes()(url, limit=MAX_BYTES)
+    except (FetchError, SourceError) as error:
+        raise InvalidImageError(error.args[0]) from error
 
 
-def pictures(words: Iterable[str], session: Callable[[], DownloadSession]) -> Iterator[Picture]:
-    """Yield pictures in the order in which they are asked for.
+@functools.cache
+def _get_bytes() -> Callable[..., bytes]:
+    from helpers.session import DownloadSession
 
-    Args:
-        words: what the user named.
-        session: returns the polite session; only called for an address.
-    """
+    return DownloadSession(Policy(USER_AGENT, SCRYFALL_API)).get_bytes
+
+
+def pictures(words: Iterable[str], fetch: Fetch = fetched) -> Iterator[Picture]:
+    """Yield the pictures that `words` name, in the order in which they are asked for."""
     for word in words:
         if word == STDIN:
-            yield from _standard_input(session)
+            yield from _standard_input(fetch)
         else:
-            yield from (load(name, session) for name in expand(word))
+            yield from (load(name, fetch) for name in expand(word))
 
 
-def _standard_input(session: Callable[[], DownloadSession]) -> Iterator[Picture]:
+def _standard_input(fetch: Fetch) -> Iterator[Picture]:
     """Yield the picture whose own bytes come, or else those whose names do, a line each."""
     if sys.stdin is None:  # closed by whoever started us
         return
@@ -76,7 +83,7 @@ def _standard_input(session: Callable[[], DownloadSession]) -> Iterator[Picture]
         return
     for line in itertools.chain([first], iter(lambda: stdin.readline(_LONGEST_LINE), b"")):
         if word := line.rstrip(b"\r\n"):  # names of files may hold any bytes
-            yield from (load(name, session) for name in expand(os.fsdecode(word)))
+            yield from (load(name, fetch) for name in expand(os.fsdecode(word)))
 
 
 def is_picture(start: bytes) -> bool:
@@ -100,49 +107,31 @@ def expand(word: str) -> Iterator[str]:
 
 def _expanded(word: str) -> list[str]:
     path = Path(word)
-    if is_url(word) or path.is_file():
+    if _is_url(word) or path.is_file():
         return [word]
     if path.is_dir():
-        return sorted(str(entry) for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES)
+        return sorted(str(entry) for entry in path.iterdir() if NAME.search(entry.name))
     is_pattern = glob.has_magic(word) and len(word) <= _LONGEST_PATTERN
     return sorted(glob.glob(word, recursive=True)) if is_pattern else []  # noqa: PTH207
 
 
-def load(name: str, session: Callable[[], DownloadSession]) -> Picture:
-    """Read one picture; a failure is a value, so that the others are still answered.
+def _is_url(word: str) -> bool:
+    return word.startswith(("http://", "https://"))
 
-    Args:
-        name: a path or an address.
-        session: returns the polite session; only called for an address.
-    """
-    if is_url(name):
-        return read(name, lambda: _fetch(name, session()))
+
+def load(name: str, fetch: Fetch = fetched) -> Picture:
+    """Read a picture by its path or address; a failure is a value, so that others are answered."""
+    if _is_url(name):
+        return read(name, lambda: fetch(name))
     if os.path.isdir(name):  # noqa: PTH112 - `Path.is_dir` raises for what no file can be called
         return Picture(name, error="a directory without pictures")
     return read(name, lambda: picture_bytes(name, photo_file.MAX_BYTES))
 
 
 def read(name: str, content: Callable[[], bytes]) -> Picture:
-    """Decode one picture.
-
-    Args:
-        name: what it is called.
-        content: returns its bytes.
-    """
+    """Decode the picture whose bytes `content` returns."""
     try:
         data = content()
         return Picture(name, photo_file.load_photo(data), digest=hashlib.sha256(data).hexdigest())
     except InvalidImageError as error:
         return Picture(name, error=str(error))
-
-
-def _fetch(url: str, session: DownloadSession) -> bytes:
-    from helpers.errors import SourceError
-    from helpers.network.responses import FetchError
-
-    try:
-        return session.get_bytes(url, limit=MAX_BYTES)
-    except FetchError as error:
-        raise InvalidImageError(str(error)) from error
-    except SourceError as error:
-        raise InvalidImageError(error.message) from error

@@ -9,36 +9,25 @@
 The scripts use the same object. It may be used by one thread at a time.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from helpers.packages import not_installed
-from helpers.query.answer import Answer
+from helpers.packages import is_here
+from helpers.query.answer import Answer, Found
+from helpers.query.inputs import Picture
 from helpers.query.options import QueryOptions
 from helpers.query.photo_file import load_photo
-from helpers.query.recognise import Recogniser
-from helpers.query.scans import Scans
 from helpers.query.searcher import Searcher
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from helpers.query.inputs import Picture
-    from helpers.query.title_answers import TitleSearch
 
 Source = Path | str | bytes | Image.Image | np.ndarray
 
 
 class OpenIndex:
     """An index, its encoder and the scans of its cards, ready to be asked.
-
-    Args:
-        options: how to search.
-        report: hears what the index is, and warnings.
 
     Raises:
         DataError: the index or its model cannot be used, or do not fit each other.
@@ -48,16 +37,16 @@ class OpenIndex:
         self.searcher = Searcher(options, report)
         built_from = Path(self.searcher.index.manifest["parameters"]["cache"])
         self.cache = options.cache or built_from
-        scans = Scans(self.searcher.index, self.cache, wanted=options.verify)
-        self._recogniser = Recogniser(self.searcher, scans, report, self._titles(scans))
+        self._cards_in = self._whole_card
+        if is_here("cv2"):
+            from helpers.query.recognise import recogniser
 
-    def _titles(self, scans: Scans) -> TitleSearch | None:
-        options = self.searcher.options
-        if not options.titles or options.whole or not_installed("cv2", "onnxruntime", "rapidocr"):
-            return None
-        from helpers.query.title_answers import TitleSearch
-
-        return TitleSearch(self.searcher, scans)
+            self._cards_in = recogniser(self.searcher, self.cache).cards_in
+        else:
+            report.info(
+                "OpenCV is not installed: each picture is taken as one upright card, and nothing is"
+                " verified; pip install opencv-python-headless"
+            )
 
     def ask(self, source: Source) -> Answer:
         """Return the cards in a picture.
@@ -74,50 +63,32 @@ class OpenIndex:
         elif isinstance(source, Image.Image):
             picture = source.convert("RGB")
         else:
-            picture = load_photo(source if isinstance(source, bytes) else Path(source))
+            picture = load_photo(source)
         name = str(source) if isinstance(source, Path | str) else type(source).__name__
-        return self._answer(name, picture)
+        return self.answer(Picture(name, picture))
 
     def answer(self, picture: Picture, *, keep_image: bool = False) -> Answer:
-        """Return the answer to a picture that was named on a command line, readable or not.
-
-        Args:
-            picture: what was read.
-            keep_image: leave a small copy in the answer, for a sheet.
-        """
-        if picture.image is None:
-            return Answer(picture.name, picture.error)
-        answer = self._answer(picture.name, picture.image)
-        answer.digest = picture.digest
+        """Return the answer to a picture, readable or not; `keep_image` for a sheet in it."""
+        name, image = picture.name, picture.image
+        if image is None:
+            return Answer(name, picture.error)
+        cards = self._cards_in(image)
+        answer = Answer(name, None, image.width, image.height, cards)
         if keep_image:
-            from helpers.query.output.sheet_photo import small_copy
+            from helpers.query.output.sheet import small_copy
 
-            answer.image = small_copy(picture.image)
+            answer.image = small_copy(image)
         return answer
 
-    def ask_text(self, text: str) -> Answer:
-        """Return the cards whose pictures a sentence describes.
-
-        Raises:
-            DataError: the model has no trained text tower.
-        """
-        return self.searcher.ask_text(text)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what a document says of the index."""
-        return self.searcher.to_json()
-
-    def _answer(self, name: str, picture: Image.Image) -> Answer:
-        cards = self._recogniser.cards_in(picture)
-        return Answer(name, None, picture.width, picture.height, cards)
+    def _whole_card(self, picture: Image.Image) -> tuple[Found, ...]:
+        rows = self.searcher.rows(self.searcher.embed([picture]))
+        return (self.searcher.judged(rows, alone=True),)
 
 
 def open_index(directory: Path | str, **options: Any) -> OpenIndex:
     """Open the index that a build left in `directory`.
 
-    Args:
-        directory: the output directory of a build.
-        options: further fields of `helpers.query.options.QueryOptions`, such as `k=10`.
+    The options are further fields of `helpers.query.options.QueryOptions`, such as `k=10`.
 
     Raises:
         DataError: the index or its model cannot be used.

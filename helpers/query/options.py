@@ -4,9 +4,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf, options_of
+from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf
 from helpers.index.options import INDEX, SCANS
 from helpers.query.grouping import GROUPINGS
 
@@ -18,40 +17,20 @@ EF_SEARCH = 64
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """How an index answers.
+    """How an index answers."""
 
-    Args:
-        index: directory of a build.
-        k: hits per card.
-        ef_search: candidates that the graph search keeps, raised to 2 k.
-        exact: compare with every vector instead of walking the graph.
-        whole: take each picture as one upright card; do not look for cards in it.
-        group: what counts as one hit, one of `GROUPINGS`.
-        min_score: hits below this score are left out; None for none.
-        cache: pictures of the cards; None for the cache that the index was built from.
-        verify: compare local features with the scans of the nearest cards.
-        sentences: whether sentences will be asked, which needs the unwhitened vectors.
-        titles: read the titles of cards, where rapidocr is installed.
-        whitened: False to compare plain cosines with every vector, as if none had been learned.
-    """
-
-    index: Path
-    k: int = 5
-    ef_search: int = EF_SEARCH
-    exact: bool = False
-    whole: bool = False
-    group: str = "card"
-    min_score: float | None = None
-    cache: Path | None = None
-    verify: bool = True
-    sentences: bool = False
-    whitened: bool = True
-    titles: bool = True
-
-    @classmethod
-    def from_args(cls, args: Namespace) -> Self:
-        """Read the flags, already validated."""
-        return options_of(cls, args, sentences=bool(args.text))
+    index: Path  # directory of a build
+    k: int = 5  # hits per card
+    ef_search: int = EF_SEARCH  # candidates that the graph search keeps, raised to 2 k
+    exact: bool = False  # compare with every vector instead of walking the graph
+    whole: bool = False  # each picture is one upright card: do not look for cards in it
+    group: str = "card"  # what counts as one hit, one of `GROUPINGS`
+    min_score: float | None = None  # hits below this score are left out
+    cache: Path | None = None  # pictures of the cards, if not where the index was built from
+    verify: bool = True  # compare local features with the scans of the nearest cards
+    sentences: bool = False  # sentences will be asked, which needs the unwhitened vectors
+    whitened: bool = True  # False compares plain cosines with every vector
+    titles: bool = True  # read the titles of cards, where rapidocr is installed
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -85,11 +64,7 @@ FLAGS = FlagGroup(
         INDEX,
         Flag("--k", Number(int, 1, 10_000), 5, "K", "hits per picture, 1 to 10000"),
         Flag(
-            "--ef-search",
-            Number(int, 1, 1_000_000),
-            EF_SEARCH,
-            "EF",
-            "candidates while searching, raised to 2 K",
+            "--ef-search", Number(int, 1, 1_000_000), EF_SEARCH, "EF", "candidates, raised to 2 K"
         ),
         Flag("--exact", help="compare with every vector instead of the graph", action="store_true"),
         Flag(
@@ -99,13 +74,7 @@ FLAGS = FlagGroup(
             "S",
             "leave out hits below this score, -1 to 1; not a verified card",
         ),
-        Flag(
-            "--group",
-            OneOf(GROUPINGS),
-            "card",
-            "HOW",
-            f"{', '.join(GROUPINGS)}: what counts as one hit",
-        ),
+        Flag("--group", OneOf(GROUPINGS), "card", "HOW", "what counts as a hit: card, art or none"),
         Flag(
             "--whole",
             help="each picture is one upright card: do not look for cards in it",
@@ -125,13 +94,7 @@ FLAGS = FlagGroup(
             "FILE",
             "write a list of the cards found, a line each, for a collection site",
         ),
-        Flag(
-            "--csv-format",
-            OneOf(SITES),
-            SITES[0],
-            "SITE",
-            f"{', '.join(SITES)}: whose columns the list has",
-        ),
+        Flag("--csv-format", OneOf(SITES), SITES[0], "SITE", f"columns for {', '.join(SITES)}"),
         Flag(
             "--ndjson",
             help="print a line of JSON per picture as soon as it is answered",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from helpers.images.preprocess import picture_bytes, upright_rgb
+from helpers.images.preprocess import load_image_rgb, picture_bytes, upright_rgb
 from helpers.packages import is_here
 from helpers.validation import FORMATS, InvalidImageError, check_header, decoding, is_heic
 
@@ -26,20 +26,20 @@ _NO_LENGTH = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # markers without a se
 
 
 def load_photo(source: Path | str | bytes) -> Image.Image:
-    """Decode a picture of any size, turn it upright (EXIF), and flatten it to RGB.
+    """Decode a regular file or its content, turn it upright (EXIF), and flatten it to RGB.
 
     A picture whose longer side has more than `MOST_SIDE` pixels is shrunk to `LEAST_SIDE` or more.
     Of an animated picture, the first frame counts.
-
-    Args:
-        source: a regular file, or its content.
 
     Raises:
         InvalidImageError: it cannot be read, is no picture, or too much work; the message says why.
     """
     data = picture_bytes(source, MAX_BYTES)
-    if not (is_heic(data) and _heif_is_here()):
-        return _decoded(data, FORMATS)
+    if not (is_heic(data) and is_here("pillow_heif")):
+        return _decoded(data)
+    import pillow_heif  # of the user's own, its wheels are GPL
+
+    pillow_heif.register_heif_opener()
     try:
         return _decoded(data, ("HEIF",))
     except InvalidImageError as error:
@@ -48,26 +48,25 @@ def load_photo(source: Path | str | bytes) -> Image.Image:
         raise
 
 
-def _decoded(data: bytes, formats: tuple[str, ...]) -> Image.Image:
+def opened(source: Path | bytes | None) -> Image.Image | None:
+    """Return a scan or a sheet's copy of a photo, RGB; None if there is none, or it is broken."""
+    try:
+        return None if source is None else load_image_rgb(source)
+    except InvalidImageError:
+        return None
+
+
+def _decoded(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     with decoding(data, formats) as image:
-        check_header(image, _most_pixels(data))
+        scans = jpeg_scans(data)
+        if scans > MAX_SCANS:
+            raise InvalidImageError(f"a JPEG of {scans} scans, more than {MAX_SCANS}")
+        check_header(image, MAX_JPEG_PIXELS if scans == 1 else MAX_PIXELS)
         longer = max(image.size)
         if longer >= 2 * LEAST_SIDE:  # only a JPEG heeds this, and halves at most three times
             width, height = image.size
             image.draft(None, (width * LEAST_SIDE // longer, height * LEAST_SIDE // longer))
         return _shrunk(upright_rgb(_shrunk(image)))
-
-
-def _most_pixels(data: bytes) -> int:
-    """Return how many pixels a picture may have.
-
-    Raises:
-        InvalidImageError: it is a JPEG of too many scans.
-    """
-    scans = jpeg_scans(data)
-    if scans > MAX_SCANS:
-        raise InvalidImageError(f"a JPEG of {scans} scans, more than {MAX_SCANS}")
-    return MAX_JPEG_PIXELS if scans == 1 else MAX_PIXELS
 
 
 def _shrunk(image: Image.Image) -> Image.Image:
@@ -82,10 +81,7 @@ def jpeg_scans(data: bytes) -> int:
     """Count the scans of a JPEG, each of which costs a pass over all its pixels; 0 if it is none.
 
     Counting ends at the first image's end (many phones append a second one), and one above
-    `MAX_SCANS`.
-
-    Raises:
-        InvalidImageError: it has too many segments to count.
+    `MAX_SCANS`. Too many segments are an `InvalidImageError`.
     """
     if not data.startswith(b"\xff\xd8"):
         return 0
@@ -99,13 +95,3 @@ def jpeg_scans(data: bytes) -> int:
         if found[1][0] not in _NO_LENGTH:
             place += int.from_bytes(data[place : place + 2], "big")
     raise InvalidImageError(f"a JPEG of more than {_MOST_SEGMENTS:,} segments")
-
-
-def _heif_is_here() -> bool:
-    """Let Pillow read HEIC where the user has installed a package for it, whose wheels are GPL."""
-    if not is_here("pillow_heif"):
-        return False
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    return True

@@ -6,18 +6,18 @@ card takes the candidates that overlap it out of the later rounds. What is left 
 further rows at the end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from helpers.index.card_index import Hit
-from helpers.photo import colours, detect, homography, outlines, rectify
-from helpers.query.comparison import Agreement, Comparison
-from helpers.query.scans import Scans
+from helpers.photo import colours, detect, outlines, rectify
+from helpers.photo.homography import Evidence
+from helpers.photo.outlines import Corners
+from helpers.query.comparison import Comparison, Scans, strongest_first
 from helpers.query.searcher import Searcher
 
 _SIDE = 1600  # pixels of the longer side: a card of a binder page is then 400 high
@@ -43,41 +43,24 @@ _NEIGHBOUR_ROUNDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Where a card may be.
+    """Where a card may be."""
 
-    Args:
-        corners: float32 [4, 2], pixels of the searched picture, clockwise from a short side.
-        turns: quarter turns to try; an outline leaves two.
-        as_it_is: the whole picture, which is also asked unchanged, so that a scan scores 1.
-        fit: how well the detector thinks that it fits a card; 1 is what a single threshold saw.
-    """
-
-    corners: NDArray[np.float32]
-    turns: tuple[int, ...] = (0, 2)
-    as_it_is: bool = False
-    fit: float = 1.0
+    corners: Corners  # in the searched picture, clockwise from a short side
+    turns: tuple[int, ...] = (0, 2)  # quarter turns to try; an outline leaves two
+    as_it_is: bool = False  # the whole picture, also asked unchanged, so that a scan scores 1
+    fit: float = 1.0  # how well an outline fits a card; 1 is what a single threshold saw
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Find:
-    """A candidate with what the index and the geometry say of it.
+    """A candidate with what the index and the geometry say of it."""
 
-    Args:
-        corners: float32 [4, 2], pixels of the searched picture, clockwise from the card's own top
-            left corner if it is verified.
-        nearest: rows of the index, best first.
-        verified: rows whose scans agree, the strongest first; empty if none does.
-        evidence: of the strongest one.
-        named: `nearest` are the cards whose title was read here.
-        fit: of the candidate.
-    """
-
-    corners: NDArray[np.float32]
-    nearest: list[Hit]
-    verified: tuple[int, ...] = ()
-    evidence: homography.Evidence | None = None
-    named: bool = False
-    fit: float = 1.0
+    corners: Corners  # in the searched picture, from the card's own top left if it is verified
+    nearest: list[Hit]  # rows of the index, best first
+    verified: tuple[int, ...] = ()  # rows whose scans agree, the strongest first
+    evidence: Evidence | None = None  # of the strongest one
+    named: bool = False  # `nearest` are the cards whose title was read here
+    fit: float = 1.0  # of the candidate
 
     @property
     def score(self) -> float:
@@ -96,71 +79,62 @@ class Find:
 
 
 class PhotoSearch:
-    """Looks for cards in one picture.
-
-    Args:
-        searcher: an opened index.
-        scans: its pictures.
-        picture: RGB.
-    """
+    """Looks for cards in one picture (RGB)."""
 
     def __init__(self, searcher: Searcher, scans: Scans, picture: Image.Image) -> None:
-        self._searcher, self._scans = searcher, scans
-        self._picture = picture
+        self._searcher, self._scans, self._picture = searcher, scans, picture
         self.scale = min(1.0, _SIDE / max(picture.size))
-        self.pixels = _shrunk(np.asarray(picture), self.scale)
-        self._comparison = Comparison(self.pixels, scans)
+        pixels = np.asarray(picture)
+        size = (round(picture.width * self.scale), round(picture.height * self.scale))
+        if self.scale < 1:
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        self.pixels = pixels
+        self._frame = outlines.frame(size)
+        self._comparison = Comparison(pixels, scans)
         self.found: list[Find] = []
         self.others: list[Find] = []  # candidates that nothing verified
 
     def run(self, *, whole: bool) -> None:
-        """Fill `found` and `others`.
-
-        Args:
-            whole: the picture is one upright card; look nowhere else.
-        """
-        size = (self.pixels.shape[1], self.pixels.shape[0])
-        everything = outlines.frame(size)
+        """Fill `found` and `others`; what is `whole` is one upright card: look nowhere else."""
         if whole:
-            self._try([Candidate(everything, (), as_it_is=True)])
+            self._try([Candidate(self._frame, (), as_it_is=True)])
             self._look_further()
             return
-        card_like = _CARD_LIKE[0] < outlines.side_ratio(everything) < _CARD_LIKE[1]
-        turns = (0, 2) if card_like else (0, 1, 2, 3)
-        first = Candidate(outlines.upright(everything), turns, as_it_is=True)
+        is_card = _is_card_like(self._frame)
+        turns = (0, 2) if is_card else (0, 1, 2, 3)
+        first = Candidate(outlines.upright(self._frame), turns, as_it_is=True)
         with self._searcher.times.stage("find"):
             quads = detect.find_quads(self.pixels)
         todo = [Candidate(outlines.upright(quad.corners), fit=quad.score) for quad in quads]
-        todo.insert(0 if card_like else _ROUNDS[0], first)
-        for count, size_of_round in enumerate(_ROUNDS):
+        todo.insert(0 if is_card else _ROUNDS[0], first)
+        for count, size in enumerate(_ROUNDS):
             if count >= _IN_VAIN and not self.found:
                 break
             todo = [each for each in todo if self._is_worth_trying(each.corners)]
-            self._try(todo[:size_of_round])
-            todo = todo[size_of_round:]
-        self._try_neighbours(everything)
+            self._try(todo[:size])
+            todo = todo[size:]
+        self._try_neighbours()
         if self._look_further():
-            self._try_neighbours(everything)
+            self._try_neighbours()
 
     def unverified(self, least: float, most: int, named: Sequence[Find] = ()) -> list[Find]:
-        """Return the best candidates that nothing verified, apart from each other and from cards.
+        """Return up to `most` candidates that nothing verified, apart from each other and cards.
 
-        Where no card is verified that is one at least; others only if they look like cards.
-
-        Args:
-            least: score that further ones must have.
-            most: how many to return.
-            named: cards that are known by their titles.
+        Where no card is verified, or `named` by its title, that is one at least; others only if
+        they look like cards and score `least`.
         """
         chosen: list[Find] = []
         finds = [self._whole(find) for find in sorted(self.others, key=lambda find: -find.worth)]
         for find in sorted(finds, key=lambda find: find.score < least):
             is_needed = not (self.found or named or chosen)
-            if is_needed or self._is_another(find, least, [*chosen, *named]):
+            if is_needed or (
+                find.score >= least
+                and _is_card_like(find.corners)
+                and self._is_worth_trying(find.corners)
+                and _is_apart(find.corners, [*chosen, *named])
+            ):
                 chosen.append(find)
-            if len(chosen) == most:
-                break
-        return chosen
+        return chosen[:most]
 
     def _whole(self, find: Find) -> Find:
         """Return the outline of the card that a candidate is a part of, and its most similar rows.
@@ -179,39 +153,25 @@ class PhotoSearch:
         ]
         return Find(find.corners, max([find, *views], key=lambda view: view.score).nearest)
 
-    def _is_another(self, find: Find, least: float, chosen: Sequence[Find]) -> bool:
-        """Tell whether an outline looks like that of a card, apart from those chosen so far."""
-        return (
-            find.score >= least
-            and _CARD_LIKE[0] < outlines.side_ratio(find.corners) < _CARD_LIKE[1]
-            and self._is_worth_trying(find.corners)
-            and all(outlines.overlap(find.corners, f.corners) <= _SAME_PLACE for f in chosen)
-        )
-
-    def _is_worth_trying(self, corners: NDArray[np.float32]) -> bool:
+    def _is_worth_trying(self, corners: Corners) -> bool:
         """Tell whether a candidate lies apart from verified cards, and is of their size."""
         if not self.found:
             return True
         usual = float(np.median([outlines.area(find.corners) for find in self.found]))
         low, high = _SIZES
-        return low * usual < outlines.area(corners) < high * usual and self._is_open(corners)
+        is_usual = low * usual < outlines.area(corners) < high * usual
+        return is_usual and _is_apart(corners, self.found)
 
-    def _is_open(self, corners: NDArray[np.float32]) -> bool:
-        return all(outlines.overlap(corners, f.corners) <= _SAME_PLACE for f in self.found)
-
-    def _try_neighbours(self, everything: NDArray[np.float32]) -> None:
+    def _try_neighbours(self) -> None:
         """Look beside verified cards for more of them, until nothing new is verified."""
-        seen: set[int] = set()
+        seen: list[Find] = []
         for _ in range(_NEIGHBOUR_ROUNDS):
-            new = [find for find in self.found if id(find) not in seen]
-            seen |= {id(find) for find in new}
+            new = [find for find in self.found if find not in seen]
+            seen += new
             todo: list[Candidate] = []
             for corners in (place for find in new for place in outlines.beside(find.corners)):
-                if (
-                    outlines.overlap(corners, everything) >= _INSIDE
-                    and self._is_open(corners)
-                    and all(outlines.overlap(corners, c.corners) <= _SAME_PLACE for c in todo)
-                ):
+                is_inside = outlines.overlap(corners, self._frame) >= _INSIDE
+                if is_inside and _is_apart(corners, [*self.found, *todo]):
                     todo.append(Candidate(corners))
             if not todo:
                 return
@@ -219,28 +179,22 @@ class PhotoSearch:
 
     def _try(self, candidates: Sequence[Candidate]) -> None:
         """Embed candidates together, then compare the most similar ones with scans first."""
-        views = [(candidate, list(self._views(candidate))) for candidate in candidates]
-        views = [(candidate, group) for candidate, group in views if group]
+        views = [(each, found) for each in candidates if (found := list(self._views(each)))]
         if not views:
             return
         vectors = self._searcher.embed([view for _, group in views for view in group])
-        ends = np.cumsum([0, *(len(group) for _, group in views)])
+        groups = np.split(vectors, np.cumsum([len(group) for _, group in views])[:-1])
         tried = [
-            Find(
-                candidate.corners,
-                self._searcher.rows(vectors[low:high], _NEAREST),
-                fit=candidate.fit,
-            )
-            for (candidate, _), low, high in zip(views, ends, ends[1:], strict=False)
+            Find(each.corners, self._searcher.rows(group, _NEAREST), fit=each.fit)
+            for (each, _), group in zip(views, groups, strict=True)
         ]
         for find in sorted(tried, key=lambda find: -find.score):
             self._verify(find)
 
-    def _views(self, candidate: Candidate) -> Iterable[Image.Image]:
+    def _views(self, candidate: Candidate) -> Iterator[Image.Image]:
         """Yield what is embedded: the crop in each turn, its colours equalised.
 
-        The picture itself is also asked as it is, so that a scan scores 1. A flat outline is not
-        asked at all.
+        The picture itself is also asked as it is. A flat outline is not asked at all.
         """
         if candidate.as_it_is:
             yield self._picture
@@ -265,20 +219,20 @@ class PhotoSearch:
     def _verify(self, find: Find, rows: int = _FIRST_ROWS) -> None:
         """Keep a candidate as found if a scan agrees, else among the others."""
         better = None
-        if self._scans.at_hand and find.score >= _LEAST_SCORE and self._is_open(find.corners):
+        is_open = find.score >= _LEAST_SCORE and _is_apart(find.corners, self.found)
+        if self._scans.at_hand and is_open:
             with self._searcher.times.stage("compare"):
                 better = self._compared(find, rows)
-        if better is None:
+        if better is not None:
+            self.add(better)
+        else:
             self.others = [*(other for other in self.others if other is not find), find]
-            return
-        self.add(better)
 
     def add(self, new: Find) -> None:
         """Keep one card of those found at one place, the strongest."""
-        apart = [f for f in self.found if outlines.overlap(new.corners, f.corners) <= _SAME_PLACE]
-        rivals = [find for find in self.found if all(find is not other for other in apart)]
+        rivals = [find for find in self.found if not _is_apart(new.corners, [find])]
         if all(rival.strength < new.strength for rival in rivals):
-            self.found = [*apart, new]
+            self.found = [*(find for find in self.found if find not in rivals), new]
 
     def _compared(self, find: Find, rows: int) -> Find | None:
         """Compare a candidate with the scans of its nearest rows; None if none of them agrees.
@@ -286,21 +240,23 @@ class PhotoSearch:
         The strongest is the card, of which further printings are compared.
         """
         nearest = [hit.row for hit in find.nearest]
-        agreeing = list(self._comparison.agreeing(find.corners, nearest[:rows]))
+        agreeing = self._comparison.agreeing(find.corners, nearest[:rows])
         if not agreeing:
             return None
-        card = max(agreeing, key=_strength).row
+        card = strongest_first(agreeing)[0]
         same = [row for row in nearest if self._searcher.is_same_card(row, card)]
-        agreeing += self._comparison.agreeing(find.corners, same)
-        agreeing = sorted(
-            (each for each in agreeing if each.row in same), key=_strength, reverse=True
-        )
-        verified = tuple(each.row for each in agreeing)
-        return Find(agreeing[0].corners, find.nearest, verified, agreeing[0].evidence)
+        agreeing |= self._comparison.agreeing(find.corners, same)
+        verified = [row for row in strongest_first(agreeing) if row in same]
+        best = agreeing[verified[0]]
+        return Find(best.corners, find.nearest, tuple(verified), best)
 
 
-def _strength(agreement: Agreement) -> float:
-    return agreement.evidence.strength
+def _is_card_like(corners: Corners) -> bool:
+    return _CARD_LIKE[0] < outlines.side_ratio(corners) < _CARD_LIKE[1]
+
+
+def _is_apart(corners: Corners, others: Iterable[Find | Candidate]) -> bool:
+    return all(outlines.overlap(corners, other.corners) <= _SAME_PLACE for other in others)
 
 
 def _is_whole(find: Find, part: Find) -> bool:
@@ -311,10 +267,3 @@ def _is_whole(find: Find, part: Find) -> bool:
         and outlines.overlap(find.corners, part.corners) >= _PART
         and find.worth >= _LEAST_WORTH * part.worth
     )
-
-
-def _shrunk(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    if scale == 1:
-        return pixels
-    size = (round(pixels.shape[1] * scale), round(pixels.shape[0] * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

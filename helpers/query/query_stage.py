@@ -1,28 +1,19 @@
 """Pictures or sentences → the cards they show, printed as they are answered."""
 
-from __future__ import annotations
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-import functools
-from typing import TYPE_CHECKING
-
-from helpers.atomic_io import atomic_write
+from helpers.atomic_io import atomic_write, atomic_write_stream
+from helpers.cli_validation import options_of
 from helpers.errors import DataError, IncompleteError
-from helpers.packages import is_here
 from helpers.query import inputs
+from helpers.query.answer import Answer
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
-from helpers.query.output.exports import CardList, Layout
+from helpers.query.output.exports import Layout, summary
 from helpers.query.output.lines import publish
-from helpers.report import DOCUMENT_VERSION
-from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterator
-
-    from helpers.query.answer import Answer
-    from helpers.report import Reporter
-    from helpers.session import DownloadSession
+from helpers.report import DOCUMENT_VERSION, Reporter
 
 
 def query_stage(args: Namespace, report: Reporter) -> None:
@@ -32,39 +23,53 @@ def query_stage(args: Namespace, report: Reporter) -> None:
         DataError: the index or the model cannot be used, or not one picture could be read.
         IncompleteError: some pictures could not be read; the others are answered.
     """
-    index = OpenIndex(QueryOptions.from_args(args), report)
+    options = options_of(QueryOptions, args, sentences=bool(args.text))
+    index = OpenIndex(options, report)
     if args.watch:
         from helpers.query.watch import watch
 
         watch(index, args, report)
+    layout = Layout(args.csv_format)
     kept: list[Answer] = []
-    cards = CardList(Layout(args.csv_format))
+    rows: list[list[str]] = []
     failed = total = 0
     for answer in _answers(index, args):
         total += 1
         failed += answer.error is not None
         publish(answer, report, ndjson=args.ndjson)
         _say_if_nothing_is_left(answer, args.min_score, report)
-        cards.add(answer)
+        rows += layout.rows(answer)
         if report.as_json or args.sheet:
             kept.append(answer)
     report.document(
         {
             "version": DOCUMENT_VERSION,
-            "index": index.to_json(),
+            "index": index.searcher.to_json(),
             "queries": [answer.to_json() for answer in kept],
         }
     )
     report.flush()
-    _write_files(args, cards, kept, index, report)
-    _check_failures(failed, total)
+    if args.csv:
+        atomic_write(args.csv, layout.text(rows))
+        report.info(f"List: {args.csv}: {summary(rows)}")
+    if args.sheet:
+        write_sheet(args.sheet, kept, index.cache, layout)
+        report.info(f"Sheet: {args.sheet}")
+        _warn_of_no_scans(kept, index.cache, report)
+    if failed:
+        kind = DataError if failed == total else IncompleteError
+        raise kind("pictures could not be read", details=f"{failed} of {total}, named above")
 
 
 def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
     for text in args.text or ():
-        yield index.ask_text(text)
-    for picture in inputs.pictures(args.images, functools.cache(_session)):
-        yield index.answer(picture, keep_image=bool(args.sheet))
+        yield index.searcher.ask_text(text)
+    seen = set()
+    for picture in inputs.pictures(args.images):
+        answer = index.answer(picture, keep_image=bool(args.sheet))
+        answer.repeated = picture.digest in seen
+        seen.add(picture.digest)
+        yield answer
 
 
 def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporter) -> None:
@@ -75,45 +80,24 @@ def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporte
         )
 
 
-def _write_files(
-    args: Namespace, cards: CardList, kept: list[Answer], index: OpenIndex, report: Reporter
-) -> None:
-    if args.csv:
-        atomic_write(args.csv, cards.text())
-        report.info(f"List: {args.csv}: {cards.summary()}")
-    if args.sheet:
-        from helpers.query.output.sheet import write_sheet
+def write_sheet(target: Path, answers: Sequence[Answer], cache: Path, layout: Layout) -> None:
+    """Write pictures beside the cards found in them, as PNG or HTML by the suffix of `target`."""
+    if target.suffix.lower() == ".html":
+        from helpers.query.output.sheet_html import page
 
-        write_sheet(args.sheet, kept, index.cache, cards.layout)
-        report.info(f"Sheet: {args.sheet}")
-        _warn_of_no_pictures(kept, index, report)
+        atomic_write_stream(target, page(answers, cache, layout))
+    else:
+        from helpers.query.output.sheet_png import png
+
+        atomic_write_stream(target, png(answers, cache))
 
 
-def _warn_of_no_pictures(kept: list[Answer], index: OpenIndex, report: Reporter) -> None:
-    """Say where the pictures of the cards were looked for, if not one of them is there."""
-    hits = (hit for answer in kept for card in answer.cards for hit in card.hits[:1])
+def _warn_of_no_scans(answers: Sequence[Answer], cache: Path, report: Reporter) -> None:
+    """Say where scans were looked for if not one of them is there."""
+    hits = (hit for answer in answers for card in answer.cards for hit in card.hits[:1])
     files = [str(hit["image_file"]) for hit in hits if hit.get("image_file")]
-    if files and not any((index.cache / name).is_file() for name in files):
+    if files and not any((cache / name).is_file() for name in files):
         report.warning(
-            f"the sheet shows no scans: they are not in {index.cache.absolute()};"
+            f"the sheet shows no scans: they are not in {cache.absolute()};"
             " --cache DIR names where the image cache is now"
-        )
-
-
-def _session() -> DownloadSession:
-    if not is_here("requests"):
-        raise InvalidImageError("an address needs the package requests: pip install requests")
-    from helpers.cards.options import SCRYFALL_API, USER_AGENT
-    from helpers.network.policy import Policy
-    from helpers.session import DownloadSession
-
-    return DownloadSession(Policy(USER_AGENT, SCRYFALL_API))
-
-
-def _check_failures(failed: int, total: int) -> None:
-    if failed and failed == total:
-        raise DataError("no picture could be read", details=f"{failed} of {total} failed")
-    if failed:
-        raise IncompleteError(
-            "some pictures could not be read", details=f"{failed} of {total} failed, named above"
         )

@@ -1,24 +1,18 @@
 """Search and geometry put together: which cards does a picture show, and how sure is that?"""
 
-from __future__ import annotations
+from pathlib import Path
 
-from typing import TYPE_CHECKING
+from PIL import Image
 
 from helpers.index.card_index import Hit as Row
-from helpers.packages import is_here
-from helpers.query.answer import MATCH, NO_CARD, UNSURE, Evidence, Found
-from helpers.query.searcher import evidence_of
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from helpers.query.answer import Verdict
-    from helpers.query.photo_search import Find, PhotoSearch
-    from helpers.query.scans import Scans
-    from helpers.query.searcher import Searcher
-    from helpers.query.title_answers import TitleSearch
-    from helpers.report import Reporter
-
+from helpers.packages import not_installed
+from helpers.photo import printing, rectify
+from helpers.photo.outlines import reading_order
+from helpers.query.answer import MATCH, UNSURE, Corners, Evidence, Found
+from helpers.query.comparison import Scans
+from helpers.query.photo_search import Find, PhotoSearch
+from helpers.query.searcher import Searcher, evidence_of
+from helpers.query.title_answers import TitleSearch
 
 _MOST_UNSURE = 3  # candidates of one photo that are reported though no scan agrees
 _MOST_BY_SCORE = 20  # the same where there are no scans to compare with
@@ -27,39 +21,13 @@ _COMPARED_PRINTINGS = 4  # verified ones with the most features; six pairs take 
 
 
 class Recogniser:
-    """Finds the cards in pictures.
+    """Finds the cards in pictures, by their looks and, where something here reads, by titles."""
 
-    Args:
-        searcher: an opened index.
-        scans: its pictures, to verify by.
-        report: hears what is missing here.
-        titles: reads the titles of cards; None if nothing here can read.
-    """
-
-    def __init__(
-        self,
-        searcher: Searcher,
-        scans: Scans,
-        report: Reporter,
-        titles: TitleSearch | None = None,
-    ) -> None:
-        self._searcher = searcher
-        self._scans = scans
-        self._titles = titles
-        self._sees = is_here("cv2")
-        if not self._sees:
-            report.info(
-                "OpenCV is not installed: each picture is taken as one upright card, and nothing is"
-                " verified; pip install opencv-python-headless"
-            )
+    def __init__(self, searcher: Searcher, scans: Scans, titles: TitleSearch | None = None) -> None:
+        self._searcher, self._scans, self._titles = searcher, scans, titles
 
     def cards_in(self, picture: Image.Image) -> tuple[Found, ...]:
         """Return the cards of a picture, left to right, top to bottom; one at least."""
-        if not self._sees:
-            return (self._unverified(self._searcher.rows(self._searcher.embed([picture]))),)
-        from helpers.photo.outlines import reading_order
-        from helpers.query.photo_search import PhotoSearch
-
         search = PhotoSearch(self._searcher, self._scans, picture)
         search.run(whole=self._searcher.options.whole)
         named = self._titles.run(search) if self._titles else []
@@ -78,27 +46,25 @@ class Recogniser:
 
     def _judged(self, find: Find, search: PhotoSearch) -> Found:
         whole = self._searcher.options.whole
-        corners = (
-            None if whole else tuple((x, y) for x, y in (find.corners / search.scale).tolist())
-        )
+        places = (find.corners / search.scale).tolist()
+        corners = None if whole else tuple((x, y) for x, y in places)
         if find.named:
             return self._named(find, corners)
         if find.evidence is None:
-            return self._unverified(find.nearest, corners)
+            alone = not self._scans.at_hand
+            return self._searcher.judged(find.nearest, corners, alone=alone)
         printings, is_sure = self._printings(find, search)
         scores = {hit.row: hit.score for hit in find.nearest}
         first = [Row(row, scores[row]) for row in printings]
         rest = [hit for hit in find.nearest if hit.row not in printings]
-        hits = self._searcher.grouped([*first, *rest])
-        for hit in hits:
-            hit["tie"] = False
+        hits = [{**hit, "tie": False} for hit in self._searcher.grouped([*first, *rest])]
         evidence = evidence_of(hits, find.evidence.inliers)
         verified_by = "geometry" if find.evidence.is_enough else "title"
         # The verified card is shown whatever --min-score says: geometry tells more than its score.
         hits = [hits[0], *self._searcher.worth_showing(hits[1:])]
         return Found(MATCH, hits, evidence, corners, verified_by, "sure" if is_sure else "tied")
 
-    def _named(self, find: Find, corners: tuple[tuple[float, float], ...] | None) -> Found:
+    def _named(self, find: Find, corners: Corners | None) -> Found:
         hits = self._searcher.grouped(find.nearest)
         evidence = Evidence(None, hits[0]["score"], None)
         if find.verified:
@@ -113,28 +79,16 @@ class Recogniser:
         there = {row: scan for row, scan in scans.items() if scan is not None}
         if len(rows) == 1 or best not in there:
             return rows, len(rows) == 1
-        from helpers.photo import printing, rectify
-
         aligned = rectify.rectify(search.pixels, find.corners, printing.SIZE)
-        told = printing.tell_printings(aligned, list(there.values()))
-        compared = [list(there)[place] for place in told.order]
-        is_sure = told.sure and len(compared) == len(rows)
-        return [*compared, *(row for row in rows if row not in there)], is_sure
+        order, is_sure = printing.tell_printings(aligned, list(there.values()))
+        compared = [list(there)[place] for place in order]
+        rest = [row for row in rows if row not in there]
+        return [*compared, *rest], is_sure and not rest
 
-    def _unverified(
-        self, rows: list[Row], corners: tuple[tuple[float, float], ...] | None = None
-    ) -> Found:
-        """Return what scores alone say; a match only where no scan could have been compared."""
-        hits = self._searcher.grouped(rows)
-        evidence, thresholds = evidence_of(hits), self._searcher.thresholds
-        verdict: Verdict = UNSURE
-        if thresholds is not None and (evidence.score or -1.0) < thresholds.noise:
-            verdict = NO_CARD
-        shown = self._searcher.worth_showing(hits)
-        if (
-            not self._scans.at_hand
-            and thresholds is not None
-            and thresholds.are_met(evidence.score, evidence.margin)
-        ):
-            return Found(MATCH, shown, evidence, corners, "score", "tied")
-        return Found(verdict, shown, evidence, corners)
+
+def recogniser(searcher: Searcher, cache: Path) -> Recogniser:
+    """Return what finds cards with the scans of `cache`; it reads where rapidocr is installed."""
+    options = searcher.options
+    scans = Scans(searcher.index, cache, wanted=options.verify)
+    reads = options.titles and not options.whole and not not_installed("onnxruntime", "rapidocr")
+    return Recogniser(searcher, scans, TitleSearch(searcher, scans) if reads else None)

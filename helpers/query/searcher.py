@@ -1,6 +1,7 @@
 """An opened index and its encoder: from pictures to vectors, from vectors to the nearest cards."""
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from helpers.model.fingerprint import require_same_model
 from helpers.model.options import ModelOptions
 from helpers.model.own_encoder import ONNX_DIR
 from helpers.model.torch_embedder import OpenClipEmbedder
+from helpers.model.weights import fetch_weights
 from helpers.packages import is_here
-from helpers.query.answer import UNSURE, Answer, Evidence, Found
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Corners, Evidence, Found
 from helpers.query.grouping import group_hits, group_key
 from helpers.query.options import QueryOptions
 from helpers.report import Reporter
@@ -32,10 +34,6 @@ _ROWS_PER_GROUP = 4  # rows looked at per group asked for, at first
 class Searcher:
     """An index and its encoder, ready to search.
 
-    Args:
-        options: how to search.
-        report: hears what the index is, and a warning where its weights are untrained.
-
     Attributes:
         times: where the time goes.
         listen: is told the vectors of every candidate that is searched for.
@@ -45,8 +43,7 @@ class Searcher:
     """
 
     def __init__(self, options: QueryOptions, report: Reporter) -> None:
-        self.options = options
-        self.report = report
+        self.options, self.report = options, report
         self.times = Stopwatch()
         self.listen: Callable[[NDArray[np.float32]], None] = lambda _: None
         self.index = CardIndex(
@@ -58,8 +55,6 @@ class Searcher:
         self.thresholds = Thresholds.of(self.index.manifest) if options.whitened else None
         self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
         self._describe()
-        if not self.index.manifest["model"]["trained"]:
-            report.warning("the index was built on random weights: its answers mean nothing")
 
     @functools.cached_property
     def _embedder(self) -> Embedder:
@@ -68,7 +63,7 @@ class Searcher:
 
     @functools.cached_property
     def _torch_embedder(self) -> OpenClipEmbedder:
-        return load_model(self.index.manifest, self.options.index, self.report)
+        return _load_model(self.index.manifest, self.options.index, self.report)
 
     def embed(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Return float32 [n, D], rows of unit length, in one pass of the model."""
@@ -77,32 +72,31 @@ class Searcher:
             return self._embedder.embed(np.stack([prepare(picture, how) for picture in pictures]))
 
     def rows(self, vectors: NDArray[np.float32], least: int = 1) -> list[Hit]:
-        """Return the rows of the nearest `k` cards, best first.
+        """Return the rows of the nearest `k` cards, best first; `least` rows if there are so many.
 
-        Args:
-            vectors: float32 [n, D], views of the same picture; each row counts with its best one.
-            least: rows to return, if the index has so many.
+        The vectors, float32 [n, D], are views of one picture; each row counts with its best one.
         """
+        options = self.options
+        wanted = max(least, options.k * (1 if options.group == "none" else _ROWS_PER_GROUP))
         with self.times.stage("search"):
             self.listen(vectors)
-            return self._rows(vectors, least)
-
-    def _rows(self, vectors: NDArray[np.float32], least: int) -> list[Hit]:
-        options = self.options
-        wanted = options.k if options.group == "none" else _ROWS_PER_GROUP * options.k
-        wanted = max(wanted, least)
-        rows = self._nearest(vectors, wanted)
-        while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
-            wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
             rows = self._nearest(vectors, wanted)
-        return rows
+            while wanted < self.index.vectors and len(self.grouped(rows)) < options.k:
+                wanted *= _ROWS_PER_GROUP  # one card filled the list with its printings
+                rows = self._nearest(vectors, wanted)
+            return rows
 
     def _nearest(self, vectors: NDArray[np.float32], rows: int) -> list[Hit]:
         if self.options.whitened:
             found = self.index.search(vectors, rows, self.options.ef_search)
         else:
             found = self.index.search_unwhitened(vectors, rows)
-        return found[0][:rows] if len(found) == 1 else _best_of(found)[:rows]
+        if len(found) == 1:
+            return found[0][:rows]
+        best: dict[int, Hit] = {}
+        for hit in sorted(itertools.chain(*found), key=lambda hit: (-hit.score, hit.row)):
+            best.setdefault(hit.row, hit)
+        return list(best.values())[:rows]
 
     def grouped(self, found: Iterable[Hit]) -> list[dict[str, Any]]:
         """Return the records of rows, best first, one for each card (or art, or row)."""
@@ -133,13 +127,25 @@ class Searcher:
         least = self.options.min_score
         return [hit for hit in hits if least is None or hit["score"] >= least]
 
+    def judged(self, rows: list[Hit], corners: Corners | None = None, *, alone: bool) -> Found:
+        """Return what scores say of a place; a match only where nothing else could (`alone`)."""
+        hits = self.grouped(rows)
+        evidence, limits, shown = evidence_of(hits), self.thresholds, self.worth_showing(hits)
+        if limits is None:
+            return Found(UNSURE, shown, evidence, corners)
+        if alone and limits.are_met(evidence.score, evidence.margin):
+            return Found(MATCH, shown, evidence, corners, "score", "tied")
+        is_noise = (evidence.score or -1.0) < limits.noise
+        return Found(NO_CARD if is_noise else UNSURE, shown, evidence, corners)
+
     def to_json(self) -> dict[str, Any]:
         """Return what the `--json` document says of the index."""
         about = self.index.manifest["index"]
+        is_plain = self.index.whitening is None or not self.options.whitened
         return {
             "type": "exact" if self.options.exact else about["type"],
             "metric": about["metric"],
-            "scores": self.scores,
+            "scores": "cosine" if is_plain else "whitened cosine",
             "vectors": self.index.vectors,
             "dimension": self.index.dimension,
             "ef_search": None if self.options.exact else self.ef_search,
@@ -147,36 +153,21 @@ class Searcher:
             "trained": self.index.manifest["model"]["trained"],
         }
 
-    @property
-    def scores(self) -> str:
-        """What a score is a cosine of."""
-        is_plain = self.index.whitening is None or not self.options.whitened
-        return "cosine" if is_plain else "whitened cosine"
-
     def _describe(self) -> None:
-        about = self.index.manifest["index"]
-        search = "exact search" if self.options.exact else f"efSearch={self.ef_search}"
+        about, manifest = self.to_json(), self.index.manifest
+        search = f"efSearch={about['ef_search']}" if about["ef_search"] else "exact search"
         self.report.info(
-            f"Index: {about['type']}, {about['metric']} ({self.scores}),"
-            f" {self.index.vectors:,} vectors of dimension {self.index.dimension}, {search},"
-            f" built {self.index.manifest['timestamp']}"
+            f"Index: {about['type']}, {about['metric']} ({about['scores']}), {about['vectors']:,}"
+            f" vectors of dimension {about['dimension']}, {search}, built {manifest['timestamp']}"
         )
-        if "whitening" not in self.index.manifest:
+        if not manifest["model"]["trained"]:
+            self.report.warning("the index was built on random weights: its answers mean nothing")
+        if "whitening" not in manifest:
             self.report.info(
                 "This index is of an older version, without whitening, which recognises photos far"
                 " better; to get it, with no card embedded again, type: "
-                + rebuild_command(self.index.manifest, self.options.index)
+                + rebuild_command(manifest, self.options.index)
             )
-
-
-def _best_of(found: Iterable[list[Hit]]) -> list[Hit]:
-    """Return each row once, with its best score, best first."""
-    best: dict[int, Hit] = {}
-    for hits in found:
-        for hit in hits:
-            if hit.row not in best or hit.score > best[hit.row].score:
-                best[hit.row] = hit
-    return sorted(best.values(), key=lambda hit: (-hit.score, hit.row))
 
 
 def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> Evidence:
@@ -187,12 +178,8 @@ def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> E
     return Evidence(inliers, hits[0]["score"], round(hits[0]["score"] - rest, 6))
 
 
-def load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenClipEmbedder:
-    """Load the model of the manifest in `out` through torch, and make sure that it is the same one.
-
-    Raises:
-        DataError: it is gone, or another one now (names every difference); or there is no torch.
-    """
+def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenClipEmbedder:
+    """Load the model of the manifest in `out` through torch, and make sure that it is the same."""
     model, shape = manifest["model"], manifest["model"]["preprocessing"]
     if model["model"].startswith(ONNX_DIR):
         raise DataError(
@@ -200,9 +187,6 @@ def load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCli
             details="it knows no sentences, and runs only with onnxruntime",
             suggestion="ask with a picture; pip install -r requirements-query.txt",
         )
-    from helpers.model.torch_embedder import OpenClipEmbedder
-    from helpers.model.weights import fetch_weights
-
     options = ModelOptions(
         model=model["model"],
         pretrained=model["pretrained"],

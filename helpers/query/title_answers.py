@@ -9,7 +9,7 @@ card may be in sight, or it may be of a printing with another picture.
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,8 @@ from PIL import Image
 from helpers.photo import colours, outlines, rectify, titles
 from helpers.photo.outlines import Corners
 from helpers.photo.titles import Line, Reader
-from helpers.query.comparison import Agreement, Comparison
+from helpers.query.comparison import Comparison, Scans, strongest_first
 from helpers.query.photo_search import Find, PhotoSearch
-from helpers.query.scans import Scans
 from helpers.query.searcher import Searcher
 
 _MOST = 30  # lines of one photo that are looked into: a pile, not a printed list of a deck
@@ -45,8 +44,7 @@ def plain(name: str) -> str:
 def rows_by_name(records: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
     """Return the rows of each plain name, English or as printed; `Fire // Ice` has three.
 
-    Args:
-        records: of the rows, in their order; those of indexes before 1.2 know one name.
+    The records of indexes before 1.2 know one name.
     """
     rows: dict[str, list[int]] = {}
     for row, record in enumerate(records):
@@ -58,19 +56,10 @@ def rows_by_name(records: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
 
 
 class TitleSearch:
-    """Looks for cards by their titles.
-
-    Args:
-        searcher: an opened index.
-        scans: its pictures.
-        reader: opens what reads print.
-    """
+    """Looks for cards by their titles, with whatever reads print."""
 
     def __init__(
-        self,
-        searcher: Searcher,
-        scans: Scans,
-        reader: Callable[[], Reader] = titles.rapid_reader,
+        self, searcher: Searcher, scans: Scans, reader: Reader = titles.rapid_lines
     ) -> None:
         self._searcher, self._scans, self._reader = searcher, scans, reader
 
@@ -83,16 +72,15 @@ class TitleSearch:
         """Read a photo; add the cards that scans confirm to `search.found`, return the others."""
         with self._searcher.times.stage("read"):
             hidden = [find.corners for find in search.found]
-            lines = titles.read(self._reader(), search.pixels, hidden)
+            lines = titles.read(self._reader, search.pixels, hidden)
         comparison = Comparison(search.pixels, self._scans)
-        alike = [(line, self._rows.get(plain(line.text), [])) for line in lines]
+        alike = [(line, rows) for line in lines if (rows := self._rows.get(plain(line.text)))]
         named: list[tuple[Line, Find]] = []
-        for line, rows in [each for each in alike if each[1]][:_MOST]:
-            find = self._compared(line, rows, search, comparison)
-            if find is not None:
+        for line, rows in alike[:_MOST]:
+            if find := self._compared(line, rows, search, comparison):
                 search.add(find)
-            else:
-                named += [(line, each) for each in self._named(line, rows, lines, search)]
+            elif find := self._named(line, rows, lines, search):
+                named.append((line, find))
         return [
             find
             for line, find in named
@@ -103,24 +91,22 @@ class TitleSearch:
         self, line: Line, rows: list[int], search: PhotoSearch, comparison: Comparison
     ) -> Find | None:
         """Return the card of a title if a scan of its name agrees with the picture."""
-        if not self._scans.at_hand:
-            return None
-        for corners in titles.cards_of(line):
+        for corners in titles.cards_of(line) if self._scans.at_hand else ():
             vector = self._embedded(search.pixels, corners)
             hits = self._searcher.index.scored(vector, rows)[:_PRINTINGS]
-            agreeing = comparison.compared(corners, [hit.row for hit in hits])
-            best = sorted(filter(_is_enough, agreeing), key=lambda each: -each.evidence.strength)
-            if best:
-                verified = tuple(each.row for each in best)
-                known = {hit.row for hit in hits}
-                others = [hit for hit in self._searcher.rows(vector) if hit.row not in known]
-                return Find(best[0].corners, [*hits, *others], verified, best[0].evidence)
+            compared = [hit.row for hit in hits]
+            agreeing = comparison.agreeing(corners, compared, _ENOUGH_CELLS)
+            if agreeing:
+                verified = strongest_first(agreeing)
+                others = [hit for hit in self._searcher.rows(vector) if hit.row not in compared]
+                best = agreeing[verified[0]]
+                return Find(best.corners, [*hits, *others], tuple(verified), best)
         return None
 
     def _named(
         self, line: Line, rows: list[int], lines: list[Line], search: PhotoSearch
-    ) -> Iterator[Find]:
-        """Yield the card of a title that no scan confirms, at the most.
+    ) -> Find | None:
+        """Return the card of a title that no scan confirms.
 
         Where there are no scans, it is verified if it is among the most similar ones of the index.
         """
@@ -129,21 +115,16 @@ class TitleSearch:
             nearest = {hit.row for hit in self._searcher.rows(vector, _NEAR)[:_NEAR]}
             if nearest & set(rows):
                 hits = self._searcher.index.scored(vector, rows)
-                yield Find(corners, hits, (hits[0].row,), named=True)
-                return
-        if _is_title(line, lines):
-            corners = next(titles.cards_of(line))
-            vector = self._embedded(search.pixels, corners)
-            yield Find(corners, self._searcher.index.scored(vector, rows), named=True)
+                return Find(corners, hits, (hits[0].row,), named=True)
+        if not _is_title(line, lines):
+            return None
+        corners = next(titles.cards_of(line))
+        hits = self._searcher.index.scored(self._embedded(search.pixels, corners), rows)
+        return Find(corners, hits, named=True)
 
     def _embedded(self, pixels: NDArray[np.uint8], corners: Corners) -> NDArray[np.float32]:
         crop = colours.equalise(rectify.rectify(pixels, corners))
         return self._searcher.embed([Image.fromarray(crop)])
-
-
-def _is_enough(agreement: Agreement) -> bool:
-    evidence = agreement.evidence
-    return evidence.cells >= _ENOUGH_CELLS
 
 
 def _is_title(line: Line, lines: list[Line]) -> bool:

@@ -1,13 +1,12 @@
 """`--watch DIR`: answer pictures as they arrive in a folder, each once, also across restarts.
 
-The folder is looked at every second: inotify would tell of a file sooner, but not of one on a
-network share, nor when it is complete. A file is read when its size and time have stayed the same
-from one look to the next; if it cannot be decoded then, it may still be on its way, and it is
-tried again whenever it changes.
+The folder is looked at every second: inotify says nothing of network shares, nor when a file is
+complete. A file is read when its size and time have stayed the same from one look to the next; if
+it cannot be decoded, it may still be on its way, and is tried again whenever it changes.
 
-What was answered stands in a journal beside the list, a line of JSON per event. An entry `begun`
-that no `done` follows is the trace of a run that was killed while it wrote: what the list has
-gained since is taken back, and the picture is answered again.
+What was answered stands in a journal beside the list, a line of JSON per event. A last entry
+`begun` is the trace of a run that was killed while it wrote: what the list has gained since is
+taken back, and the picture is answered again.
 """
 
 import contextlib
@@ -26,8 +25,7 @@ from helpers.network.clock import Clock
 from helpers.query import inputs
 from helpers.query.inputs import Picture
 from helpers.query.open_index import OpenIndex
-from helpers.query.output import exports
-from helpers.query.output.exports import CardList, Layout
+from helpers.query.output.exports import Layout, text
 from helpers.query.output.lines import publish
 from helpers.report import Reporter
 
@@ -41,48 +39,35 @@ _Stamp = tuple[int, int]
 
 
 class Arrivals:
-    """The pictures of a folder that are complete and were not handed out yet.
+    """The pictures of a folder, not below it, that are complete and were not handed out yet.
 
-    Args:
-        folder: to look into; not below it.
-        answered: stamps of what earlier runs have answered, by file name.
-        report: hears of files that are broken.
+    Those that earlier runs have answered are known by their file names and stamps.
     """
 
     def __init__(self, folder: Path, answered: dict[str, _Stamp], report: Reporter) -> None:
-        self._folder = folder
-        self._answered = answered
-        self._report = report
+        self._folder, self._answered, self._report = folder, answered, report
         self._seen: dict[str, tuple[_Stamp, int]] = {}  # stamp, and looks at which it was the same
 
     def look(self) -> Iterator[tuple[Picture, _Stamp]]:
         """Look once; yield the pictures that are complete by now, in the order of their times."""
-        found = sorted(self._files(), key=lambda each: (each[1][1], each[0]))
-        for name, stamp in found:
-            if self._answered.get(name) == stamp:
-                continue
+        for name, stamp in sorted(self._files(), key=lambda each: (each[1][1], each[0])):
             before, looks = self._seen.get(name, (None, 0))
             looks = looks + 1 if before == stamp else 0
             self._seen[name] = (stamp, looks)
-            if looks:
-                yield from self._read(name, stamp, looks)
-
-    def _read(self, name: str, stamp: _Stamp, looks: int) -> Iterator[tuple[Picture, _Stamp]]:
-        if 1 < looks < PATIENCE:
-            return
-        path = self._folder / name
-        picture = inputs.read(str(path), path.read_bytes)
-        if picture.image is not None:
-            self._answered[name] = stamp
-            yield picture, stamp
-        elif looks >= PATIENCE:
-            self._answered[name] = stamp
-            self._report.item_error(f"{path}: {picture.error}")
+            if self._answered.get(name) == stamp or looks not in {1, PATIENCE}:
+                continue
+            picture = inputs.load(str(self._folder / name))
+            if picture.image is not None or looks == PATIENCE:
+                self._answered[name] = stamp
+            if picture.image is not None:
+                yield picture, stamp
+            elif looks == PATIENCE:
+                self._report.item_error(f"{picture.name}: {picture.error}")
 
     def _files(self) -> Iterator[tuple[str, _Stamp]]:
         with disk_errors(self._folder), os.scandir(self._folder) as entries:
             for entry in entries:
-                if Path(entry.name).suffix.lower() in inputs.SUFFIXES:
+                if inputs.NAME.search(entry.name):
                     with contextlib.suppress(FileNotFoundError):
                         about = entry.stat()
                         yield entry.name, (about.st_size, about.st_mtime_ns)
@@ -96,64 +81,33 @@ def state_of(target: Path) -> Path:
 class Journal:
     """A list of cards that grows, and beside it the memory of what is in it.
 
-    Args:
-        target: the list; None if there is none, and nothing is remembered.
-        layout: its columns.
+    Where there is no list (`target` is None), nothing outlives this run.
 
     Raises:
         DataError: the list has other columns, or its journal is damaged.
-        WriteError: the disk refuses.
     """
 
     def __init__(self, target: Path | None, layout: Layout) -> None:
         self._target = target
-        self._state = target and state_of(target)
-        self._layout = layout
         self.stamps: dict[str, _Stamp] = {}
         self.digests: set[str] = set()
         if target is not None:
-            self._start_list(target)
+            _start_list(target, text([layout.columns]))
             self._recover(target)
-
-    def _start_list(self, target: Path) -> None:
-        header = exports.text([self._layout.columns])
-        if not target.exists():
-            atomic_write(target, header)
-        with disk_errors(target), target.open(encoding="utf-8", newline="") as file:
-            if file.readline() != header:
-                raise DataError(
-                    f"{target} is a list with other columns",
-                    suggestion="name another file with --csv, or the same --csv-format as before",
-                )
 
     def _recover(self, target: Path) -> None:
         """Read what earlier runs have answered; take back what one of them left half-written."""
-        begun: dict[str, Any] | None = None
-        for entry in self._entries():
-            begun = entry if entry["event"] == "begun" else None
-            if begun is None:
-                self.digests.add(entry["digest"])
-                self.stamps[entry["name"]] = (entry["size"], entry["mtime_ns"])
-        if begun is not None and target.stat().st_size > begun["list_bytes"]:
+        last: dict[str, Any] = {"event": "done"}
+        for last in _entries(state_of(target)):
+            if last["event"] == "done":
+                self._remember(last)
+        if last["event"] == "begun" and target.stat().st_size > last["list_bytes"]:
             with disk_errors(target):
-                os.truncate(target, begun["list_bytes"])
+                os.truncate(target, last["list_bytes"])
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
-        if self._state is None or not self._state.exists():
-            return
-        with disk_errors(self._state):
-            lines = self._state.read_bytes().split(b"\n")
-        if lines.pop():  # a line without an end: the run was killed while it wrote it
-            with disk_errors(self._state):
-                os.truncate(self._state, sum(len(line) + 1 for line in lines))
-        try:
-            yield from map(json.loads, lines)
-        except ValueError as error:
-            raise DataError(
-                f"{self._state} is damaged",
-                details=str(error),
-                suggestion="remove it together with the list, or name another list with --csv",
-            ) from error
+    def _remember(self, entry: dict[str, Any]) -> None:
+        self.digests.add(entry["digest"])
+        self.stamps[entry["name"]] = (entry["size"], entry["mtime_ns"])
 
     @contextlib.contextmanager
     def entering(self, picture: Picture, stamp: _Stamp) -> Iterator[None]:
@@ -163,31 +117,52 @@ class Journal:
             self._note({"event": "begun", "digest": picture.digest, "list_bytes": size})
         yield
         name = Path(picture.name).name
-        self._note(
-            {
-                "event": "done",
-                "digest": picture.digest,
-                "name": name,
-                "size": stamp[0],
-                "mtime_ns": stamp[1],
-            }
-        )
-        self.stamps[name] = stamp
-        self.digests.add(str(picture.digest))
+        entry: dict[str, Any] = {"event": "done", "digest": picture.digest, "name": name}
+        entry |= {"size": stamp[0], "mtime_ns": stamp[1]}
+        self._note(entry)
+        self._remember(entry)
 
     def append(self, rows: list[list[str]]) -> None:
         """Add lines to the list."""
         if self._target is not None and rows:
-            _append(self._target, exports.text(rows))
+            _append(self._target, text(rows))
 
     def _note(self, entry: dict[str, Any]) -> None:
-        if self._state is not None:
-            _append(self._state, json.dumps(entry) + "\n")
+        if self._target is not None:
+            _append(state_of(self._target), json.dumps(entry) + "\n")
 
 
-def _append(path: Path, text: str) -> None:
+def _start_list(target: Path, header: str) -> None:
+    if not target.exists():
+        atomic_write(target, header)
+    with disk_errors(target), target.open(encoding="utf-8", newline="") as file:
+        if file.readline() != header:
+            raise DataError(
+                f"{target} is a list with other columns",
+                suggestion="name another file with --csv, or the same --csv-format as before",
+            )
+
+
+def _entries(state: Path) -> list[dict[str, Any]]:
+    """Read a journal; remove a line without an end, whose writer was killed."""
+    with disk_errors(state):
+        content = state.read_bytes() if state.exists() else b""
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(state, whole)
+    try:
+        return [json.loads(line) for line in content[:whole].splitlines()]
+    except ValueError as error:
+        raise DataError(
+            f"{state} is damaged",
+            details=str(error),
+            suggestion="remove it together with the list, or name another list with --csv",
+        ) from error
+
+
+def _append(path: Path, content: str) -> None:
     with disk_errors(path), path.open("ab") as file:
-        file.write(text.encode("utf-8", "replace"))
+        file.write(content.encode("utf-8", "replace"))
         file.flush()
         os.fsync(file.fileno())
 
@@ -201,34 +176,16 @@ def watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
         BusyError: another process adds to the same list.
     """
     with file_lock(state_of(args.csv)) if args.csv else contextlib.nullcontext():
-        _watch(index, args, report)
-
-
-def _watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
-    cards = CardList(Layout(args.csv_format))
-    journal = Journal(args.csv, cards.layout)
-    arrivals = Arrivals(args.watch, dict(journal.stamps), report)
-    clock = Clock()
-    report.info(f"Watching {args.watch}; {len(journal.digests)} pictures are answered already")
-    while True:
-        for picture, stamp in arrivals.look():
-            with signals.held():
-                _take(picture, stamp, (index, args, report), (cards, journal))
-        clock.wait(SECONDS)
-
-
-def _take(
-    picture: Picture,
-    stamp: _Stamp,
-    asked: tuple[OpenIndex, Namespace, Reporter],
-    kept: tuple[CardList, Journal],
-) -> None:
-    """Answer one picture, unless one with the same content is answered already."""
-    (index, args, report), (cards, journal) = asked, kept
-    if picture.digest in journal.digests:
-        report.detail(f"{picture.name}: the same picture was answered before")
-        return
-    answer = index.answer(picture)
-    with journal.entering(picture, stamp):
-        journal.append(cards.add(answer))
-        publish(answer, report, ndjson=args.ndjson)
+        layout, clock = Layout(args.csv_format), Clock()
+        journal = Journal(args.csv, layout)
+        arrivals = Arrivals(args.watch, journal.stamps, report)
+        report.info(f"Watching {args.watch}; {len(journal.digests)} pictures are answered already")
+        while True:
+            for picture, stamp in arrivals.look():
+                if picture.digest in journal.digests:  # the same picture under another name
+                    continue
+                with signals.held(), journal.entering(picture, stamp):
+                    answer = index.answer(picture)
+                    journal.append(layout.rows(answer))
+                    publish(answer, report, ndjson=args.ndjson)
+            clock.wait(SECONDS)

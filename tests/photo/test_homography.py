@@ -72,7 +72,6 @@ def test_nothing_matches_nothing() -> None:
 
     assert len(flat) == 0
     assert verify(flat, local_features.of_scan(scan(0))) is None
-    assert matches(flat, flat)[0].size == 0
 
 
 def test_a_feature_is_matched_once() -> None:

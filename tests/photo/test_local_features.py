@@ -15,7 +15,7 @@ def test_print_leaves_features_to_a_soft_picture() -> None:
     rng = np.random.default_rng(0)
     soft = cv2.resize(rng.integers(100, 130, (34, 49)).astype(np.uint8), (488, 340))
     hard = cv2.resize(rng.choice([0, 255], (85, 122)).astype(np.uint8), (488, 340))
-    card = np.concatenate([soft, hard])
+    card = np.asarray(np.dstack([np.concatenate([soft, hard])] * 3))
 
     strongest = cv2.SIFT_create(nfeatures=300, contrastThreshold=0.02).detect(card, None)
     found = local_features.extract(card, 300)

@@ -21,7 +21,7 @@ class Recorder:
         self.line = line
         self.seen = np.zeros((0, 0, 3), np.uint8)
 
-    def lines(self, pixels: Pixels) -> list[Line]:
+    def __call__(self, pixels: Pixels) -> list[Line]:
         """Return the line."""
         self.seen = pixels
         return [self.line]
@@ -74,7 +74,7 @@ def test_the_installed_reader_reads_a_title() -> None:
     """One that stands upright, too, and tells where it begins."""
     photo = np.full((360, 400, 3), 230, np.uint8)  # a strip would be enlarged sixfold
     cv2.putText(photo, "Shallow Grave", (40, 70), cv2.FONT_HERSHEY_DUPLEX, 1.2, (20, 20, 20), 2)
-    (line,) = titles.rapid_reader().lines(np.ascontiguousarray(np.rot90(photo, 3)))
+    (line,) = titles.rapid_lines(np.ascontiguousarray(np.rot90(photo, 3)))
     assert line.text == "Shallow Grave"
     start, end = line.corners[0], line.corners[1]
     assert end[1] - start[1] > 4 * abs(end[0] - start[0])

@@ -10,7 +10,7 @@ from finds import answer, found, hit
 
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer
 from helpers.query.options import SITES
-from helpers.query.output.exports import OWN_COLUMNS, CardList, Layout, printings
+from helpers.query.output.exports import OWN_COLUMNS, Layout, printings, summary
 
 #: What each site documents for its import; Moxfield compares the spelling.
 DOCUMENTED = {
@@ -34,9 +34,15 @@ DOCUMENTED = {
 }
 
 
-def rows(cards: CardList) -> list[dict[str, str]]:
+def listing(*answers: Answer, site: str = SITES[0]) -> str:
+    """Return the list of some answers."""
+    layout = Layout(site)
+    return layout.text([row for each in answers for row in layout.rows(each)])
+
+
+def rows(*answers: Answer) -> list[dict[str, str]]:
     """Read a list back."""
-    return list(csv.DictReader(io.StringIO(cards.text(), newline="")))
+    return list(csv.DictReader(io.StringIO(listing(*answers), newline="")))
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -52,9 +58,8 @@ def test_every_column_is_one_that_the_site_documents(site: str) -> None:
 def test_a_line_per_card() -> None:
     """Count, name of both faces, set, number, language, id, verdict, picture, place in it."""
     card = hit("Front", card_name="Front // Back", lang="zhs", collector_number="7★")
-    cards = CardList(Layout("moxfield"))
-    cards.add(answer("a b.jpg", found(MATCH, card, printing="tied")))
-    assert cards.text().splitlines()[1] == (
+    text = listing(answer("a b.jpg", found(MATCH, card, printing="tied")))
+    assert text.splitlines()[1] == (
         "1,Front // Back,rtr,,Simplified Chinese,,7★,id of Front,match,tied,a b.jpg,1"
     )
 
@@ -69,47 +74,45 @@ def test_a_line_per_card() -> None:
 )
 def test_each_site_has_its_words(site: str, line: str) -> None:
     """Sets by code or by name, languages by their codes of that site."""
-    cards = CardList(Layout(site))
-    cards.add(answer("x", found(MATCH, hit("A", lang="ja"))))
-    assert cards.text().splitlines()[1] == f"{line},match,,x,1"
+    text = listing(answer("x", found(MATCH, hit("A", lang="ja"))), site=site)
+    assert text.splitlines()[1] == f"{line},match,,x,1"
 
 
 def test_unsure_cards_are_last_and_do_not_count() -> None:
     """What is no card, and a picture without an answer, have no line."""
-    cards = CardList(Layout())
-    cards.add(answer("1", found(UNSURE, hit("A")), found(MATCH, hit("B"))))
-    cards.add(answer("2", found(NO_CARD, hit("C")), found(MATCH, hit("D"))))
-    cards.add(Answer("3", "no picture"))
-    cards.add(answer("4", found(UNSURE)))
-    assert [(row["Name"], row["Count"], row["Verdict"]) for row in rows(cards)] == [
+    answers = (
+        answer("1", found(UNSURE, hit("A")), found(MATCH, hit("B"))),
+        answer("2", found(NO_CARD, hit("C")), found(MATCH, hit("D"))),
+        Answer("3", "no picture"),
+        answer("4", found(UNSURE)),
+    )
+    assert [(row["Name"], row["Count"], row["Verdict"]) for row in rows(*answers)] == [
         ("B", "1", "match"),
         ("D", "1", "match"),
         ("A", "0", "unsure"),
     ]
-    assert cards.summary() == "2 cards, 1 unsure"
+    lines = [row for each in answers for row in Layout().rows(each)]
+    assert summary(lines) == "2 cards, 1 unsure"
 
 
 def test_a_card_in_two_pictures_counts_twice_and_a_picture_once() -> None:
-    """Pictures are the same by their content, whatever they are called."""
-    cards = CardList(Layout())
-    for query, digest in (("1", "x"), ("2", "y"), ("again", "x")):
-        cards.add(answer(query, found(MATCH, hit("A")), digest=digest))
-    assert [row["Picture"] for row in rows(cards)] == ["1", "2"]
+    """A run tells which pictures are the same, by their content."""
+    card = found(MATCH, hit("A"))
+    answers = (answer("1", card), answer("2", card), answer("again", card, repeated=True))
+    assert [row["Picture"] for row in rows(*answers)] == ["1", "2"]
 
 
 def test_a_sentence_has_no_card() -> None:
     """What a sentence describes lies on no table."""
-    cards = CardList(Layout())
-    assert cards.add(Answer("a dragon", cards=(found(UNSURE, hit("A")),))) == []
+    assert rows(Answer("a dragon", cards=(found(UNSURE, hit("A")),))) == []
 
 
 def test_names_with_commas_and_quotes() -> None:
     """They are quoted as RFC 4180 says, and lines end in CRLF."""
-    cards = CardList(Layout())
-    cards.add(answer("x", found(MATCH, hit('Borrowing 100,000 "Arrows"'))))
-    assert '"Borrowing 100,000 ""Arrows"""' in cards.text()
-    assert cards.text().endswith("\r\n")
-    assert rows(cards)[0]["Name"] == 'Borrowing 100,000 "Arrows"'
+    given = answer("x", found(MATCH, hit('Borrowing 100,000 "Arrows"')))
+    assert '"Borrowing 100,000 ""Arrows"""' in listing(given)
+    assert listing(given).endswith("\r\n")
+    assert rows(given)[0]["Name"] == 'Borrowing 100,000 "Arrows"'
 
 
 def test_every_printing_may_be_chosen() -> None:

@@ -17,7 +17,6 @@ from helpers.query.answer import MATCH
 from helpers.query.photo_search import Find, PhotoSearch
 from helpers.query.recognise import Recogniser
 from helpers.query.searcher import Searcher
-from helpers.report import Reporter
 from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from helpers.photo.local_features import Features
-    from helpers.query.scans import Scans
+    from helpers.query.comparison import Scans
 
 CARDS = 14
 
@@ -119,7 +118,7 @@ def test_corners_are_in_pixels_of_the_photo(searcher: Searcher) -> None:
     """Though a large photo is searched smaller than it is, and in reading order."""
     true = [place((600, 700), 900), place((1500, 720), 900, 180)]
     photo = lay(lay(table(2400, 1500), scan(5), true[0]), scan(6), true[1])
-    recogniser = Recogniser(searcher, cast("Scans", Drawn()), Reporter(quiet=True))
+    recogniser = Recogniser(searcher, cast("Scans", Drawn()))
 
     cards = recogniser.cards_in(Image.fromarray(photo))
 
@@ -136,7 +135,7 @@ def test_a_minimal_score_leaves_the_verified_card_alone() -> None:
     searcher = Thumbnails()
     searcher.options = cast("Any", SimpleNamespace(whole=False, k=5, group="card", min_score=1.5))
     photo = Image.fromarray(lay(table(1200, 900), scan(5), place((600, 450), 700)))
-    (card,) = Recogniser(searcher, cast("Scans", Drawn()), Reporter(quiet=True)).cards_in(photo)
+    (card,) = Recogniser(searcher, cast("Scans", Drawn())).cards_in(photo)
     assert [hit["name"] for hit in card.hits] == ["Card 5"]
 
 

@@ -16,11 +16,10 @@ from finds import answer, found, hit
 from PIL import Image, ImageChops
 
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
-from helpers.query.output.exports import CardList, Layout
-from helpers.query.output.sheet import write_sheet
-from helpers.query.output.sheet_photo import KEPT_SIDE, cut_out, small_copy
+from helpers.query.output.exports import Layout
+from helpers.query.output.sheet import KEPT_SIDE, cut_out, small_copy
 from helpers.query.output.sheet_png import CELL, WIDTH, png
-from helpers.query.output.sheet_rows import rows_of
+from helpers.query.query_stage import write_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +57,8 @@ def answers() -> list[Answer]:
         "tied",
     )
     cards = (match, found(UNSURE, hit("C <b>", **first), hit("D")), found(NO_CARD, hit("E")))
-    one = Answer("a/photo.jpg", None, 2000, 1500, cards, photo(), "digest")
-    again = Answer("b/copy.jpg", None, 2000, 1500, cards, photo(), "digest")
+    one = Answer("a/photo.jpg", None, 2000, 1500, cards, photo())
+    again = Answer("b/copy.jpg", None, 2000, 1500, cards, photo(), repeated=True)
     return [one, again, Answer("c/notes.txt", "not a picture"), answer("d", found(MATCH, hit("F")))]
 
 
@@ -105,10 +104,10 @@ def test_outlines_are_drawn_where_the_card_is(cache: Path, tmp_path: Path) -> No
 def test_the_drawn_sheet_has_a_row_per_picture(tmp_path: Path) -> None:
     """Rows without a photo or a scan have a grey box; hits beyond a line go to the next one."""
     hits = [hit(f"card {number}") for number in range(20)]
-    rows = list(rows_of([answer("nothing"), answer("much", found(UNSURE, *hits))]))
+    given = [answer("nothing"), answer("much", found(UNSURE, *hits))]
     heights = []
     for count in (0, 1, 2):
-        with Image.open(io.BytesIO(b"".join(png(rows[:count], "Title", tmp_path)))) as sheet:
+        with Image.open(io.BytesIO(b"".join(png(given[:count], tmp_path)))) as sheet:
             sheet.load()
             heights.append(sheet.height)
     assert heights[0] < heights[1] < heights[2]
@@ -121,16 +120,10 @@ def test_a_card_is_cut_out_upright() -> None:
     picture.paste(RED, (50, 100, 150, 172))
     picture.paste(BLUE, (150, 100, 151, 172))
     lying = ((150.0, 100.0), (150.0, 172.0), (50.0, 172.0), (50.0, 100.0))
-    card = cut_out(picture, lying)
-    assert card.width < card.height
-
-
-def test_without_opencv_the_box_is_cut_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sheet needs no package of its own."""
-    monkeypatch.setattr("helpers.query.output.sheet_photo.is_here", lambda _: False)
-    picture = Image.new("RGB", (300, 300))
-    tilted = ((-10.0, 20.0), (110.0, 30.0), (100.0, 200.0), (5.0, 190.0))
-    assert cut_out(picture, tilted).size == (110, 180)
+    card = Found(MATCH, [], Evidence(9, 0.5, 0.1), lying)
+    cut = cut_out(picture, card, Answer("x", None, 300, 300, (card,)))
+    assert cut is not None
+    assert cut.width < cut.height
 
 
 def test_the_page_links_to_scryfall_and_needs_nothing_else(cache: Path, tmp_path: Path) -> None:
@@ -209,9 +202,7 @@ def test_the_list_is_corrected_in_a_browser(cache: Path, tmp_path: Path) -> None
     """Untouched, the page saves what --csv writes; then what a person chose, and shows that."""
     given = answers()
     page = written(tmp_path / "sheet.html", cache, given)
-    cards = CardList(Layout())
-    for each in given:
-        cards.add(each)
+    listing = Layout().text([row for each in given for row in Layout().rows(each)])
 
     result = in_chromium(
         page,
@@ -232,7 +223,7 @@ def test_the_list_is_corrected_in_a_browser(cache: Path, tmp_path: Path) -> None
         tmp_path,
     )
 
-    assert result["untouched"] == cards.text()
+    assert result["untouched"] == listing
     assert result["before"] == "2 in the list, 1 unsure, 0 corrected"
     assert result["after"] == "2 in the list, 0 unsure, 3 corrected"
     assert result["badge"].startswith('block: corrected: A "quoted", name – LEA 1 en')
@@ -240,5 +231,5 @@ def test_the_list_is_corrected_in_a_browser(cache: Path, tmp_path: Path) -> None
         '1,"A ""quoted"", name",lea,,English,,1,of Alpha,corrected,sure,a/photo.jpg,1',
         "1,D,rtr,,English,,31,id of D,corrected,sure,a/photo.jpg,2",
     ]
-    assert result["undone"] == cards.text()
+    assert result["undone"] == listing
     assert result["names"] == ["cards.csv"] * 3

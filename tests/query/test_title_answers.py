@@ -12,15 +12,15 @@ from PIL import Image
 from table import Corners, Pixels, lay, place, scan, table
 
 from helpers.index.card_index import Hit
-from helpers.photo import local_features
+from helpers.photo import local_features, outlines
+from helpers.photo.homography import Evidence
 from helpers.photo.titles import Line
-from helpers.query import title_answers
+from helpers.query import comparison, title_answers
 from helpers.query.answer import MATCH, UNSURE
 from helpers.query.photo_search import PhotoSearch
 from helpers.query.recognise import Recogniser
 from helpers.query.searcher import Searcher
 from helpers.query.title_answers import TitleSearch
-from helpers.report import Reporter
 from helpers.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -76,14 +76,6 @@ def test_a_line_of_a_paragraph_is_no_title(gap: int, *, is_title: bool) -> None:
     title = line("Mountain", 100)
     others = [line("Flying", 100 - gap), line("below", 125), line("aside", 75, x=400), title]
     assert title_answers._is_title(title, others) is is_title  # noqa: SLF001
-
-
-@pytest.mark.parametrize(("cells", "agrees"), [(4, True), (3, False)])
-def test_a_title_makes_less_agreement_enough(cells: int, *, agrees: bool) -> None:
-    """Picture and title must agree: neither alone makes a match."""
-    evidence = SimpleNamespace(cells=cells)
-    agreement = cast("Any", SimpleNamespace(evidence=evidence))
-    assert title_answers._is_enough(agreement) is agrees  # noqa: SLF001
 
 
 class Scored(Searcher):
@@ -156,14 +148,29 @@ def test_what_becomes_of_a_title(
     searcher, scans = Scored(), cast("Any", Drawn())
     scans.at_hand = at_hand
     where = place((300, 260), 400, 10)
-    reader = SimpleNamespace(lines=lambda _: [title(where, read)])
-    titles = TitleSearch(searcher, scans, lambda: cast("Any", reader))
+    titles = TitleSearch(searcher, scans, lambda _: [title(where, read)])
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
-    (card,) = Recogniser(searcher, scans, Reporter(quiet=True), titles).cards_in(photo)
+    (card,) = Recogniser(searcher, scans, titles).cards_in(photo)
     assert (card.verdict, card.verified_by) == (verdict, verified_by)
     assert card.hits[0]["name"] == ("E" if read[0] == "E" else "D") * 12
     assert card.corners is not None
     assert np.abs(np.asarray(card.corners) - where).max() < 25
+
+
+@pytest.mark.parametrize(("cells", "verdict"), [(4, MATCH), (3, UNSURE)])
+def test_a_title_makes_less_agreement_enough(
+    monkeypatch: pytest.MonkeyPatch, cells: int, verdict: str
+) -> None:
+    """Picture and title must agree: neither alone makes a match."""
+    evidence = Evidence(20, 20, 0, cells, outlines.frame(comparison.CROP))
+    monkeypatch.setattr("helpers.photo.homography.verify", lambda *_: evidence)
+    monkeypatch.setattr(PhotoSearch, "run", lambda *_, **__: None)
+    searcher, scans = Scored(), cast("Any", Drawn())
+    where = place((300, 260), 400)
+    titles = TitleSearch(searcher, scans, lambda _: [title(where, "D" * 12)])
+    photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
+    (card,) = Recogniser(searcher, scans, titles).cards_in(photo)
+    assert (card.verdict, card.verified_by) == (verdict, "title")
 
 
 def test_what_lies_in_a_found_card_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,8 +180,7 @@ def test_what_lies_in_a_found_card_is_not_read(monkeypatch: pytest.MonkeyPatch) 
     where = place((300, 260), 400)
     below = place((300, 400), 400)
     lines = [title(below, "E" * 12), title(where, "D" * 12)]
-    reader = SimpleNamespace(lines=lambda _: lines)
-    titles = TitleSearch(searcher, scans, lambda: cast("Any", reader))
+    titles = TitleSearch(searcher, scans, lambda _: lines)
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
-    (card,) = Recogniser(searcher, scans, Reporter(quiet=True), titles).cards_in(photo)
+    (card,) = Recogniser(searcher, scans, titles).cards_in(photo)
     assert card.hits[0]["name"] == "D" * 12

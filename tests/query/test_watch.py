@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from argparse import Namespace
@@ -17,7 +18,7 @@ from helpers.errors import BusyError, DataError, WriteError
 from helpers.lock import file_lock
 from helpers.query.answer import MATCH, UNSURE
 from helpers.query.inputs import Picture
-from helpers.query.output.exports import CardList, Layout
+from helpers.query.output.exports import Layout
 from helpers.query.watch import PATIENCE, STATE_SUFFIX, Arrivals, Journal, state_of, watch
 from helpers.report import Reporter
 
@@ -76,12 +77,19 @@ def test_what_is_answered_is_remembered(tmp_path: Path) -> None:
         journal = Journal(target, Layout())
         assert len(journal.digests) == number - 1
         with journal.entering(Picture(f"in/{number}.jpg", digest=str(number)), STAMP):
-            cards = CardList(Layout())
             verdict = MATCH if number == 2 else UNSURE
-            journal.append(cards.add(answer(str(number), found(verdict, hit("A")))))
+            journal.append(Layout().rows(answer(str(number), found(verdict, hit("A")))))
     assert Journal(target, Layout()).stamps == {"1.jpg": STAMP, "2.jpg": STAMP}
     lines = target.read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["Count", "0", "1"]  # in order of arrival
+
+
+def test_a_pipe_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """What is no regular file has a reason, like any other broken picture."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    arrivals = Arrivals(tmp_path, {}, Reporter())
+    (tmp_path / "a.jpg").write_bytes(picture(1))
+    assert names(arrivals) + names(arrivals) == ["a.jpg"]
 
 
 @pytest.mark.parametrize("cut", [0, 5])

@@ -9,15 +9,23 @@ empty.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from helpers.query.answer import MATCH, NO_CARD, Answer, Found, Hit
 from helpers.query.options import SITES
 
+#: Per site, its columns, of which the first one counts.
+_COLUMNS = {
+    "moxfield": "Count,Name,Edition,Condition,Language,Foil,Collector Number,Scryfall ID",
+    "archidekt": "Quantity,Name,Language,Edition Name,Edition Code,Scryfall ID,Collector Number",
+    "deckbox": "Count,Tradelist Count,Name,Edition,Card Number,Condition,Language,Foil,Scryfall ID",
+    "manabox": "Quantity,Name,Set code,Set name,Collector number,Foil,Language,Scryfall ID",
+}
 #: Behind the columns of every site; they ignore what they do not know.
 OWN_COLUMNS = ("Verdict", "Printing", "Picture", "Card")
+#: The counts of a line: only a sure card counts.
+_SURE, _UNSURE = "1", "0"
 
 #: Scryfall's code of a language: its name, its code at ManaBox, its code at Archidekt. That one is
 #: documented nowhere; these are in its exports, but SP, which is inferred: the others are the codes
@@ -43,68 +51,6 @@ _LANGUAGES = {
 }
 
 
-def _fields(hit: Hit) -> dict[str, str]:
-    """Return what columns may hold of a printing, in the words of the sites."""
-    code = str(hit.get("lang") or "")
-    language, manabox, archidekt = _LANGUAGES.get(code, (code, code, code))
-    keys = ("set", "set_name", "collector_number", "scryfall_id")
-    plain = {key: str(hit.get(key) or "") for key in keys}
-    return {
-        **plain,
-        "name": str(hit.get("card_name") or hit.get("name") or ""),  # all sites: `Front // Back`
-        "set in capitals": plain["set"].upper(),
-        "language": language,
-        "language at ManaBox": manabox,
-        "language at Archidekt": archidekt,
-        "language at Deckbox": "Chinese" if code == "zhs" else language,
-    }
-
-
-_SCRYFALL = ("Scryfall ID", "scryfall_id")
-#: Per site, its columns behind the first one, which counts: a field of `_fields`, or the cell.
-_SITES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "moxfield": (
-        ("Name", "name"),
-        ("Edition", "set"),
-        ("Condition", ""),
-        ("Language", "language"),
-        ("Foil", ""),
-        ("Collector Number", "collector_number"),
-        _SCRYFALL,
-    ),
-    "archidekt": (
-        ("Name", "name"),
-        ("Language", "language at Archidekt"),
-        ("Edition Name", "set_name"),
-        ("Edition Code", "set"),
-        _SCRYFALL,
-        ("Collector Number", "collector_number"),
-    ),
-    "deckbox": (
-        ("Tradelist Count", "0"),
-        ("Name", "name"),
-        ("Edition", "set_name"),
-        ("Card Number", "collector_number"),
-        ("Condition", ""),
-        ("Language", "language at Deckbox"),
-        ("Foil", ""),
-        _SCRYFALL,
-    ),
-    "manabox": (
-        ("Name", "name"),
-        ("Set code", "set in capitals"),
-        ("Set name", "set_name"),
-        ("Collector number", "collector_number"),
-        ("Foil", "normal"),
-        ("Language", "language at ManaBox"),
-        _SCRYFALL,
-    ),
-}
-#: The counts of a line: only a sure card counts.
-_SURE, _UNSURE = "1", "0"
-_COUNT = {"moxfield": "Count", "archidekt": "Quantity", "deckbox": "Count", "manabox": "Quantity"}
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The columns of one site, and ours behind them."""
@@ -114,18 +60,49 @@ class Layout:
     @property
     def columns(self) -> tuple[str, ...]:
         """The header."""
-        return (_COUNT[self.site], *(name for name, _ in _SITES[self.site]), *OWN_COLUMNS)
+        return (*_COLUMNS[self.site].split(","), *OWN_COLUMNS)
 
     def cells(self, hit: Hit) -> list[str]:
         """Return what the columns between the count and our own say of a printing."""
-        fields = _fields(hit)
-        return [fields.get(cell, cell) for _, cell in _SITES[self.site]]
+        values = self._values(hit)
+        return [values.get(column.lower(), "") for column in self.columns[1 : -len(OWN_COLUMNS)]]
+
+    def _values(self, hit: Hit) -> dict[str, str]:
+        """Return what is known of a printing by the names of columns, in the words of the site."""
+        keys = ("lang", "set", "set_name", "collector_number", "scryfall_id")
+        code, short, name, number, scryfall_id = (str(hit.get(key) or "") for key in keys)
+        language, manabox, archidekt = _LANGUAGES.get(code, (code, code, code))
+        own = {"manabox": manabox, "archidekt": archidekt}
+        if code == "zhs":
+            own["deckbox"] = "Chinese"
+        return {
+            "name": str(hit.get("card_name") or hit.get("name") or ""),  # all: `Front // Back`
+            "edition": name if self.site == "deckbox" else short,
+            "edition name": name,
+            "edition code": short,
+            "set name": name,
+            "set code": short.upper(),
+            "collector number": number,
+            "card number": number,
+            "language": own.get(self.site, language),
+            "foil": "normal" if self.site == "manabox" else "",
+            "tradelist count": "0",
+            "scryfall id": scryfall_id,
+        }
 
     def row(self, card: Found, picture: str, number: int) -> list[str]:
         """Return the line of a card; only a sure one counts."""
         count = _SURE if card.verdict == MATCH else _UNSURE
         ours = (card.verdict, card.printing or "", picture, str(number))
         return [count, *self.cells(card.hits[0]), *ours]
+
+    def rows(self, answer: Answer) -> list[list[str]]:
+        """Return the lines of a picture."""
+        return [self.row(card, answer.query, number) for number, card in listed(answer)]
+
+    def text(self, rows: Sequence[Sequence[str]]) -> str:
+        """Return a list with its header: sure cards in the order of the pictures, then others."""
+        return text([self.columns, *sorted(rows, key=lambda row: row[0] != _SURE)])
 
 
 def text(rows: Iterable[Sequence[str]]) -> str:
@@ -135,45 +112,25 @@ def text(rows: Iterable[Sequence[str]]) -> str:
     return buffer.getvalue()
 
 
-class CardList:
-    """The cards of all pictures of a run; a picture that is given twice counts once."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self._seen: set[str] = set()
-        self._rows: list[list[str]] = []
-
-    def add(self, answer: Answer) -> list[list[str]]:
-        """Take the cards of an answer in; return their lines."""
-        if answer.digest is not None and answer.digest in self._seen:
-            return []
-        self._seen |= {answer.digest} if answer.digest is not None else set()
-        rows = [self.layout.row(card, answer.query, number) for number, card in listed(answer)]
-        self._rows += rows
-        return rows
-
-    def text(self) -> str:
-        """Return the list with its header: sure cards in the order of the pictures, then others."""
-        sure = [row for row in self._rows if row[0] == _SURE]
-        others = [row for row in self._rows if row[0] != _SURE]
-        return text([self.layout.columns, *sure, *others])
-
-    def summary(self) -> str:
-        """Return how many cards are in the list."""
-        sure = sum(row[0] == _SURE for row in self._rows)
-        return f"{sure} cards, {len(self._rows) - sure} unsure"
+def summary(rows: Sequence[Sequence[str]]) -> str:
+    """Return how many cards are in a list."""
+    sure = sum(row[0] == _SURE for row in rows)
+    return f"{sure} cards, {len(rows) - sure} unsure"
 
 
 def listed(answer: Answer) -> Iterator[tuple[int, Found]]:
-    """Yield the cards of a picture that a list can name, with their numbers in it."""
-    if answer.width is None:  # what a sentence describes lies on no table
+    """Yield the cards that a list names, with their numbers in the picture.
+
+    What a sentence describes lies on no table, and a picture that is given twice counts once.
+    """
+    if answer.width is None or answer.repeated:
         return
     for number, card in enumerate(answer.cards, 1):
         if card.verdict != NO_CARD and card.hits:
             yield number, card
 
 
-def printings(card: Found) -> Iterator[dict[str, Any]]:
+def printings(card: Found) -> Iterator[Hit]:
     """Yield every printing that a card may be, best first: the hits, each with its others."""
     for hit in card.hits:
         yield hit

@@ -6,11 +6,6 @@ from typing import Any
 from helpers.query.answer import MATCH, Answer, Found, Hit
 from helpers.report import Reporter
 
-#: Columns only ever gain successors: scripts read them by number.
-COLUMNS = (
-    *("query", "rank", "score", "name", "set", "number", "lang", "link", "also", "verdict"),
-    *("card", "corners"),
-)
 _FOR_PEOPLE = ("", "verdict", "name", "set", "number", "lang", "score", "also", "link")
 _ALSO_SHOWN = 3  # further printings: what fits a line
 
@@ -22,18 +17,13 @@ def publish(answer: Answer, report: Reporter, *, ndjson: bool) -> None:
     if ndjson:
         report.json_line(answer.to_json())
     elif answer.error is None and report.for_people:
-        report.line(f"{answer.query}: {_summary(answer)}")
+        matches = sum(card.verdict == MATCH for card in answer.cards)
+        found = f"{matches} card{'s' if matches > 1 else ''}" if matches else answer.verdict
+        report.line(f"{answer.query}: {found}")
         report.aligned(_FOR_PEOPLE, list(_aligned(answer)))
         report.line("")
     elif answer.error is None:
         report.tab_separated(list(_separated(answer)))
-
-
-def _summary(answer: Answer) -> str:
-    matches = sum(card.verdict == MATCH for card in answer.cards)
-    if matches:
-        return "1 card" if matches == 1 else f"{matches} cards"
-    return str(answer.verdict)
 
 
 def _aligned(answer: Answer) -> Iterator[tuple[str, ...]]:
@@ -64,6 +54,7 @@ def in_words(card: Found) -> str:
 
 
 def _separated(answer: Answer) -> Iterator[tuple[str, ...]]:
+    """Yield all hits; columns only ever gain successors: scripts read them by number."""
     for number, card in enumerate(answer.cards, 1):
         corners = " ".join(f"{x:.0f},{y:.0f}" for x, y in card.corners or ())
         for hit in card.hits:
@@ -95,11 +86,8 @@ def _printing(record: dict[str, Any]) -> str:
 
 def where(hit: Hit) -> tuple[str, str, str]:
     """Return set, collector number and language, the set in capitals as on the card."""
-    return (
-        (hit.get("set") or "").upper(),
-        hit.get("collector_number") or "",
-        hit.get("lang") or "",
-    )
+    short, number, language = (hit.get(key) or "" for key in ("set", "collector_number", "lang"))
+    return short.upper(), number, language
 
 
 def link(hit: Hit) -> str:

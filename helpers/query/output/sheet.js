@@ -5,10 +5,6 @@ const NOT_A_CARD = "none";
 const cards = [...document.querySelectorAll("article[data-find]")];
 let saved = true;
 
-function column(name) {
-  return sheet.columns.indexOf(name);
-}
-
 // The line of the list for a find; null if it is not a card.
 function line(card) {
   const find = sheet.finds[card.dataset.find];
@@ -16,8 +12,8 @@ function line(card) {
   if (chosen === "") return find.row;
   if (chosen === NOT_A_CARD) return null;
   const row = ["1", ...find.choices[chosen], ...find.row.slice(1 + find.choices[chosen].length)];
-  row[column("Verdict")] = "corrected";
-  row[column("Printing")] = "sure";
+  row[sheet.columns.indexOf("Verdict")] = "corrected";
+  row[sheet.columns.indexOf("Printing")] = "sure";
   return row;
 }
 
@@ -25,12 +21,15 @@ function cell(text) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// The list as CSV (RFC 4180): what counts first, then what is unsure.
-function csv() {
+// The lines of the list: what counts, and what is unsure.
+function lines() {
   const rows = cards.map(line).filter((row) => row !== null);
-  const counted = rows.filter((row) => row[0] === "1");
-  const others = rows.filter((row) => row[0] !== "1");
-  return [sheet.columns, ...counted, ...others].map((row) => row.map(cell).join(",") + "\r\n").join("");
+  return [rows.filter((row) => row[0] === "1"), rows.filter((row) => row[0] !== "1")];
+}
+
+// The list as CSV (RFC 4180).
+function csv() {
+  return [sheet.columns, ...lines().flat()].map((row) => row.map(cell).join(",") + "\r\n").join("");
 }
 
 function show(card) {
@@ -44,11 +43,10 @@ function show(card) {
 }
 
 function summary() {
-  const rows = cards.map(line).filter((row) => row !== null);
-  const counted = rows.filter((row) => row[0] === "1").length;
+  const [counted, unsure] = lines();
   const corrected = cards.filter((card) => card.classList.contains("corrected")).length;
   document.getElementById("summary").textContent =
-    `${counted} in the list, ${rows.length - counted} unsure, ${corrected} corrected`;
+    `${counted.length} in the list, ${unsure.length} unsure, ${corrected} corrected`;
 }
 
 function changed(card) {

@@ -13,23 +13,29 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from helpers.query.answer import Found, Hit
-from helpers.query.output.exports import Layout, printings
+from helpers.query.answer import Answer, Found, Hit
+from helpers.query.output import sheet
+from helpers.query.output.exports import Layout, listed, printings
 from helpers.query.output.lines import in_words, link, where
-from helpers.query.output.sheet_photo import COLOURS, cut_out, jpeg, opened, outlined, placed
-from helpers.query.output.sheet_rows import SheetRow, caption, scan_of, shown_hits
+from helpers.query.photo_file import opened
 
 _HERE = Path(__file__).parent
-_SCAN_HEIGHT = 340  # pixels; the card's text stays readable
+_SCAN_SIZE = (680, 340)  # pixels, at most; the card's text stays readable
 _PHOTO_SIDE = 900
 
 
-def page(rows: Iterable[SheetRow], title: str, cache: Path, layout: Layout) -> Iterator[bytes]:
+def page(answers: Iterable[Answer], cache: Path, layout: Layout) -> Iterator[bytes]:
     """Yield the sheet as an HTML document in UTF-8, which saves a list of that layout."""
-    yield _head(title).encode()
+    yield (
+        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{sheet.TITLE}</title>\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<style>\n{_beside('sheet.css')}</style>\n"
+        f'<header><h1>{sheet.TITLE}</h1> <span id="summary" role="status"></span>'
+        ' <button id="save" type="button">Save the list as CSV</button></header>\n'
+    ).encode()
     sections = _Sections(cache, layout)
-    for row in rows:
-        yield sections.section(row).encode("utf-8", "replace")
+    for answer in answers:
+        yield sections.section(answer).encode("utf-8", "replace")
     data = json.dumps({"columns": layout.columns, "finds": sections.finds}).replace("<", "\\u003c")
     yield f'<script type="application/json" id="list">{data}</script>\n'.encode()
     yield f"<script>\n{_beside('sheet.js')}</script>\n</html>\n".encode()
@@ -39,17 +45,6 @@ def _beside(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def _head(title: str) -> str:
-    named = html.escape(title)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{named}</title>\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<style>\n{_beside('sheet.css')}</style>\n"
-        f'<header><h1>{named}</h1> <span id="summary" role="status"></span>'
-        ' <button id="save" type="button">Save the list as CSV</button></header>\n'
-    )
-
-
 class _Sections:
     """The pictures of a page, one after the other; `finds` are the cards that the list holds."""
 
@@ -57,30 +52,30 @@ class _Sections:
         self.finds: list[dict[str, Any]] = []
         self._cache, self._layout = cache, layout
 
-    def section(self, row: SheetRow) -> str:
+    def section(self, answer: Answer) -> str:
         """Return one picture; its cards that the list holds are added to `finds`."""
-        photo = opened(row.answer.image)
+        photo = opened(answer.image)
         figure = ""
         if photo is not None:
-            shown = outlined(photo, row.answer, _PHOTO_SIDE)
-            figure = f'<figure class="photo">{_image(shown, row.label)}</figure>'
+            shown = _image(sheet.outlined(photo, answer, _PHOTO_SIDE), sheet.label(answer))
+            figure = f'<figure class="photo">{shown}</figure>'
         cards = "\n".join(
-            self._card(row, number, card, photo) for number, card in enumerate(row.answer.cards, 1)
+            self._card(answer, number, photo) for number in range(1, 1 + len(answer.cards))
         )
         return (
-            f'<section class="picture">\n<h2>{html.escape(row.label)}</h2>\n<div class="beside">\n'
-            f'{figure}\n<div class="cards">\n{cards}\n</div>\n</div>\n</section>\n'
+            f'<section class="picture">\n<h2>{html.escape(sheet.label(answer))}</h2>\n'
+            f'<div class="beside">\n{figure}\n<div class="cards">\n{cards}\n</div>\n</div>\n'
+            "</section>\n"
         )
 
-    def _card(self, row: SheetRow, number: int, card: Found, photo: Image.Image | None) -> str:
-        choices = list(printings(card)) if number in row.listed else []
-        figures = []
-        corners = placed(card, row.answer, photo) if photo else None
-        if photo is not None and corners is not None:
-            crop = _image(cut_out(photo, corners), f"card {number} of {row.label}")
-            figures.append(f"<figure>{crop}<figcaption>in the photo</figcaption></figure>\n")
-        figures += [self._hit(hit, card, choices) for hit in shown_hits(card)]
-        colour = COLOURS[card.verdict]
+    def _card(self, answer: Answer, number: int, photo: Image.Image | None) -> str:
+        card = answer.cards[number - 1]
+        choices = list(printings(card)) if number in dict(listed(answer)) else []
+        figures = [self._hit(hit, card, choices) for hit in sheet.shown_hits(card)]
+        if crop := photo and sheet.cut_out(photo, card, answer):
+            shown = _image(crop, f"card {number} of {sheet.label(answer)}")
+            figures.insert(0, f"<figure>{shown}<figcaption>in the photo</figcaption></figure>\n")
+        colour = sheet.COLOURS[card.verdict]
         inner = (
             f'<h3><span class="number" style="background:{colour}">{number}</span>'
             f" {html.escape(in_words(card))}</h3>\n"
@@ -88,7 +83,7 @@ class _Sections:
         )
         if not choices:
             return f'<article class="card">{inner}</article>'
-        line = self._layout.row(card, row.answer.query, number)
+        line = self._layout.row(card, answer.query, number)
         self.finds.append({"row": line, "choices": list(map(self._layout.cells, choices))})
         return (
             f'<article class="card" data-find="{len(self.finds) - 1}">{inner}\n'
@@ -96,16 +91,16 @@ class _Sections:
         )
 
     def _hit(self, hit: Hit, card: Found, choices: list[Hit]) -> str:
-        scan, lines, address = scan_of(hit, self._cache), caption(hit), html.escape(link(hit))
+        scan, lines = sheet.scan_of(hit, self._cache), sheet.caption(hit)
         shown = '<div class="none">no picture</div>'
         if scan is not None:
-            size = (_SCAN_HEIGHT * 2, _SCAN_HEIGHT)
-            scan = ImageOps.contain(scan, size, Image.Resampling.LANCZOS)
-            shown = _image(scan, " ".join(lines))
-        if address.startswith("https://"):
+            small = ImageOps.contain(scan, _SCAN_SIZE, Image.Resampling.LANCZOS)
+            shown = _image(small, " ".join(lines))
+        if link(hit).startswith("https://"):
+            address = html.escape(link(hit))
             shown = f'<a href="{address}" target="_blank" rel="noopener">{shown}</a>'
         text = "<br>".join(map(html.escape, lines))
-        if hit in choices and len(shown_hits(card)) > 1:
+        if hit in choices and len(sheet.shown_hits(card)) > 1:
             place = choices.index(hit)
             text += f'<br><button type="button" data-choice="{place}">It is this one</button>'
         return f"<figure>{shown}<figcaption>{text}</figcaption></figure>\n"
@@ -125,5 +120,5 @@ def _choices(choices: list[Hit]) -> str:
 
 
 def _image(picture: Image.Image, text: str) -> str:
-    data = base64.b64encode(jpeg(picture)).decode()
+    data = base64.b64encode(sheet.jpeg(picture)).decode()
     return f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(text)}">'

@@ -4,20 +4,22 @@ Scans are shown whole: scaled to fit, never cropped and never drawn upon (Scryfa
 file is written row by row, so that memory does not grow with the number of photos.
 """
 
+import functools
 import struct
+import textwrap
+import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from helpers.query.answer import Answer, Found, Hit
+from helpers.query.output import sheet
 from helpers.query.output.lines import in_words
-from helpers.query.output.sheet_photo import COLOURS, cut_out, opened, outlined, placed
-from helpers.query.output.sheet_rows import SheetRow, caption, scan_of, shown_hits
-from helpers.query.output.sheet_text import drawable, font, shortened, wrapped
+from helpers.query.photo_file import opened
 
 #: Width and height in pixels that a card is scaled into (a card measures 63 by 88 mm).
 CELL = (144, 201)
@@ -25,32 +27,36 @@ PHOTO_SIDE = 560
 CELLS_PER_LINE = 6
 
 _GAP = 16
-_FONT_SIZE = 12
-_LINE = 16
-_HEADING = 15
+_LINE = 16  # pixels from one line of a caption to the next: the font and Pillow's spacing
 _LABEL = 24
-_TITLE_SIZE = 20
 _HEADER = 56
+_TITLE_SIZE, _HEADING, _FONT_SIZE = 20, 15, 12
 _CAPTION_LINES = 5
-_CAPTION_WRAP = 2
+_LABEL_LETTERS = 70  # that fit over a photo, about
+_CELL_LETTERS = 21  # that fit the width of a cell, about
 _BLOCK = _LABEL + CELL[1] + _GAP // 2 + _CAPTION_LINES * _LINE + _GAP // 2
 _LEFT = PHOTO_SIDE + 3 * _GAP
 WIDTH = _LEFT + CELLS_PER_LINE * (CELL[0] + _GAP)
 
-_PAPER, _INK, _RULE = (250, 250, 248), (30, 30, 34), (214, 214, 210)
-_EMPTY, _FAINT = (206, 206, 206), (110, 110, 110)
+_PAPER, _INK, _RULE, _EMPTY = "#fafaf8", "#1e1e22", "#d6d6d2", "#cecece"
 _SUB = b"\x01"  # PNG's filter "Sub": each byte less the one of the pixel before it
+#: Letters of card names that Unicode does not take apart.
+_PLAIN = str.maketrans("Øøł\u2013\u2014\u2019\ua789", "Ool--':") | str.maketrans(
+    {"Æ": "Ae", "æ": "ae", "Œ": "Oe", "œ": "oe", "ß": "ss"}
+)
 
 
-def png(rows: Sequence[SheetRow], title: str, cache: Path) -> Iterator[bytes]:
+def png(answers: Sequence[Answer], cache: Path) -> Iterator[bytes]:
     """Yield the sheet as the content of a PNG file."""
-    height = _HEADER + sum(map(_height, rows))
+    height = _HEADER + sum(map(_height, answers))
+    header = Image.new("RGB", (WIDTH, _HEADER), _PAPER)
+    _write(header, (_GAP, _GAP), sheet.TITLE, _TITLE_SIZE)
     yield b"\x89PNG\r\n\x1a\n"
     yield _chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, height, 8, 2, 0, 0, 0))
     packer = zlib.compressobj()
-    yield _chunk(b"IDAT", packer.compress(_filtered(_header(title))))
-    for row in rows:
-        yield _chunk(b"IDAT", packer.compress(_filtered(_strip(row, cache))))
+    yield _chunk(b"IDAT", packer.compress(_filtered(header)))
+    for answer in answers:
+        yield _chunk(b"IDAT", packer.compress(_filtered(_strip(answer, cache))))
     yield _chunk(b"IDAT", packer.flush())
     yield _chunk(b"IEND", b"")
 
@@ -66,121 +72,88 @@ def _filtered(strip: Image.Image) -> bytes:
     return b"".join(_SUB + line.tobytes() for line in pixels)
 
 
-def _header(title: str) -> Image.Image:
-    header = Image.new("RGB", (WIDTH, _HEADER), _PAPER)
-    letters = font(_TITLE_SIZE)
-    text = shortened(drawable(title), letters, WIDTH - 2 * _GAP)
-    ImageDraw.Draw(header).text((_GAP, _GAP), text, fill=_INK, font=letters)
-    return header
+def _height(answer: Answer) -> int:
+    lines = _BLOCK * len(_lines(answer.cards))
+    photo = sheet.shown_size(answer, PHOTO_SIDE)[1] if answer.image else CELL[1]
+    return max(_LABEL + photo, lines) + 3 * _GAP
 
 
-# --- one picture -----------------------------------------------------------------------------
-
-
-def _height(row: SheetRow) -> int:
-    lines = _BLOCK * len(_lines(row.answer.cards))
-    return max(_LABEL + _photo_of(row).height, lines) + 3 * _GAP
-
-
-def _strip(row: SheetRow, cache: Path) -> Image.Image:
+def _strip(answer: Answer, cache: Path) -> Image.Image:
     """Draw a picture and its cards, under a rule that parts it from the one above."""
-    strip = Image.new("RGB", (WIDTH, _height(row)), _PAPER)
-    draw = ImageDraw.Draw(strip)
-    draw.line((_GAP, 0, WIDTH - _GAP, 0), fill=_RULE)
-    letters = font(_HEADING)
-    draw.text(
-        (_GAP, _GAP), shortened(drawable(row.label), letters, PHOTO_SIDE), fill=_INK, font=letters
-    )
-    strip.paste(_photo_of(row), (_GAP, _GAP + _LABEL))
-    photo = opened(row.answer.image)
-    for place, line in enumerate(_lines(row.answer.cards)):
+    strip = Image.new("RGB", (WIDTH, _height(answer)), _PAPER)
+    ImageDraw.Draw(strip).line((_GAP, 0, WIDTH - _GAP, 0), fill=_RULE)
+    _write(strip, (_GAP, _GAP), sheet.label(answer)[:_LABEL_LETTERS], _HEADING)
+    photo = opened(answer.image)
+    shown = sheet.outlined(photo, answer, PHOTO_SIDE) if photo else _no_picture()
+    strip.paste(shown, (_GAP, _GAP + _LABEL))
+    for place, line in enumerate(_lines(answer.cards)):
         for column, cell in enumerate(line):
             corner = (_LEFT + column * (CELL[0] + _GAP), _GAP + place * _BLOCK)
-            if cell.reach:
-                _draw_heading(draw, corner, cell)
+            _write(strip, corner, cell.heading, _HEADING, sheet.COLOURS[cell.card.verdict])
             below = (corner[0], corner[1] + _LABEL)
-            if cell.hit is None:
-                _draw_crop(strip, below, cell.card, row.answer, photo)
-            else:
-                _paste(strip, below, scan_of(cell.hit, cache), caption(cell.hit))
+            if cell.hit is not None:
+                _paste(strip, below, sheet.scan_of(cell.hit, cache), sheet.caption(cell.hit))
+            elif crop := photo and sheet.cut_out(photo, cell.card, answer):
+                _paste(strip, below, crop, ["in the photo"])
     return strip
 
 
-def _photo_of(row: SheetRow) -> Image.Image:
-    photo = opened(row.answer.image)
-    return (
-        _grey_box((CELL[1], CELL[0])) if photo is None else outlined(photo, row.answer, PHOTO_SIDE)
-    )
-
-
 class _Cell(NamedTuple):
-    """A cell shows a hit of a card, or the card as it is in the photo (`hit` is None).
+    """A cell shows a hit of a card, or the card as it is in the photo (`hit` is None)."""
 
-    `reach` is over how many cells the card's heading goes; 0: it has none here.
-    """
-
-    number: int
+    heading: str  # over the first cell of a card, and as many more as it has in that line
     card: Found
     hit: Hit | None
-    reach: int
 
 
 def _lines(cards: Sequence[Found]) -> list[list[_Cell]]:
     """Put the cards' cells into lines: a card's cells stay together where a line can hold them."""
     lines: list[list[_Cell]] = [[]]
     for number, card in enumerate(cards, 1):
-        shown: list[Hit | None] = [*([None] if card.corners else []), *shown_hits(card)] or [None]
+        shown: list[Hit | None] = list(sheet.shown_hits(card))
+        if card.corners or not shown:
+            shown.insert(0, None)
         reach = min(len(shown), CELLS_PER_LINE)
         if len(lines[-1]) + reach > CELLS_PER_LINE:
             lines.append([])
+        words, room = f"{number} {in_words(card)}", reach * _CELL_LETTERS
+        heading = textwrap.shorten(words, room, placeholder=" ...")
         for place, hit in enumerate(shown):
             if len(lines[-1]) == CELLS_PER_LINE:
                 lines.append([])
-            lines[-1].append(_Cell(number, card, hit, 0 if place else reach))
+            lines[-1].append(_Cell("" if place else heading, card, hit))
     return lines if lines[0] else []
-
-
-def _draw_heading(draw: ImageDraw.ImageDraw, corner: tuple[int, int], cell: _Cell) -> None:
-    letters = font(_HEADING)
-    text = drawable(f"{cell.number}  {in_words(cell.card)}")
-    width = cell.reach * (CELL[0] + _GAP) - _GAP
-    colour = COLOURS[cell.card.verdict]
-    draw.text(corner, shortened(text, letters, width), fill=colour, font=letters)
-
-
-def _draw_crop(
-    strip: Image.Image,
-    corner: tuple[int, int],
-    card: Found,
-    answer: Answer,
-    photo: Image.Image | None,
-) -> None:
-    corners = placed(card, answer, photo) if photo else None
-    if photo is not None and corners is not None:
-        _paste(strip, corner, cut_out(photo, corners), ["in the photo"])
 
 
 def _paste(
     strip: Image.Image, corner: tuple[int, int], picture: Image.Image | None, texts: Sequence[str]
 ) -> None:
-    """Put a picture into the middle of its cell, and texts under it."""
-    shown = (
-        _grey_box(CELL)
-        if picture is None
-        else ImageOps.contain(picture, CELL, Image.Resampling.LANCZOS)
-    )
+    """Put a picture into the middle of its cell, and texts under it, of two lines at most each."""
+    shown = ImageOps.contain(picture or _no_picture(), CELL, Image.Resampling.LANCZOS)
     left = corner[0] + (CELL[0] - shown.width) // 2
     strip.paste(shown, (left, corner[1] + (CELL[1] - shown.height) // 2))
-    letters = font(_FONT_SIZE)
-    lines = [line for text in texts for line in wrapped(text, letters, CELL[0], _CAPTION_WRAP)]
+    wrap = textwrap.TextWrapper(_CELL_LETTERS, max_lines=2, placeholder=" ...")
+    lines = [line for text in texts for line in wrap.wrap(text)]
     top = corner[1] + CELL[1] + _GAP // 2
-    for place, line in enumerate(lines[:_CAPTION_LINES]):
-        at = (corner[0], top + place * _LINE)
-        ImageDraw.Draw(strip).text(at, line, fill=_INK, font=letters)
+    _write(strip, (corner[0], top), "\n".join(lines[:_CAPTION_LINES]), _FONT_SIZE)
 
 
-def _grey_box(size: tuple[int, int]) -> Image.Image:
-    box = Image.new("RGB", size, _EMPTY)
-    middle = (size[0] // 2, size[1] // 2)
-    ImageDraw.Draw(box).text(middle, "no picture", fill=_FAINT, font=font(_FONT_SIZE), anchor="mm")
+def _no_picture() -> Image.Image:
+    box = Image.new("RGB", CELL, _EMPTY)
+    _write(box, (_GAP, CELL[1] // 2), "no picture", _FONT_SIZE)
     return box
+
+
+def _write(
+    picture: Image.Image, corner: tuple[int, int], text: str, size: int, colour: str = _INK
+) -> None:
+    """Draw a text in ASCII, all that the built-in font has: base letters, else question marks."""
+    letters = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    shown = bare.encode("ascii", "replace").decode()
+    ImageDraw.Draw(picture).text(corner, shown, fill=colour, font=_font(size))
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
