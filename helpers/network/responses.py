@@ -1,12 +1,10 @@
 """What servers answer, and how they fail to: bodies, redirects, waits, three kinds of errors."""
 
 import contextlib
-import email.utils
 import http.client
 import re
-import time
+import sys
 from collections.abc import Iterator
-from http import HTTPStatus
 from urllib.parse import urljoin
 
 import requests
@@ -16,6 +14,7 @@ from helpers.network.clock import Clock
 from helpers.network.policy import may_be_asked
 
 CHUNK = 64 * 1024
+_RETRY = urllib3.Retry(retry_after_max=sys.maxsize)
 
 
 class FetchError(Exception):
@@ -27,7 +26,13 @@ class PermanentError(FetchError):
 
 
 class TransientError(FetchError):
-    """Asking again may help; `retry_after` is how long the server wants us to stay away."""
+    """Asking again may help.
+
+    Args:
+        reason: in one line.
+        retry_after: seconds for which the server wants us to stay away, if it said so.
+        status: of its answer; 0 where there was none.
+    """
 
     def __init__(self, reason: str, *, retry_after: float | None = None, status: int = 0) -> None:
         super().__init__(reason)
@@ -40,11 +45,7 @@ class AbortedError(FetchError):
 
 
 def check_url(url: str, found: str = "asked for") -> None:
-    """Refuse whatever is not https, or http on this machine.
-
-    Raises:
-        PermanentError: names the URL.
-    """
+    """Raise `PermanentError` for whatever is not https, or http on this machine."""
     try:
         allowed = may_be_asked(url)
     except ValueError as error:
@@ -54,21 +55,27 @@ def check_url(url: str, found: str = "asked for") -> None:
 
 
 def redirect_target(response: requests.Response) -> str | None:
-    """Return where a redirect leads, None if the answer is none."""
+    """Return where a redirect leads, None if the answer is none.
+
+    Raises:
+        PermanentError: where nobody may be asked.
+    """
     if not response.is_redirect:
         return None
+    target = response.headers["Location"]
     with contextlib.suppress(ValueError):
-        return urljoin(response.url, response.headers["Location"])
-    raise PermanentError(f"redirected to a broken URL: {response.headers['Location']!r}")
+        target = urljoin(response.url, target)
+    check_url(target, found="redirected to")
+    return target
 
 
 def is_expected(response: requests.Response) -> bool:
     """Tell whether an answer is one to what was asked: in full, in part, or not at all."""
     asked, status = response.request.headers, response.status_code
     return (
-        status == HTTPStatus.OK
+        status == http.client.OK
         or (status in {206, 416} and "Range" in asked)
-        or (status == HTTPStatus.NOT_MODIFIED and "If-None-Match" in asked)
+        or (status == http.client.NOT_MODIFIED and "If-None-Match" in asked)
     )
 
 
@@ -88,16 +95,9 @@ def content_length(response: requests.Response) -> int | None:
 
 def parse_retry_after(value: str | None) -> float | None:
     """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), None if it is nonsense."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if seconds < float("inf") else None
+    with contextlib.suppress(urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None if value is None else float(_RETRY.parse_retry_after(value))
+    return None
 
 
 def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterator[bytes]:
@@ -118,7 +118,11 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
     if expected is not None and expected > limit:
         raise TransientError(f"{expected:,} bytes announced, at most {limit:,} allowed")
     received = 0
-    while chunk := _read1(response, clock):
+    while True:
+        with transient_errors(clock):
+            chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
+        if not chunk:
+            break
         received += len(chunk)
         if received > limit:
             raise TransientError(f"more than the {limit:,} bytes allowed")
@@ -127,34 +131,19 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
         raise TransientError(f"{received:,} of {expected:,} bytes arrived")
 
 
-def _read1(response: requests.Response, clock: Clock) -> bytes:
-    with transient_errors(clock):
-        chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
-        return chunk
-
-
-_FINAL = (
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-)
-_PASSING = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,  # of a file object whose socket the watchdog has cut
-)
-
-
 @contextlib.contextmanager
 def transient_errors(clock: Clock) -> Iterator[None]:
     """Turn what requests, urllib3, http.client and the socket raise into a `FetchError`."""
     try:
         yield
-    except _FINAL as error:
+    except requests.exceptions.InvalidURL as error:
         raise PermanentError(_reason(error)) from error
-    except _PASSING as error:
+    except (
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        OSError,  # requests' own errors are of this kind, too
+        ValueError,  # of a file object whose socket was cut
+    ) as error:
         if clock.stopped.is_set():
             raise AbortedError("stopped") from error
         raise TransientError(_reason(error)) from error
