@@ -21,7 +21,7 @@ from helpers.atomic_io import disk_errors, make_directory, replace_durably, sha2
 from helpers.errors import WriteError, write_error
 from helpers.lock import file_lock
 from helpers.network.host_gate import LONGEST_WAIT, backoff
-from helpers.network.responses import FetchError, PermanentError, parse_retry_after
+from helpers.network.responses import FetchError, PermanentError, TransientError, parse_retry_after
 from helpers.report import BYTES, Progress, Reporter, byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
 
@@ -38,32 +38,12 @@ _MEANINGS = {
 }
 
 
-class HubError(FetchError):
-    """What the hub's client could not do.
-
-    Args:
-        reason: in one line.
-        status: of the hub's answer; 0 where there was none.
-        retry_after: seconds to stay away, if the hub said so.
-    """
-
-    def __init__(self, reason: str, status: int = 0, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.retry_after = retry_after
-
-
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`.
-
-    Args:
-        repository: its name at the hub.
-        names: what the file may be called; the first that there is counts.
-    """
+    """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`."""
 
     repository: str
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # what it may be called; the first that there is counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +106,7 @@ def fetch(
 ) -> None:
     """Fetch a file into the client's cache, going on where an earlier run was stopped.
 
-    Args:
-        wanted: the file.
-        session: brings the bytes.
-        report: hears how far it is.
-        announce: is told how many bytes it has, before the first one comes.
+    `announce` is told how many bytes the file has, before the first one comes.
 
     Raises:
         FetchError, SourceError: it cannot be had.
@@ -152,7 +128,7 @@ def _ask(wanted: HubFile, session: DownloadSession, report: Reporter) -> _Remote
     while True:
         try:
             return _ask_in_time(wanted.repository, names[0])
-        except HubError as error:
+        except TransientError as error:
             if error.status == HTTPStatus.NOT_FOUND and len(names) > 1:
                 names.pop(0)
                 continue
@@ -167,11 +143,7 @@ def _ask(wanted: HubFile, session: DownloadSession, report: Reporter) -> _Remote
 
 
 def _ask_in_time(repository: str, name: str) -> _Remote:
-    """Ask once, in a thread of its own: to look up a host's name has no timeout.
-
-    Raises:
-        FetchError: the hub cannot be asked, does not answer in time, or has no such file.
-    """
+    """Ask once, in a thread of its own: to look up a host's name has no timeout."""
     outcome: list[_Remote | FetchError] = []
 
     def ask() -> None:
@@ -183,10 +155,11 @@ def _ask_in_time(repository: str, name: str) -> _Remote:
     thread = threading.Thread(target=ask, name="model hub", daemon=True)
     thread.start()
     thread.join(ANSWER_SECONDS)
-    found = outcome[0] if outcome else HubError(f"no answer in {ANSWER_SECONDS:.0f} s")
-    if isinstance(found, FetchError):
-        raise found
-    return found
+    if not outcome:
+        raise PermanentError(f"no answer in {ANSWER_SECONDS:.0f} s")
+    if isinstance(outcome[0], FetchError):
+        raise outcome[0]
+    return outcome[0]
 
 
 def _metadata(repository: str, name: str) -> _Remote:
@@ -206,11 +179,11 @@ def _client_error(error: Exception) -> FetchError:
     response: Any = getattr(error, "response", None)
     if response is None:
         reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        return HubError(reason[:200])
+        return PermanentError(reason[:200])
     status = int(response.status_code)
-    meaning = _MEANINGS.get(status, "")
+    reason = f"HTTP {status}: {_MEANINGS.get(status, '')}".rstrip(": ")
     waits = parse_retry_after(response.headers.get("Retry-After"))
-    return HubError(f"HTTP {status}: {meaning}".rstrip(": "), status, waits)
+    return TransientError(reason, status=status, retry_after=waits)
 
 
 def _places(repository: str, etag: str) -> tuple[Path, Path]:
@@ -274,16 +247,10 @@ def _require_room(directory: Path, needed: int) -> None:
 
 
 class _Incoming:
-    """A file on its way in, which stays where it is when the run ends early.
-
-    Args:
-        part: its name until it is whole.
-        remote: what it must be.
-    """
+    """A file on its way in: `part` is its name until it is whole, also when the run ends early."""
 
     def __init__(self, part: Path, remote: _Remote) -> None:
         self._part, self._remote = part, remote
-        self._checked = False
         self.progress: Progress | None = None
         with disk_errors(part):
             self._file: IO[bytes] = part.open("ab")
@@ -317,11 +284,11 @@ class _Incoming:
         return False
 
     def check(self) -> None:
-        """Compare the digest; what is wrong twice is wrong at the hub.
+        """Compare the digest.
 
         Raises:
-            ValueError: it is not what the hub announced.
-            PermanentError: again.
+            ValueError: what an earlier run has left is not part of the file.
+            PermanentError: all of it came anew, and is not what the hub announced.
         """
         with disk_errors(self._part):
             self._file.flush()
@@ -329,12 +296,9 @@ class _Incoming:
             digest = sha256_file(self._part)
         if not _SHA256.fullmatch(self._remote.etag) or digest == self._remote.etag:
             return
+        error = ValueError if self.kept else PermanentError
         self.restart()
-        problem = f"its SHA-256 is {digest[:16]}…, {self._remote.etag[:16]}… was announced"
-        if self._checked:
-            raise PermanentError(problem)
-        self._checked = True
-        raise ValueError(problem)
+        raise error(f"its SHA-256 is {digest[:16]}…, {self._remote.etag[:16]}… was announced")
 
     def close(self) -> None:
         """Keep what has arrived for the next run."""
