@@ -276,7 +276,7 @@ def test_from_an_empty_cache_to_offline(hub: LoopbackHub, tmp_path: Path) -> Non
     code, err = end(start(tmp_path, hub.url))
     assert code == 0, err
     assert f"Weights: 3.0 MB, once, from {hub.url}/{REPOSITORY} to {tmp_path}" in err
-    assert "Weights: 3.0 MB of 3.0 MB (100.0%), " in err
+    assert "Weights: 3.00M of 3.00M (100.0%), " in err
     asked = len(hub.log.document())
     for url, offline in ((hub.url, "0"), ("http://127.0.0.1:9", "0"), (hub.url, "1")):
         assert end(start(tmp_path, url, HF_HUB_OFFLINE=offline)) == (0, "")
