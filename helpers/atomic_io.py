@@ -18,7 +18,6 @@ import stat
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from helpers.errors import write_error
@@ -54,11 +53,7 @@ def fsync_directory(directory: Path) -> None:
 
 
 def fsync_file(path: Path) -> None:
-    """Flush to the disk a file that somebody else wrote.
-
-    Raises:
-        OSError: the disk refuses (this is where a full disk may first be noticed).
-    """
+    """Flush a file that somebody else wrote; OSError if the disk turns out to be full."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -108,9 +103,7 @@ class AtomicFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 with disk_errors(self.target):
@@ -130,9 +123,9 @@ def atomic_write(target: Path | str, data: bytes | str) -> None:
     Raises:
         WriteError: the disk refuses; `target` is as it was.
     """
-    payload = data.encode("utf-8", "replace") if isinstance(data, str) else data
-    with AtomicFile(Path(target)) as file:
-        file.write(payload)
+    atomic_write_stream(
+        target, [data.encode("utf-8", "replace") if isinstance(data, str) else data]
+    )
 
 
 def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
@@ -154,20 +147,12 @@ def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
 
 
 def atomic_write_json(target: Path, document: Any) -> None:
-    """Write `document` as indented JSON, whole or not at all.
-
-    Raises:
-        WriteError: the disk refuses; `target` is as it was.
-    """
+    """Write `document` as indented JSON, like `atomic_write`."""
     atomic_write(target, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def make_directory(directory: Path) -> None:
-    """Create `directory` and its parents if need be.
-
-    Raises:
-        WriteError: it cannot be created, or a file has its name.
-    """
+    """Create `directory` and its parents if need be; `WriteError` if that cannot be."""
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -175,8 +160,8 @@ def make_directory(directory: Path) -> None:
 def remove_parts(directory: Path) -> None:
     """Remove what stopped runs left unfinished in `directory`, never another living process's.
 
-    Called with the directory's lock held, before the first write of a run or after its last: parts
-    that carry this process's own id are leftovers too (in a container every run has the same id).
+    Called before the first write of a run or after its last: parts that carry this process's own id
+    are leftovers too (in a container every run has the same id).
     """
     with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
@@ -197,11 +182,7 @@ def _is_another_living_process(pid: int) -> bool:
 
 
 def open_regular(path: Path | str) -> BufferedReader:
-    """Open a file for reading, if it is one: a pipe or a device could be read for ever.
-
-    Raises:
-        OSError: it cannot be read, or is no regular file.
-    """
+    """Open a file for reading; OSError if it is a pipe or a device, which might never end."""
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - `Path.open` has no opener
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
@@ -215,24 +196,15 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def read_bounded(path: Path | str, most: int) -> bytes:
-    """Return the content of a regular file of at most `most` bytes.
-
-    Raises:
-        OSError: it cannot be read, is no regular file, or larger.
-    """
+    """Return the content of a regular file; OSError if it has more than `most` bytes."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
-            reason = f"{size:,} bytes, more than {most:,}"
-            raise OSError(errno.EFBIG, reason, str(path))
-        return file.read(size + 1) or b""
+            raise OSError(errno.EFBIG, f"{size:,} bytes, more than {most:,}", str(path))
+        return file.read(size + 1)
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return the SHA-256 of a regular file as 64 hexadecimal digits."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -51,16 +51,9 @@ def _remove_if_abandoned(directory: Path) -> None:
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def directory_lock(directory: Path) -> Iterator[None]:
-    """Hold the lock of `directory` (created if need be) for the length of the block.
-
-    Raises:
-        BusyError: another run holds it (exit code 75, at once, without waiting).
-        WriteError: the directory cannot be written.
-    """
-    with file_lock(directory / LOCK_NAME, f"another run is working in {directory}"):
-        yield
+def directory_lock(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the lock of `directory` for the length of a block, as `file_lock` does."""
+    return file_lock(directory / LOCK_NAME, f"another run is working in {directory}")
 
 
 @contextlib.contextmanager

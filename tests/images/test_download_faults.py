@@ -64,7 +64,7 @@ FAULTS = [
     Fault("length_too_long", "the connection broke off"),
     Fault("length_too_short", "truncated or followed by junk"),
     Fault("chunked_cut", "the connection broke off"),
-    Fault("gzip_bomb", "not a JPEG, PNG or WebP image", {"megabytes": 5}),
+    Fault("gzip_bomb", "not a picture in a format that is read", {"megabytes": 5}),
     Fault("altered", "no length of a body", {"headers": {"Content-Length": "9" * 5000}}),
     Fault("endless", "more than the 16,777,216 bytes allowed"),
     Fault("html", "an HTML or XML page"),
