@@ -5,30 +5,22 @@ a `FlagGroup`. argparse hands every value over as the text that was typed; `vali
 into what its rule says and lists *all* problems at once, which argparse's own `type=` cannot.
 """
 
-from __future__ import annotations
-
 import math
 import shlex
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from helpers.errors import UsageError
 
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from _typeshed import DataclassInstance
-
-_Options = TypeVar("_Options", bound="DataclassInstance")
+_Options = TypeVar("_Options")
 
 #: Where the product declares its flags, for a `Namespace` that no parser of ours has made.
 _OPTIONS = ("cards.options", "network.policy", "model.options", "building.options", "query.options")
-
-
 #: Converts a flag's value; raises ValueError with what is to be shown behind the flag's name.
 Rule = Callable[[Any], Any]
 
@@ -43,7 +35,7 @@ class Number:
     also: float | None = None  # one more allowed value, outside the bounds
 
     def __call__(self, value: Any) -> int | float:
-        """Return `value` as a number, or raise ValueError."""
+        """Apply the rule."""
         try:
             number = self.kind(value)
         except (TypeError, ValueError):
@@ -65,13 +57,11 @@ class OneOf:
     choices: tuple[str, ...]
 
     def __call__(self, value: Any) -> str:
-        """Return `value` if it is in the list, or raise ValueError."""
+        """Apply the rule."""
         if value in self.choices:
             return str(value)
-        raise ValueError(
-            f"must be one of {', '.join(self.choices)}, not {value!r}"
-            + did_you_mean(str(value), self.choices)
-        )
+        meant = did_you_mean(str(value), self.choices)
+        raise ValueError(f"must be one of {', '.join(self.choices)}, not {value!r}{meant}")
 
 
 def ascii_line(value: Any) -> str:
@@ -88,7 +78,7 @@ class ListOf:
     rule: Rule
 
     def __call__(self, value: Any) -> tuple[Any, ...]:
-        """Return the converted values, or raise ValueError for the first wrong one."""
+        """Apply the rule."""
         return tuple(self.rule(word.strip()) for word in str(value).split(","))
 
 
@@ -99,14 +89,11 @@ class Directory:
     must_exist: bool = False
 
     def __call__(self, value: Any) -> Path:
-        """Return the path, or raise ValueError."""
-        if not value:
-            raise ValueError("must be a directory, not an empty word")
+        """Apply the rule."""
         path = Path(value)
-        if path.exists() and not path.is_dir():
-            raise ValueError(f"must be a directory, but {value} is a file")
-        if self.must_exist and not path.is_dir():
-            raise ValueError(f"must be an existing directory, not {str(value)!r}")
+        if not value or (not path.is_dir() and (self.must_exist or path.exists())):
+            kind = "an existing directory" if self.must_exist else "a directory"
+            raise ValueError(f"must be {kind}, not {str(value)!r}")
         return path
 
 
@@ -124,7 +111,7 @@ class FileName:
     endings: tuple[str, ...]
 
     def __call__(self, value: Any) -> Path:
-        """Return the path, or raise ValueError."""
+        """Apply the rule."""
         if Path(value).suffix.lower() in self.endings:
             return Path(value)
         raise ValueError(f"must end in {' or '.join(self.endings)}, not {str(value)!r}")
@@ -176,39 +163,30 @@ class Flag:
             return f"{self.name} must be given" if self.required else None
         if self.rule is None:
             return None
+        setattr(args, self.field, None)
         try:
             setattr(args, self.field, self.rule(value))
         except ValueError as error:
-            setattr(args, self.field, None)
             return f"{self.name} {error}"
         except OSError as error:  # a path too long, or below a directory that may not be read
-            setattr(args, self.field, None)
             return f"{self.name} cannot be used: {error.strerror}: {value!s:.200}"
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class FlagGroup:
-    """Flags of one concern, under one heading of `--help`.
-
-    Args:
-        title: the heading.
-        flags: in the order of `--help`.
-        check: yields what is wrong between several flags, each of them already converted; a flag
-            that was wrong itself is None by then.
-    """
+    """Flags of one concern, under one heading of `--help`."""
 
     title: str
     flags: tuple[Flag, ...]
+    #: Yields what is wrong between several flags, already converted; None is one that was wrong.
     check: Callable[[Namespace], Iterable[str]] = lambda _: ()
 
 
 def validate_args(args: Namespace) -> None:
     """Check every known attribute of `args` and convert it in place; None means "not given".
 
-    Args:
-        args: of a parser that `helpers.cli.parser` made, or any `Namespace`, of which the flags of
-            the main scripts are then checked.
+    Of a `Namespace` that no parser of ours made, the flags of the main scripts are checked.
 
     Raises:
         UsageError: lists all problems at once (exit code 2).
@@ -223,21 +201,15 @@ def validate_args(args: Namespace) -> None:
 
 
 def options_of(cls: type[_Options], args: Namespace, **given: Any) -> _Options:
-    """Fill a dataclass with the flags that its fields are named after.
-
-    Args:
-        cls: the dataclass; a field without a flag keeps its default.
-        args: flags, already validated.
-        given: the fields that are not one flag each.
-    """
-    flags = {each.name for each in fields(cls)} & vars(args).keys()
-    return cls(**{**{name: getattr(args, name) for name in flags}, **given})
+    """Fill a dataclass: fields are `given`, or validated flags of their names, or have defaults."""
+    names = {each.name for each in fields(cls)}  # type: ignore[arg-type]
+    flags = {name: value for name, value in vars(args).items() if name in names}
+    return cls(**{**flags, **given})
 
 
 def _problems(args: Namespace) -> Iterator[str]:
-    groups: tuple[FlagGroup, ...] | None = getattr(args, "flag_groups", None)
-    given = groups is not None
-    groups = groups or tuple(_product_groups())
+    given: tuple[FlagGroup, ...] = getattr(args, "flag_groups", ())
+    groups = given or tuple(_product_groups())
     for group in groups:
         for flag in group.flags:
             problem = flag.problem(args) if given or hasattr(args, flag.field) else None
@@ -254,12 +226,9 @@ def _product_groups() -> Iterator[FlagGroup]:
 
 
 def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> str:
-    """Return the command that runs a script with these values, without those that are the default.
+    """Return the command that runs a script with the `values` (by field) of its flags.
 
-    Args:
-        script: as it is typed from the project's directory.
-        values: by the flag's name without dashes, `-` as `_`; others are left out.
-        groups: whose flags the script has.
+    Values that are the default or belong to no flag of the `groups` are left out.
     """
     flags = [flag for group in groups for flag in group.flags]
     words = [word for flag in flags for word in flag.typed(values.get(flag.field))]
@@ -268,7 +237,5 @@ def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the ending of a message that names the most similar known word, if one is close."""
-    from difflib import get_close_matches
-
     found = get_close_matches(word, list(known), n=1)
     return f" (did you mean {found[0]}?)" if found else ""

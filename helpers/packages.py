@@ -29,9 +29,9 @@ def missing_package(error: ImportError) -> UsageError | None:
     package = (error.name or "").partition(".")[0]
     if not package or package in _OURS or package in sys.stdlib_module_names:
         return None
-    absent = isinstance(error, ModuleNotFoundError)
+    state = "not installed" if isinstance(error, ModuleNotFoundError) else "of another version"
     return UsageError(
-        f"the package {package} is " + ("not installed" if absent else "of another version"),
+        f"the package {package} is {state}",
         details=f"{sys.executable}: {error}",
         suggestion=_how_to_install(),
     )

@@ -1,7 +1,6 @@
 """Work in threads with a bounded number of items in flight."""
 
 import concurrent.futures
-import functools
 import os
 import platform
 import queue
@@ -42,21 +41,20 @@ def bounded_map(
     Raises:
         Exception: the first one that `function` raises; items not yet begun are dropped.
     """
-    done: queue.SimpleQueue[tuple[T, concurrent.futures.Future[R]]] = queue.SimpleQueue()
     pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="worker")
     most = WINDOW * workers if window is None else window
-    running: set[concurrent.futures.Future[R]] = set()
+    running: dict[concurrent.futures.Future[R], T] = {}
+    done: queue.SimpleQueue[concurrent.futures.Future[R]] = queue.SimpleQueue()
 
     def collect() -> tuple[T, R]:
-        item, future = done.get()
-        running.discard(future)
-        return item, future.result()
+        future = done.get()
+        return running.pop(future), future.result()
 
     try:
         for item in items:
             future = pool.submit(function, item)
-            running.add(future)
-            future.add_done_callback(functools.partial(_hand_over, done, item))
+            running[future] = item
+            future.add_done_callback(done.put)
             if len(running) >= most:
                 yield collect()
         while running:
@@ -69,14 +67,6 @@ def bounded_map(
         concurrent.futures.wait(begun, timeout=STOP_SECONDS)
         raise
     pool.shutdown()
-
-
-def _hand_over(
-    done: queue.SimpleQueue[tuple[T, concurrent.futures.Future[R]]],
-    item: T,
-    future: concurrent.futures.Future[R],
-) -> None:
-    done.put((item, future))
 
 
 def cpu_count() -> int:
