@@ -72,15 +72,19 @@ def replace_durably(source: Path, target: Path) -> None:
 class AtomicFile:
     """A binary file that gets its name when the `with` block ends well, and vanishes otherwise.
 
+    If `part` is given, the file has that name until then, goes on where an earlier one ended, and
+    stays where the block fails.
+
     Raises:
         WriteError: from any method, if the disk refuses.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, part: Path | None = None) -> None:
         self.target = target
-        self.part = part_path(target)
+        self.part = part or part_path(target)
+        self._stays = part is not None
         with disk_errors(target):
-            self._file: IO[bytes] = self.part.open("xb", _BUFFER)
+            self._file: IO[bytes] = self.part.open("ab", _BUFFER)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data` to the unfinished file."""
@@ -113,8 +117,9 @@ class AtomicFile:
         finally:
             with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
                 self._file.close()
-            with contextlib.suppress(OSError):
-                self.part.unlink(missing_ok=True)
+            if not self._stays:
+                with contextlib.suppress(OSError):
+                    self.part.unlink(missing_ok=True)
 
 
 def atomic_write(target: Path | str, data: bytes | str) -> None:

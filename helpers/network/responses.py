@@ -149,26 +149,17 @@ def transient_errors(clock: Clock) -> Iterator[None]:
         raise TransientError(_reason(error)) from error
 
 
-_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (requests.exceptions.ConnectTimeout, "no connection in time"),
-    (requests.exceptions.ReadTimeout, "no answer in time"),
-    (urllib3.exceptions.ReadTimeoutError, "the body stalled"),
-    (requests.exceptions.SSLError, "TLS failed"),
-    (urllib3.exceptions.IncompleteRead, "the body broke off"),
-    (urllib3.exceptions.ProtocolError, "the connection broke off"),
-)
-
-
 def _reason(error: BaseException) -> str:
     """Return a short reason that groups well in a summary; urllib3's texts hold addresses."""
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return reason
     text = str(error)
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
     if "refused" in text:
         return "connection refused"
     if "resolve" in text or "getaddrinfo" in text:
         return "the host name cannot be resolved"
-    if isinstance(error, (requests.ConnectionError, OSError)):
+    if isinstance(error, (OSError, urllib3.exceptions.ProtocolError)):
         return "the connection broke off"
     return f"{type(error).__name__}: {text[:120]}"
