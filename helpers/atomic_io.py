@@ -59,11 +59,7 @@ def fsync_file(path: Path) -> None:
 
 
 def replace_durably(source: Path, target: Path) -> None:
-    """Rename `source` over `target` in the same directory and make it survive a power cut.
-
-    Raises:
-        WriteError: the rename or the flush failed.
-    """
+    """Rename `source` over `target` in the same directory and make it survive a power cut."""
     with disk_errors(target):
         source.replace(target)
         fsync_directory(target.parent)

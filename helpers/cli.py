@@ -97,10 +97,7 @@ def run(
 ) -> int:
     """Parse, check, work, and turn whatever happens into the exit code of the contract.
 
-    Args:
-        the_parser: the script's parser.
-        work: the script's work; returns its exit code or raises.
-        argv: the arguments, those of the process if None.
+    `work` returns its exit code or raises; `argv` is that of the process if None.
     """
     open_streams()
     report = Reporter()

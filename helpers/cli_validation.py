@@ -124,7 +124,7 @@ class Flag:
         name: as it is typed, or a bare word for positional arguments.
         rule: what its value must be; None if anything goes.
         default: its value where it is not given.
-        words: how `--help` calls its value, and what it says of it; the default is added to that.
+        words: how `--help` calls its value, and what it says of it, to which the default is added.
         more: further arguments of `ArgumentParser.add_argument`; `required` is checked by us.
     """
 

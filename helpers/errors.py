@@ -1,8 +1,7 @@
 """The failures that end a run, each with its exit code.
 
 A run that fails is an exception of this family; an item that fails (one image, one query) is a
-value. The exit code belongs to the class, so that one place (`helpers.cli.run`) maps errors to
-codes and no script chooses one.
+value. The exit code belongs to the class: no script chooses one.
 """
 
 import errno
@@ -10,13 +9,7 @@ import signal
 
 
 class AppError(Exception):
-    """A foreseeable failure of a whole run: a clear message, never a traceback.
-
-    Args:
-        message: what is wrong, in one line.
-        details: what was seen (a value, a path, counts).
-        suggestion: the next command to type.
-    """
+    """A failure of a whole run: what is wrong, what was seen, and the next command to type."""
 
     exit_code = 1
     category = "unexpected"

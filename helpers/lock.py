@@ -60,12 +60,10 @@ def directory_lock(directory: Path) -> contextlib.AbstractContextManager[None]:
 def file_lock(path: Path, busy: str = "") -> Iterator[None]:
     """Hold the lock of a file for the length of the block.
 
-    Args:
-        path: the file, created with its directory if need be; its content is not touched.
-        busy: what to say if another run holds it.
+    It is created, with its directory, if need be; its content is not touched.
 
     Raises:
-        BusyError: another run holds it (exit code 75, at once, without waiting).
+        BusyError: another run holds it, which `busy` says (exit code 75, without waiting).
         WriteError: the file cannot be written.
     """
     make_directory(path.parent)

@@ -22,10 +22,7 @@ def not_installed(*packages: str) -> str:
 
 
 def missing_package(error: ImportError) -> UsageError | None:
-    """Return what to type where an import fails for want of a package; None if it is one of ours.
-
-    Mostly the virtual environment was forgotten, or only part of the requirements is installed.
-    """
+    """Return what to type where an import fails for want of a package, None if of ours."""
     package = (error.name or "").partition(".")[0]
     if not package or package in _OURS or package in sys.stdlib_module_names:
         return None

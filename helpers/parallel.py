@@ -31,15 +31,9 @@ def bounded_map(
 
     Wrap it in `contextlib.closing`, so that an exception in the loop's body ends the threads, too.
 
-    Args:
-        function: runs in `workers` threads.
-        items: taken from only as fast as they are worked off.
-        workers: number of threads.
-        window: items in flight at the most, 4 × workers if None.
-        on_abort: called if the loop ends early, to wake workers that wait for something.
-
-    Raises:
-        Exception: the first one that `function` raises; items not yet begun are dropped.
+    `items` are taken only as fast as they are worked off: at most `window` of them, or 4 × workers,
+    are in flight. If the loop ends early, or with the first exception of `function`, items not yet
+    begun are dropped, and `on_abort` is called to wake workers that wait for something.
     """
     pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="worker")
     most = WINDOW * workers if window is None else window

@@ -142,11 +142,8 @@ class Reporter:
         self._say(text, _coloured("WARNING: ", "33"))
 
     def at_once(self, text: str) -> None:
-        """Say something on stderr from a signal handler, unless `--quiet`.
-
-        Unbuffered: the handler may have interrupted a write to the buffer.
-        """
-        if not self.quiet:
+        """Say something on stderr from a signal handler, unless `--quiet`."""
+        if not self.quiet:  # unbuffered: the handler may have interrupted a write to the buffer
             os.write(2, text.encode() + b"\n")
 
     def error(self, error: AppError, cause: BaseException | None = None) -> None:
@@ -187,12 +184,7 @@ class Reporter:
             self._put(plain(text))
 
     def flush(self) -> None:
-        """Hand the result to whoever reads stdout.
-
-        Raises:
-            WriteError: stdout is a file on a full disk.
-            BrokenPipeError: the reader has gone (`| head`).
-        """
+        """Hand the result to whoever reads stdout; BrokenPipeError if nobody does any more."""
         with _stdout_errors():
             sys.stdout.flush()
 
@@ -246,14 +238,13 @@ class Reporter:
             return
         from tqdm import tqdm
 
-        of_bytes = unit == BYTES
         at_terminal = sys.stderr.isatty()
         in_log = {"file": _Log(self.info), "bar_format": _LOG_LINE, "mininterval": math.inf}
         bar: Any = tqdm(
             total=total,
             desc=label,
-            unit=unit if of_bytes else f" {unit}",
-            unit_scale=of_bytes,
+            unit=f" {unit}",
+            unit_scale=unit == BYTES,
             initial=done,
             **({"dynamic_ncols": True} if at_terminal else in_log),
         )

@@ -71,10 +71,7 @@ class _Request(Generic[T]):
 class DownloadSession:
     """Fetches URLs for many threads at once.
 
-    Args:
-        policy: how to ask.
-        clock: tells the time and waits; tests put in their own.
-        say: is told, once a host and within seconds, that nobody answers there.
+    `say` is told, once a host and within seconds, that nobody answers there.
     """
 
     def __init__(
@@ -102,8 +99,7 @@ class DownloadSession:
         Args:
             url: https, or http on this machine.
             limit: bytes that the body may have.
-            check: raises ValueError for a body that is not what was asked for. Meanwhile another
-                thread may use the network.
+            check: raises ValueError for a body that is not what was asked for.
 
         Raises:
             FetchError: this URL cannot be had; the last error of all tries.
@@ -118,12 +114,7 @@ class DownloadSession:
         etag: str | None = None,
         check: Callable[[bytes], object] = lambda _: None,
     ) -> tuple[bytes, str | None] | None:
-        """Ask Scryfall's API; return the body and its ETag, None if it still has the given `etag`.
-
-        Args:
-            path: begins with a slash.
-            etag: of the answer that is known already.
-            check: as of `get_bytes`.
+        """Ask Scryfall's API for `/path`; return the body and its ETag, None if that is `etag`.
 
         Raises:
             FetchError: as `get_bytes`.
@@ -156,6 +147,8 @@ class DownloadSession:
     ) -> None:
         """Send the body of `url` to `sink`; after a break only the rest is asked for.
 
+        Raises what `get_bytes` does.
+
         Args:
             url: https, or http on this machine.
             sink: gets the body, and checks it once it is whole.
@@ -163,9 +156,6 @@ class DownloadSession:
             size: bytes that it must have, if that is known.
             patience: seconds in transfer for all tries together (the policy's for an image).
             kept: bytes that an earlier run has left in the sink, if its check knows the digest.
-
-        Raises:
-            FetchError, SourceError: as `get_bytes`.
         """
         body = PartialBody(sink, limit, size, kept)
         self._fetch(

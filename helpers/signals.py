@@ -48,11 +48,7 @@ def _on_signal(signum: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def held(notice: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Let the block finish before a signal takes effect.
-
-    Args:
-        notice: called at once when the signal arrives, to say so.
-    """
+    """Let the block finish before a signal takes effect; `notice` is called when it arrives."""
     _State.held = notice
     try:
         yield

@@ -1,8 +1,8 @@
 """Is this file a card image that decodes completely?
 
-What is promised: the file has the format its name says, its end marker is its last byte, and it
-decodes to the end. What no decoder can promise: that no bit inside was changed; for that the
-cache keeps the SHA-256 of every image it downloaded (`helpers.images.cache`).
+It has the format its name says, its end marker is its last byte, and it decodes to the end. No
+decoder can promise that no bit inside was changed; for that the cache keeps the SHA-256 of every
+image it downloaded (`helpers.images.cache`).
 """
 
 import contextlib

@@ -9,12 +9,9 @@ function must be importable, and its module loads such libraries only when it is
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from types import ModuleType
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from helpers.errors import AppError, DataError
@@ -49,7 +46,7 @@ def stream(
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments), daemon=True)
-    _start(child)
+    child.start()
     sender.close()  # the child holds the only other one, so that its end ends the loop below
     try:
         while True:
@@ -69,16 +66,6 @@ def stream(
             details="it was killed, or ran out of memory",
             suggestion="look above for what it wrote to stderr",
         )
-
-
-def _start(child: SpawnProcess) -> None:
-    """Start a child that does not import the script of this process, which need not be guarded."""
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        child.start()
-    finally:
-        sys.modules["__main__"] = script
 
 
 def _serve(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -43,13 +43,8 @@ class Gate:
     def penalise(self, seconds: float, asked: float) -> int:
         """Let nobody through for `seconds`, or for longer if penalty follows on penalty.
 
-        Args:
-            seconds: the least that is asked of us.
-            asked: when the request left. Answers to requests that were under way together are
-                one penalty.
-
-        Returns:
-            The number of penalties since the last success.
+        Returns the number of penalties since the last success. Answers to requests that were under
+        way together, by when they were `asked`, are one.
         """
         with self._lock:
             now = self._clock.now()

@@ -10,6 +10,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -86,11 +87,7 @@ def cached(wanted: HubFile) -> Path | None:
 
 
 def is_damaged(path: Path) -> bool:
-    """Tell whether a file of the cache has another content than it had at the hub.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Tell whether a file of the cache has another content than at the hub; OSError if unread."""
     blob = path.resolve().name  # the cache calls large contents by their SHA-256
     return bool(_SHA256.fullmatch(blob)) and sha256_file(path) != blob
 
@@ -141,22 +138,19 @@ def _ask(wanted: HubFile, session: DownloadSession, report: Reporter) -> _Remote
 
 def _ask_in_time(repository: str, name: str) -> _Remote:
     """Ask once, in a thread of its own: to look up a host's name has no timeout."""
-    outcome: list[_Remote | FetchError] = []
+    answer: Future[_Remote] = Future()
 
     def ask() -> None:
         try:
-            outcome.append(_metadata(repository, name))
+            answer.set_result(_metadata(repository, name))
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
-            outcome.append(_client_error(error))
+            answer.set_exception(_client_error(error))
 
-    thread = threading.Thread(target=ask, name="model hub", daemon=True)
-    thread.start()
-    thread.join(ANSWER_SECONDS)
-    if not outcome:
-        raise PermanentError(f"no answer in {ANSWER_SECONDS:.0f} s")
-    if isinstance(outcome[0], FetchError):
-        raise outcome[0]
-    return outcome[0]
+    threading.Thread(target=ask, name="model hub", daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise PermanentError(f"no answer in {ANSWER_SECONDS:.0f} s") from error
 
 
 def _metadata(repository: str, name: str) -> _Remote:
@@ -271,12 +265,7 @@ class _Incoming(AtomicFile):
             return sha256_file(self.part) == self._remote.sha256
 
     def check(self) -> None:
-        """Start anew if the digest is wrong.
-
-        Raises:
-            ValueError: what an earlier run has left is not part of the file.
-            PermanentError: all of it came anew, and is not what the hub announced.
-        """
+        """Start anew if the digest is wrong; where all came anew that would not help."""
         if not self.is_sound():
             error = ValueError if self.kept else PermanentError
             self.restart()

@@ -28,14 +28,9 @@ class Sink(Protocol):
 
 
 class PartialBody:
-    """What has arrived of one body, over all tries.
+    """What has arrived of one body, over all tries; the arguments are those of `get_stream`.
 
-    Args:
-        sink: where it goes.
-        limit: bytes that it may have.
-        size: bytes that it must have, None if that is not known.
-        kept: bytes that an earlier run has left in the sink. Not None means that the sink's check
-            knows the digest of the whole: then parts need not name their version.
+    Where the sink's check knows the digest of the whole, parts need not name their version.
     """
 
     def __init__(self, sink: Sink, limit: int, size: int | None, kept: int | None = None) -> None:

@@ -26,13 +26,7 @@ class PermanentError(FetchError):
 
 
 class TransientError(FetchError):
-    """Asking again may help.
-
-    Args:
-        reason: in one line.
-        retry_after: seconds for which the server wants us to stay away, if it said so.
-        status: of its answer; 0 where there was none.
-    """
+    """Asking again may help: after `retry_after` seconds if the server said so."""
 
     def __init__(self, reason: str, *, retry_after: float | None = None, status: int = 0) -> None:
         super().__init__(reason)
@@ -55,11 +49,7 @@ def check_url(url: str, found: str = "asked for") -> None:
 
 
 def redirect_target(response: requests.Response) -> str | None:
-    """Return where a redirect leads, None if the answer is none.
-
-    Raises:
-        PermanentError: where nobody may be asked.
-    """
+    """Return where a redirect leads, None if the answer is none (see `check_url`)."""
     if not response.is_redirect:
         return None
     target = response.headers["Location"]
@@ -80,11 +70,7 @@ def is_expected(response: requests.Response) -> bool:
 
 
 def content_length(response: requests.Response) -> int | None:
-    """Return the announced length of a body in bytes, None if there is none.
-
-    Raises:
-        TransientError: what is announced is no length.
-    """
+    """Return the announced length of a body in bytes, None if there is none."""
     text = response.headers.get("Content-Length")
     if text is None:
         return None
@@ -106,13 +92,9 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
     `raw.read1` returns what has arrived, where `iter_content(65536)` would wait until a dripping
     server has filled a chunk.
 
-    Args:
-        response: an answer with its body unread.
-        limit: bytes after which the answer is refused.
-        clock: of the session, to know whether the run is being stopped.
-
     Raises:
-        TransientError: the body is cut, too long, or of another length than announced.
+        TransientError: the body is cut, longer than `limit` bytes, or not as long as announced.
+        AbortedError: the run was stopped meanwhile.
     """
     expected = content_length(response)
     if expected is not None and expected > limit:
