@@ -28,28 +28,6 @@ class Parser(argparse.ArgumentParser):
     `validate_args` reports the collected problems together with those of the values.
     """
 
-    def __init__(self, description: str, groups: Sequence[FlagGroup]) -> None:
-        super().__init__(
-            description=description,
-            epilog=EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            exit_on_error=False,
-        )
-        self.set_defaults(flag_groups=tuple(groups), problems=())
-        self.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-        output = self.add_argument_group("output")
-        loudness = output.add_mutually_exclusive_group()
-        loudness.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
-        loudness.add_argument("-v", "--verbose", action="store_true", help="details and tracebacks")
-        output.add_argument(
-            "--json", action="store_true", help="print the result as JSON on stdout"
-        )
-        for group in groups:
-            section = self.add_argument_group(group.title)
-            for flag in group.flags:
-                section.add_argument(flag.name, **flag.argparse)
-
     def read(self, args: Sequence[str] | None = None) -> Namespace:
         """Return the flags; what argparse cannot read is named in its `problems`."""
         words = list(sys.argv[1:] if args is None else args)
@@ -81,7 +59,25 @@ class Parser(argparse.ArgumentParser):
 
 def parser(description: str | None, *groups: FlagGroup) -> Parser:
     """Return a parser of the flags that all scripts have, and of those in `groups`."""
-    return Parser(description or "", groups)
+    made = Parser(
+        description=description,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    made.set_defaults(flag_groups=groups, problems=())
+    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    output = made.add_argument_group("output")
+    loudness = output.add_mutually_exclusive_group()
+    loudness.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="details and tracebacks")
+    output.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+    for group in groups:
+        section = made.add_argument_group(group.title)
+        for flag in group.flags:
+            section.add_argument(flag.name, **flag.argparse)
+    return made
 
 
 def next_step(script: str, *words: object) -> str:

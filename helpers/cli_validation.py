@@ -42,12 +42,10 @@ class Number:
             number = math.nan
         if math.isfinite(number) and (self.low <= number <= self.high or number == self.also):
             return number
-        raise ValueError(f"must be {self._wanted()}, not {str(value)!r}")
-
-    def _wanted(self) -> str:
         noun = "a whole number" if self.kind is int else "a number"
         bounds = f">= {self.low:g}" if self.high == math.inf else f"{self.low:g} to {self.high:g}"
-        return f"{noun} {bounds}" + (f" (or {self.also:g})" if self.also is not None else "")
+        other = "" if self.also is None else f" (or {self.also:g})"
+        raise ValueError(f"must be {noun} {bounds}{other}, not {str(value)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +154,20 @@ class Flag:
         text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
         return [] if value in (None, "") or text == str(default) else [self.name, text]
 
-    def problem(self, args: Namespace) -> str | None:
-        """Convert the flag's value in `args`; return what is wrong with it."""
+    def problems(self, args: Namespace) -> Iterator[str]:
+        """Convert the flag's value in `args`; yield what is wrong with it."""
         value = getattr(args, self.field, None)
-        if value is None:
-            return f"{self.name} must be given" if self.required else None
-        if self.rule is None:
-            return None
+        if value is None and self.required:
+            yield f"{self.name} must be given"
+        if value is None or self.rule is None:
+            return
         setattr(args, self.field, None)
         try:
             setattr(args, self.field, self.rule(value))
         except ValueError as error:
-            return f"{self.name} {error}"
+            yield f"{self.name} {error}"
         except OSError as error:  # a path too long, or below a directory that may not be read
-            return f"{self.name} cannot be used: {error.strerror}: {value!s:.200}"
-        return None
+            yield f"{self.name} cannot be used: {error.strerror}: {value!s:.200}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +188,14 @@ def validate_args(args: Namespace) -> None:
     Raises:
         UsageError: lists all problems at once (exit code 2).
     """
-    problems = [*getattr(args, "problems", ()), *_problems(args)]
+    given: tuple[FlagGroup, ...] = getattr(args, "flag_groups", ())
+    groups = given or tuple(_product_groups())
+    problems = list(getattr(args, "problems", ()))
+    for flag in (flag for group in groups for flag in group.flags):
+        if given or hasattr(args, flag.field):
+            problems += flag.problems(args)
+    for group in groups:
+        problems += group.check(args)
     if problems:
         raise UsageError(
             "1 argument is wrong" if len(problems) == 1 else f"{len(problems)} arguments are wrong",
@@ -205,18 +209,6 @@ def options_of(cls: type[_Options], args: Namespace, **given: Any) -> _Options:
     names = {each.name for each in fields(cls)}  # type: ignore[arg-type]
     flags = {name: value for name, value in vars(args).items() if name in names}
     return cls(**{**flags, **given})
-
-
-def _problems(args: Namespace) -> Iterator[str]:
-    given: tuple[FlagGroup, ...] = getattr(args, "flag_groups", ())
-    groups = given or tuple(_product_groups())
-    for group in groups:
-        for flag in group.flags:
-            problem = flag.problem(args) if given or hasattr(args, flag.field) else None
-            if problem is not None:
-                yield problem
-    for group in groups:
-        yield from group.check(args)
 
 
 def _product_groups() -> Iterator[FlagGroup]:

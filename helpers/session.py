@@ -31,7 +31,6 @@ from helpers.network.responses import (
     PermanentError,
     TransientError,
     check_url,
-    is_expected,
     parse_retry_after,
     read_chunks,
     redirect_target,
@@ -276,9 +275,13 @@ class DownloadSession:
             return self._adapter.send(request, timeout=times, **settings)
 
     def _check_status(self, response: requests.Response, *, api: bool) -> None:
-        if is_expected(response):
+        asked, status = response.request.headers, response.status_code
+        if (
+            status == http.client.OK
+            or (status in {206, 416} and "Range" in asked)
+            or (status == http.client.NOT_MODIFIED and "If-None-Match" in asked)
+        ):
             return
-        status = response.status_code
         reason = f"HTTP {status} {response.reason or ''}".rstrip()
         if status in RETRIED_STATUSES:
             retry_after = parse_retry_after(response.headers.get("Retry-After"))

@@ -59,16 +59,6 @@ def redirect_target(response: requests.Response) -> str | None:
     return target
 
 
-def is_expected(response: requests.Response) -> bool:
-    """Tell whether an answer is one to what was asked: in full, in part, or not at all."""
-    asked, status = response.request.headers, response.status_code
-    return (
-        status == http.client.OK
-        or (status in {206, 416} and "Range" in asked)
-        or (status == http.client.NOT_MODIFIED and "If-None-Match" in asked)
-    )
-
-
 def content_length(response: requests.Response) -> int | None:
     """Return the announced length of a body in bytes, None if there is none."""
     text = response.headers.get("Content-Length")
