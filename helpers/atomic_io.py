@@ -2,9 +2,8 @@
 
 Every file of the project is written to a unique `*.part` in its own directory, flushed to the disk
 and renamed over its final name; then the directory is flushed, so that the rename survives a power
-cut (the order of `os.replace(3)` and `fsync(2)`; borgbackup's `SaveFile` does the same).
-An `OSError` of the disk becomes a `WriteError` here, where the path is known; an error of whoever
-supplies the bytes passes through untouched.
+cut (borgbackup's `SaveFile` does the same). An `OSError` of the disk becomes a `WriteError` here,
+where the path is known; an error of whoever supplies the bytes passes through untouched.
 """
 
 import contextlib
@@ -119,25 +118,17 @@ class AtomicFile:
 
 
 def atomic_write(target: Path | str, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) to `target`, whole or not at all.
-
-    Raises:
-        WriteError: the disk refuses; `target` is as it was.
-    """
+    """Write `data` (text as UTF-8) to `target`, whole or not at all; raises `WriteError`."""
     atomic_write_stream(
         target, [data.encode("utf-8", "replace") if isinstance(data, str) else data]
     )
 
 
 def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
-    """Write the `chunks` one after the other to `target`, whole or not at all.
-
-    Returns:
-        The number of bytes written.
+    """Write the `chunks` to `target`, whole or not at all; return the number of bytes.
 
     Raises:
-        WriteError: the disk refuses; `target` is as it was.
-        Exception: whatever `chunks` raises, unchanged; `target` is as it was.
+        WriteError: the disk refuses, and `target` is as it was; so it is if `chunks` raises.
     """
     written = 0
     with AtomicFile(Path(target)) as file:

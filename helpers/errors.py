@@ -84,18 +84,17 @@ class Stopped(BaseException):
         self.exit_code = 128 + signum
 
 
-_NO_SPACE = "free some space, then type the same command again: it resumes"
-_FORBIDDEN = "change its permissions (chmod), or name another path"
+_MAKE_ROOM = "free some space, then type the same command again: it resumes"
+_CHOOSE = "change its permissions (chmod), or name another path"
 _ADVICE = {
-    errno.ENOSPC: _NO_SPACE,
-    errno.EDQUOT: f"raise the quota, or {_NO_SPACE}",
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
     errno.EFBIG: "raise the file-size limit (ulimit -f), then type the same command again",
-    errno.EROFS: "choose a directory on a writable file system",
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _CHOOSE,
+    errno.EACCES: _CHOOSE,
+    errno.EPERM: _CHOOSE,
     errno.ENAMETOOLONG: "name a shorter path",
     errno.ENOENT: "check the path; something may have removed it during the run",
-    errno.ENOTDIR: "choose a path whose parent is a directory",
     errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --workers",
     errno.EBADF: "do not close it; to see nothing, send it to /dev/null",
 }

@@ -26,16 +26,11 @@ def missing_package(error: ImportError) -> UsageError | None:
     package = (error.name or "").partition(".")[0]
     if not package or package in _OURS or package in sys.stdlib_module_names:
         return None
-    state = "not installed" if isinstance(error, ModuleNotFoundError) else "of another version"
-    return UsageError(
-        f"the package {package} is {state}",
-        details=f"{sys.executable}: {error}",
-        suggestion=_how_to_install(),
-    )
-
-
-def _how_to_install() -> str:
     activate = _ROOT / ".venv" / "bin" / "activate"
     if activate.exists() and Path(sys.prefix).resolve() != activate.parent.parent.resolve():
-        return f". {activate}, then type the same command again"
-    return f"{sys.executable} -m pip install -r {_ROOT / 'requirements.txt'}"
+        advice = f". {activate}, then type the same command again"
+    else:
+        advice = f"{sys.executable} -m pip install -r {_ROOT / 'requirements.txt'}"
+    state = "not installed" if isinstance(error, ModuleNotFoundError) else "of another version"
+    details = f"{sys.executable}: {error}"
+    return UsageError(f"the package {package} is {state}", details=details, suggestion=advice)

@@ -115,9 +115,7 @@ class DownloadSession:
     ) -> tuple[bytes, str | None] | None:
         """Ask Scryfall's API for `/path`; return the body and its ETag, None if that is `etag`.
 
-        Raises:
-            FetchError: as `get_bytes`.
-            SourceError: also if the API refuses us; asking again will not help.
+        Raises what `get_bytes` does; `SourceError` also if the API refuses us.
         """
         known = {"If-None-Match": etag} if etag else {}
 

@@ -140,8 +140,6 @@ class _Bounded(io.BytesIO):
 def _unknown_format(data: bytes, formats: tuple[str, ...]) -> str:
     if is_heic(data):
         return "a HEIC picture: pip install pillow-heif, or convert it to JPEG"
-    if data.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
-        return "a PostScript program, which is not run"
     if data[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "an HTML or XML page, not an image"
     return f"not a picture in a format that is read ({', '.join(formats)})"

@@ -1,9 +1,9 @@
 """Functions that run in a process of their own, because their libraries should not share one.
 
-torch, faiss and ONNX Runtime bring a thread pool or an OpenMP runtime each, and on macOS a process
-with two of them can crash (faiss-wheels#73, pytorch#149201); torch would also keep a gigabyte for
-the hours of a build that no longer needs it. Functions, arguments and results are pickled: the
-function must be importable, and its module loads such libraries only when it is called.
+torch, faiss and ONNX Runtime bring an OpenMP runtime each, and on macOS a process with two of them
+can crash (faiss-wheels#73, pytorch#149201); torch would also keep a gigabyte for the hours of a
+build that no longer needs it. The function must be importable, since it is pickled, and its module
+loads such libraries only when it is called.
 """
 
 import multiprocessing

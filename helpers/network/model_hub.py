@@ -1,8 +1,7 @@
 """A file of a model hub, fetched into the cache of the hub's own client (`huggingface_hub`).
 
-The client says how large the file is and which SHA-256 it has, and gives it its place in the cache;
-the bytes come through `DownloadSession`. The client alone throws away what has arrived of a
-download that ends early, and compares no digest.
+The client says what the file is and gives it its place in the cache; the bytes come through
+`DownloadSession`, for the client throws a download away that ends early, and compares no digest.
 Its cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
 
