@@ -192,7 +192,11 @@ class DownloadSession:
             except TransientError as error:
                 self._recover(request, error)
                 request.attempt += 1
+            except PermanentError:
+                request.gate.answered(request.asked)
+                raise
             else:
+                request.gate.answered(request.asked)
                 return result
 
     def _try_once(self, request: _Request[T]) -> T:
@@ -204,14 +208,9 @@ class DownloadSession:
             share = request.left if self._is_last(request) else request.left / 2
             try:
                 with self._connections.deadline(share * TIME_FACTOR):
-                    result = self._ask(request)
-            except PermanentError:
-                request.gate.answered(request.asked)
-                raise
+                    return self._ask(request)
             finally:
                 request.left -= self.clock.now() - request.asked
-            request.gate.answered(request.asked)
-            return result
 
     def _is_last(self, request: _Request[T]) -> bool:
         return request.attempt == self.policy.max_retries or request.left <= 0

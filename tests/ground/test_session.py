@@ -190,15 +190,22 @@ def test_a_host_that_always_says_429_is_left_alone(server: Scryfall, url: str) -
     assert clock.time >= 1 + 2 + 4 + 8 + 16 + 32 + 60
 
 
-def test_32_failed_urls_in_a_row_mean_the_host_is_down(server: Scryfall, url: str) -> None:
-    """A dead network ends the run instead of costing days of retries."""
-    server.faults({"fault": "reset_before_headers"})
+@pytest.mark.parametrize("fault", ["reset_before_headers", "html"])
+def test_32_failed_urls_in_a_row_mean_the_host_is_down(
+    server: Scryfall, url: str, fault: str
+) -> None:
+    """A dead network, or a log-in page for each file, ends the run instead of costing days."""
+    server.faults({"fault": fault})
     session = session_of(server, RecordingClock(), max_retries=0, workers=1)
+
+    def check(_body: bytes) -> None:
+        raise ValueError("not what was asked for")
+
     for _ in range(31):
         with pytest.raises(FetchError):
-            fetch(session, url)
+            session.get_bytes(url, limit=10**7, check=check)
     with pytest.raises(SourceError, match="failed 32 URLs in a row"):
-        fetch(session, url)
+        session.get_bytes(url, limit=10**7, check=check)
 
 
 def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
