@@ -104,7 +104,7 @@ class DownloadSession:
             FetchError: this URL cannot be had; the last error of all tries.
             SourceError: the host cannot be asked any more at all.
         """
-        return self._fetch(url, lambda response: self._read(response, limit), check)
+        return self._fetch(url, lambda response: _read(response, limit), check)
 
     def get_api(
         self,
@@ -122,7 +122,7 @@ class DownloadSession:
         def receive(response: requests.Response) -> tuple[bytes, str | None] | None:
             if response.status_code == http.client.NOT_MODIFIED:
                 return None
-            return self._read(response, MAX_API_BYTES), response.headers.get("ETag")
+            return _read(response, MAX_API_BYTES), response.headers.get("ETag")
 
         return self._fetch(
             self.policy.api_url + path,
@@ -155,21 +155,12 @@ class DownloadSession:
             kept: bytes that an earlier run has left in the sink, if its check knows the digest.
         """
         body = PartialBody(sink, limit, size, kept)
-        self._fetch(
-            url,
-            lambda response: body.take(response, self.clock),
-            lambda _: body.check(),
-            headers=body.headers,
-            patience=patience,
-        )
+        self._fetch(url, body.take, lambda _: body.check(), headers=body.headers, patience=patience)
 
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
         self.clock.stopped.set()
         self._connections.cut_all()
-
-    def _read(self, response: requests.Response, limit: int) -> bytes:
-        return b"".join(read_chunks(response, limit, self.clock))
 
     def _fetch(
         self,
@@ -217,6 +208,8 @@ class DownloadSession:
 
     def _recover(self, request: _Request[T], error: TransientError) -> None:
         """Wait until the next try is due; raise what ends the request if there is none."""
+        if self.clock.stopped.is_set():
+            raise AbortedError("stopped") from error
         wait = backoff(request.attempt)
         if error.retry_after is not None or error.status == http.client.TOO_MANY_REQUESTS:
             self._hold_all(request, max(wait, error.retry_after or 0.0))
@@ -264,7 +257,7 @@ class DownloadSession:
             **headers,
         }
         times = self.policy.timeout_connect * TIME_FACTOR, self.policy.timeout_read * TIME_FACTOR
-        with transient_errors(self.clock):
+        with transient_errors():
             request = requests.Request("GET", url, wanted).prepare()
             settings: Any = self._environment.merge_environment_settings(
                 url, proxies={}, stream=True, verify=None, cert=None
@@ -286,18 +279,10 @@ class DownloadSession:
         if status in {400, 403} and api:
             raise SourceError(
                 f"Scryfall refuses our requests: {reason}",
-                details=f"{response.url}: {self._explanation(response)}",
+                details=f"{response.url}: {_explanation(response)}",
                 suggestion="correct --user-agent or --scryfall-api; asking again will not help",
             )
         raise PermanentError(reason)
-
-    def _explanation(self, response: requests.Response) -> str:
-        """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
-        try:
-            answer: Any = json.loads(self._read(response, MAX_API_BYTES))
-            return str(answer["details"])
-        except (FetchError, ValueError, KeyError, TypeError, RecursionError):
-            return "no reason given"
 
     def _host(self, url: str) -> tuple[Gate, FirstContact]:
         host = urlsplit(url).netloc
@@ -313,6 +298,19 @@ def _require(check: Callable[[T], object], result: T) -> None:
         check(result)
     except (ValueError, RecursionError) as error:
         raise TransientError(str(error)) from error
+
+
+def _read(response: requests.Response, limit: int) -> bytes:
+    return b"".join(read_chunks(response, limit))
+
+
+def _explanation(response: requests.Response) -> str:
+    """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
+    try:
+        answer: Any = json.loads(_read(response, MAX_API_BYTES))
+        return str(answer["details"])
+    except (FetchError, ValueError, KeyError, TypeError, RecursionError):
+        return "no reason given"
 
 
 def _host_closed(url: str, why: str) -> SourceError:

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import requests
 
-from helpers.network.clock import Clock
 from helpers.network.responses import TransientError, content_length, read_chunks
 
 
@@ -51,7 +50,7 @@ class PartialBody:
             return {**rest, "If-Range": self._etag}
         return rest if self._by_digest else {}
 
-    def take(self, response: requests.Response, clock: Clock) -> None:
+    def take(self, response: requests.Response) -> None:
         """Take in one answer (200; 206 or 416 to a request for the rest).
 
         Raises:
@@ -62,7 +61,7 @@ class PartialBody:
         elif not self._is_continued_by(response):
             self._received = 0
             raise TransientError("the file has changed since its first part came")
-        for chunk in read_chunks(response, (self._total or self._limit) - self._received, clock):
+        for chunk in read_chunks(response, (self._total or self._limit) - self._received):
             self._sink.write(chunk)
             self._received += len(chunk)
         self._expect(self._received, "arrived")

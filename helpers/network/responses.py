@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 
-from helpers.network.clock import Clock
 from helpers.network.policy import may_be_asked
 
 CHUNK = 64 * 1024
@@ -76,7 +75,7 @@ def parse_retry_after(value: str | None) -> float | None:
     return None
 
 
-def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterator[bytes]:
+def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
     """Yield the raw bytes of an answer as they come, and check that they are all there.
 
     `raw.read1` returns what has arrived, where `iter_content(65536)` would wait until a dripping
@@ -84,14 +83,13 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
 
     Raises:
         TransientError: the body is cut, longer than `limit` bytes, or not as long as announced.
-        AbortedError: the run was stopped meanwhile.
     """
     expected = content_length(response)
     if expected is not None and expected > limit:
         raise TransientError(f"{expected:,} bytes announced, at most {limit:,} allowed")
     received = 0
     while True:
-        with transient_errors(clock):
+        with transient_errors():
             chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
         if not chunk:
             break
@@ -104,7 +102,7 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
 
 
 @contextlib.contextmanager
-def transient_errors(clock: Clock) -> Iterator[None]:
+def transient_errors() -> Iterator[None]:
     """Turn what requests, urllib3, http.client and the socket raise into a `FetchError`."""
     try:
         yield
@@ -116,8 +114,6 @@ def transient_errors(clock: Clock) -> Iterator[None]:
         OSError,  # requests' own errors are of this kind, too
         ValueError,  # of a file object whose socket was cut
     ) as error:
-        if clock.stopped.is_set():
-            raise AbortedError("stopped") from error
         raise TransientError(_reason(error)) from error
 
 
