@@ -33,12 +33,9 @@ def scratch_directory(prefix: str) -> Iterator[Path]:
     with disk_errors(parent):
         for left in parent.glob(f"{prefix}*"):
             _remove_if_abandoned(left)
-        directory = Path(tempfile.mkdtemp(prefix=prefix))
-    try:
-        with directory_lock(directory):
-            yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    with made as directory, directory_lock(Path(directory)):
+        yield Path(directory)
 
 
 def _remove_if_abandoned(directory: Path) -> None:

@@ -352,9 +352,6 @@ class _Log:
         if text.strip():
             self._say(text.strip())
 
-    def flush(self) -> None:
-        pass
-
 
 def _coloured(text: str, code: str) -> str:
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):

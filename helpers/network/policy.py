@@ -32,13 +32,12 @@ class Policy:
 
 
 _SECONDS = partial(Number, float, high=3600.0)  # a day-long silence is a run that hangs
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 def may_be_asked(url: str) -> bool:
     """Tell whether a URL is https, or http on this machine; ValueError if it is none."""
     parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
     return bool(parts.hostname) and (parts.scheme == "https" or local)
 
 
