@@ -24,11 +24,7 @@ _NEW_SECONDS = 60
 
 @contextlib.contextmanager
 def scratch_directory(prefix: str) -> Iterator[Path]:
-    """Yield a temporary directory; those of the same prefix that killed runs left are removed.
-
-    Raises:
-        WriteError: it cannot be made.
-    """
+    """Yield a temporary directory; those of the same prefix that killed runs left are removed."""
     parent = Path(tempfile.gettempdir())
     with disk_errors(parent):
         for left in parent.glob(f"{prefix}*"):

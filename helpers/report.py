@@ -226,12 +226,9 @@ class Reporter:
     ) -> Iterator["Progress"]:
         """Show how far a loop over `total` items has come, with rate and time left.
 
-        Args:
-            total: items; nothing is shown for none.
-            label: what is done to them.
-            unit: what they are; `BYTES` are shown as MB and the like.
-            done: how many were done before the loop began.
-            waiting: returns how many workers a server keeps waiting right now.
+        `label` is what is done to them, `done` how many were done before. Where their `unit` is
+        `BYTES`, they are shown as MB and the like. `waiting` returns how many workers a server
+        keeps waiting right now.
         """
         if self.quiet or total == 0:
             yield Progress()

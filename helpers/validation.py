@@ -48,14 +48,9 @@ class InvalidImageError(ValueError):
 
 
 def validate_image(source: Path | str | bytes, suffix: str = "") -> Verdict:
-    """Check an image of the cache, or the bytes of one that is to enter it.
+    """Check a file of the cache, or the content of one that is to have the extension `suffix`.
 
-    Args:
-        source: a file, or its content.
-        suffix: the extension that bytes will be stored under; a file has its own.
-
-    Returns:
-        `(True, None)`, or `(False, reason)`. Nothing is raised for a bad image.
+    Returns `(True, None)`, or `(False, reason)`; nothing is raised for a bad image.
     """
     try:
         if isinstance(source, bytes):
@@ -80,11 +75,7 @@ def check_image(data: bytes, suffix: str) -> None:
 
 @contextlib.contextmanager
 def checking(data: bytes, suffix: str) -> Iterator[Image.Image]:
-    """Open an image that passes every check but one: the block must decode it to the end.
-
-    Raises:
-        InvalidImageError: it is no whole image of the format of `suffix`.
-    """
+    """Open an image that passes every check but one: the block must decode it to the end."""
     with decoding(data, _CACHED_FORMATS) as image:
         found = str(image.format)
         wanted = _FORMAT_OF_SUFFIX.get(suffix.lower(), found)

@@ -51,11 +51,7 @@ class PartialBody:
         return rest if self._by_digest else {}
 
     def take(self, response: requests.Response) -> None:
-        """Take in one answer (200; 206 or 416 to a request for the rest).
-
-        Raises:
-            TransientError: the body is not whole yet, or its parts are of two versions.
-        """
+        """Take in one answer: 200, or 206 or 416 to a request for the rest."""
         if response.status_code == HTTPStatus.OK:
             self._start(response)
         elif not self._is_continued_by(response):
