@@ -46,7 +46,11 @@ def stream(
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments), daemon=True)
-    child.start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:  # so it stays in the child: Ctrl-C reaches this process, which ends it
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()  # the child holds the only other one, so that its end ends the loop below
     try:
         while True:
@@ -70,7 +74,6 @@ def stream(
 
 def _serve(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Be the child: send each result, or the error that ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.dup2(2, 1)
     try:
