@@ -2,9 +2,8 @@
 
 Every file of the project is written to a unique `*.part` in its own directory, flushed to the disk
 and renamed over its final name; then the directory is flushed, so that the rename survives a power
-cut (the order of `os.replace(3)` and `fsync(2)`; borgbackup's `SaveFile` does the same).
-An `OSError` of the disk becomes a `WriteError` here, where the path is known; an error of whoever
-supplies the bytes passes through untouched.
+cut (borgbackup's `SaveFile` does the same). An `OSError` of the disk becomes a `WriteError` here,
+where the path is known; an error of whoever supplies the bytes passes through untouched.
 """
 
 import contextlib
@@ -18,7 +17,6 @@ import stat
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from helpers.errors import write_error
@@ -54,21 +52,13 @@ def fsync_directory(directory: Path) -> None:
 
 
 def fsync_file(path: Path) -> None:
-    """Flush to the disk a file that somebody else wrote.
-
-    Raises:
-        OSError: the disk refuses (this is where a full disk may first be noticed).
-    """
+    """Flush a file that somebody else wrote; OSError if the disk turns out to be full."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def replace_durably(source: Path, target: Path) -> None:
-    """Rename `source` over `target` in the same directory and make it survive a power cut.
-
-    Raises:
-        WriteError: the rename or the flush failed.
-    """
+    """Rename `source` over `target` in the same directory and make it survive a power cut."""
     with disk_errors(target):
         source.replace(target)
         fsync_directory(target.parent)
@@ -77,15 +67,19 @@ def replace_durably(source: Path, target: Path) -> None:
 class AtomicFile:
     """A binary file that gets its name when the `with` block ends well, and vanishes otherwise.
 
+    If `part` is given, the file has that name until then, goes on where an earlier one ended, and
+    stays where the block fails.
+
     Raises:
         WriteError: from any method, if the disk refuses.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, part: Path | None = None) -> None:
         self.target = target
-        self.part = part_path(target)
+        self.part = part or part_path(target)
+        self._stays = part is not None
         with disk_errors(target):
-            self._file: IO[bytes] = self.part.open("xb", _BUFFER)
+            self._file: IO[bytes] = self.part.open("ab", _BUFFER)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data` to the unfinished file."""
@@ -108,9 +102,7 @@ class AtomicFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
                 with disk_errors(self.target):
@@ -120,30 +112,23 @@ class AtomicFile:
         finally:
             with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
                 self._file.close()
-            with contextlib.suppress(OSError):
-                self.part.unlink(missing_ok=True)
+            if not self._stays:
+                with contextlib.suppress(OSError):
+                    self.part.unlink(missing_ok=True)
 
 
 def atomic_write(target: Path | str, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) to `target`, whole or not at all.
-
-    Raises:
-        WriteError: the disk refuses; `target` is as it was.
-    """
-    payload = data.encode("utf-8", "replace") if isinstance(data, str) else data
-    with AtomicFile(Path(target)) as file:
-        file.write(payload)
+    """Write `data` (text as UTF-8) to `target`, whole or not at all; raises `WriteError`."""
+    atomic_write_stream(
+        target, [data.encode("utf-8", "replace") if isinstance(data, str) else data]
+    )
 
 
 def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
-    """Write the `chunks` one after the other to `target`, whole or not at all.
-
-    Returns:
-        The number of bytes written.
+    """Write the `chunks` to `target`, whole or not at all; return the number of bytes.
 
     Raises:
-        WriteError: the disk refuses; `target` is as it was.
-        Exception: whatever `chunks` raises, unchanged; `target` is as it was.
+        WriteError: the disk refuses, and `target` is as it was; so it is if `chunks` raises.
     """
     written = 0
     with AtomicFile(Path(target)) as file:
@@ -154,20 +139,12 @@ def atomic_write_stream(target: Path | str, chunks: Iterable[bytes]) -> int:
 
 
 def atomic_write_json(target: Path, document: Any) -> None:
-    """Write `document` as indented JSON, whole or not at all.
-
-    Raises:
-        WriteError: the disk refuses; `target` is as it was.
-    """
+    """Write `document` as indented JSON, like `atomic_write`."""
     atomic_write(target, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def make_directory(directory: Path) -> None:
-    """Create `directory` and its parents if need be.
-
-    Raises:
-        WriteError: it cannot be created, or a file has its name.
-    """
+    """Create `directory` and its parents if need be; `WriteError` if that cannot be."""
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -175,8 +152,8 @@ def make_directory(directory: Path) -> None:
 def remove_parts(directory: Path) -> None:
     """Remove what stopped runs left unfinished in `directory`, never another living process's.
 
-    Called with the directory's lock held, before the first write of a run or after its last: parts
-    that carry this process's own id are leftovers too (in a container every run has the same id).
+    Called before the first write of a run or after its last: parts that carry this process's own id
+    are leftovers too (in a container every run has the same id).
     """
     with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
         for entry in entries:
@@ -197,11 +174,7 @@ def _is_another_living_process(pid: int) -> bool:
 
 
 def open_regular(path: Path | str) -> BufferedReader:
-    """Open a file for reading, if it is one: a pipe or a device could be read for ever.
-
-    Raises:
-        OSError: it cannot be read, or is no regular file.
-    """
+    """Open a file for reading; OSError if it is a pipe or a device, which might never end."""
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - `Path.open` has no opener
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
@@ -215,24 +188,15 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def read_bounded(path: Path | str, most: int) -> bytes:
-    """Return the content of a regular file of at most `most` bytes.
-
-    Raises:
-        OSError: it cannot be read, is no regular file, or larger.
-    """
+    """Return the content of a regular file; OSError if it has more than `most` bytes."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
-            reason = f"{size:,} bytes, more than {most:,}"
-            raise OSError(errno.EFBIG, reason, str(path))
-        return file.read(size + 1) or b""
+            raise OSError(errno.EFBIG, f"{size:,} bytes, more than {most:,}", str(path))
+        return file.read(size + 1)
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Return the SHA-256 of a regular file as 64 hexadecimal digits."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

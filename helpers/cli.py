@@ -8,11 +8,10 @@ import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from helpers import __version__, signals
 from helpers.cli_validation import FlagGroup, did_you_mean, validate_args
-from helpers.errors import AppError, Stopped, UsageError, os_error
+from helpers.errors import AppError, Stopped, os_error
 from helpers.packages import missing_package
 from helpers.report import Reporter, close_stdout, open_streams
 
@@ -29,28 +28,6 @@ class Parser(argparse.ArgumentParser):
     `validate_args` reports the collected problems together with those of the values.
     """
 
-    def __init__(self, description: str, groups: Sequence[FlagGroup]) -> None:
-        super().__init__(
-            description=description,
-            epilog=EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            exit_on_error=False,
-        )
-        self.set_defaults(flag_groups=tuple(groups), problems=())
-        self.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-        output = self.add_argument_group("output")
-        loudness = output.add_mutually_exclusive_group()
-        loudness.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
-        loudness.add_argument("-v", "--verbose", action="store_true", help="details and tracebacks")
-        output.add_argument(
-            "--json", action="store_true", help="print the result as JSON on stdout"
-        )
-        for group in groups:
-            section = self.add_argument_group(group.title)
-            for flag in group.flags:
-                section.add_argument(flag.name, **flag.argparse)
-
     def read(self, args: Sequence[str] | None = None) -> Namespace:
         """Return the flags; what argparse cannot read is named in its `problems`."""
         words = list(sys.argv[1:] if args is None else args)
@@ -61,7 +38,9 @@ class Parser(argparse.ArgumentParser):
                 break
             except argparse.ArgumentError as error:
                 problems.append(f"{error.argument_name} {error.message}")
-                words = _without(words, (error.argument_name or "").split("/"))
+                names = (error.argument_name or "").split("/")
+                others = [word for word in words if word.split("=", 1)[0] not in names]
+                words = others if len(others) < len(words) else []
         problems += self._unknown(unknown)
         parsed.problems = tuple(problems)
         return parsed
@@ -77,31 +56,32 @@ class Parser(argparse.ArgumentParser):
             elif flag is None:
                 yield f"{word!r} is one argument too many"
 
-    def error(self, message: str) -> NoReturn:
-        """Raise argparse's complaint as a `UsageError`."""
-        raise UsageError(message, suggestion=f"{self.prog} --help lists every flag")
-
-
-def _without(words: list[str], names: Sequence[str]) -> list[str]:
-    """Return `words` without the last one that is a flag of that name, to read the others."""
-    for place in reversed(range(len(words))):
-        if words[place].split("=", 1)[0] in names:
-            return words[:place] + words[place + 1 :]
-    raise UsageError(f"cannot read {' '.join(names)}", suggestion="--help lists every flag")
-
 
 def parser(description: str | None, *groups: FlagGroup) -> Parser:
     """Return a parser of the flags that all scripts have, and of those in `groups`."""
-    return Parser(description or "", groups)
+    made = Parser(
+        description=description,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    made.set_defaults(flag_groups=groups, problems=())
+    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    output = made.add_argument_group("output")
+    loudness = output.add_mutually_exclusive_group()
+    loudness.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    loudness.add_argument("-v", "--verbose", action="store_true", help="details and tracebacks")
+    output.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+    for group in groups:
+        section = made.add_argument_group(group.title)
+        for flag in group.flags:
+            section.add_argument(flag.name, **flag.argparse)
+    return made
 
 
 def next_step(script: str, *words: object) -> str:
-    """Return the line that tells what to type next, from the current directory.
-
-    Args:
-        script: below the project's root.
-        words: its arguments.
-    """
+    """Return the line that tells what to type next: a script of the project with its arguments."""
     path = os.path.relpath(Path(__file__).resolve().parent.parent / script)
     return f"Next: {shlex.join(['python', path, *map(str, words)])}"
 
@@ -113,10 +93,7 @@ def run(
 ) -> int:
     """Parse, check, work, and turn whatever happens into the exit code of the contract.
 
-    Args:
-        the_parser: the script's parser.
-        work: the script's work; returns its exit code or raises.
-        argv: the arguments, those of the process if None.
+    `work` returns its exit code or raises; `argv` is that of the process if None.
     """
     open_streams()
     report = Reporter()
@@ -127,48 +104,37 @@ def run(
         signals.install()
         code = work(args, report)
         report.flush()
-    except AppError as error:
-        report.error(error)
-        code = error.exit_code
-    except Stopped as stop:
-        _leave_stopped(report, stop)
-        code = stop.exit_code
     except BrokenPipeError:
         code = 0  # the reader (`| head`) has seen enough
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes an exit code
-        foreseen = _foreseen(error)
-        if foreseen is None:
-            report.bug(error)
-            code = 1
-        else:
-            report.error(foreseen)
-            code = foreseen.exit_code
+    except (Exception, Stopped) as caught:  # noqa: BLE001 - where all of them become exit codes
+        error = _meaning(caught)
+        report.error(error, caught)
+        code = error.exit_code
+        if isinstance(caught, Stopped) and threading.active_count() > 1:
+            sys.stderr.flush()
+            os._exit(code)  # a worker still hangs in a system call
     finally:
         close_stdout()
     return code
 
 
-def _foreseen(error: Exception) -> AppError | None:
-    """Return what a failure means that any line of code may meet; None for a bug."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return os_error(error)
-    return missing_package(error) if isinstance(error, ImportError) else None
-
-
-def _leave_stopped(report: Reporter, stop: Stopped) -> None:
-    """Say that the run was stopped, and leave at once if a worker still hangs in a system call."""
-    error = _StoppedError(
-        f"stopped by {stop}",
-        details="everything that was finished is saved",
-        suggestion="type the same command again: it goes on where it stopped",
+def _meaning(caught: BaseException) -> AppError:
+    """Return what to tell of a failure that any line of code may meet."""
+    if isinstance(caught, AppError):
+        return caught
+    if isinstance(caught, Stopped):
+        stopped = AppError(
+            f"stopped by {caught}",
+            details="everything that was finished is saved",
+            suggestion="type the same command again: it goes on where it stopped",
+        )
+        stopped.category, stopped.exit_code = "stopped", caught.exit_code
+        return stopped
+    if isinstance(caught, OSError) and caught.errno is not None:
+        return os_error(caught)
+    missing = missing_package(caught) if isinstance(caught, ImportError) else None
+    return missing or AppError(
+        f"{type(caught).__name__}: {caught}",
+        details="this is a bug; nothing that was finished is lost",
+        suggestion="report it with the lines above; the same command resumes",
     )
-    error.exit_code = stop.exit_code
-    report.error(error)
-    if threading.active_count() > 1:
-        sys.stderr.flush()
-        os._exit(stop.exit_code)
-
-
-class _StoppedError(AppError):
-    category = "stopped"
-    exit_code: int  # type: ignore[misc] # that of the signal

@@ -5,30 +5,22 @@ a `FlagGroup`. argparse hands every value over as the text that was typed; `vali
 into what its rule says and lists *all* problems at once, which argparse's own `type=` cannot.
 """
 
-from __future__ import annotations
-
 import math
 import shlex
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from helpers.errors import UsageError
 
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from _typeshed import DataclassInstance
-
-_Options = TypeVar("_Options", bound="DataclassInstance")
+_Options = TypeVar("_Options")
 
 #: Where the product declares its flags, for a `Namespace` that no parser of ours has made.
 _OPTIONS = ("cards.options", "network.policy", "model.options", "building.options", "query.options")
-
-
 #: Converts a flag's value; raises ValueError with what is to be shown behind the flag's name.
 Rule = Callable[[Any], Any]
 
@@ -43,19 +35,17 @@ class Number:
     also: float | None = None  # one more allowed value, outside the bounds
 
     def __call__(self, value: Any) -> int | float:
-        """Return `value` as a number, or raise ValueError."""
+        """Apply the rule."""
         try:
             number = self.kind(value)
         except (TypeError, ValueError):
             number = math.nan
         if math.isfinite(number) and (self.low <= number <= self.high or number == self.also):
             return number
-        raise ValueError(f"must be {self._wanted()}, not {str(value)!r}")
-
-    def _wanted(self) -> str:
         noun = "a whole number" if self.kind is int else "a number"
         bounds = f">= {self.low:g}" if self.high == math.inf else f"{self.low:g} to {self.high:g}"
-        return f"{noun} {bounds}" + (f" (or {self.also:g})" if self.also is not None else "")
+        other = "" if self.also is None else f" (or {self.also:g})"
+        raise ValueError(f"must be {noun} {bounds}{other}, not {str(value)!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +55,11 @@ class OneOf:
     choices: tuple[str, ...]
 
     def __call__(self, value: Any) -> str:
-        """Return `value` if it is in the list, or raise ValueError."""
+        """Apply the rule."""
         if value in self.choices:
             return str(value)
-        raise ValueError(
-            f"must be one of {', '.join(self.choices)}, not {value!r}"
-            + did_you_mean(str(value), self.choices)
-        )
+        meant = did_you_mean(str(value), self.choices)
+        raise ValueError(f"must be one of {', '.join(self.choices)}, not {value!r}{meant}")
 
 
 def ascii_line(value: Any) -> str:
@@ -88,7 +76,7 @@ class ListOf:
     rule: Rule
 
     def __call__(self, value: Any) -> tuple[Any, ...]:
-        """Return the converted values, or raise ValueError for the first wrong one."""
+        """Apply the rule."""
         return tuple(self.rule(word.strip()) for word in str(value).split(","))
 
 
@@ -99,14 +87,11 @@ class Directory:
     must_exist: bool = False
 
     def __call__(self, value: Any) -> Path:
-        """Return the path, or raise ValueError."""
-        if not value:
-            raise ValueError("must be a directory, not an empty word")
+        """Apply the rule."""
         path = Path(value)
-        if path.exists() and not path.is_dir():
-            raise ValueError(f"must be a directory, but {value} is a file")
-        if self.must_exist and not path.is_dir():
-            raise ValueError(f"must be an existing directory, not {str(value)!r}")
+        if not value or (not path.is_dir() and (self.must_exist or path.exists())):
+            kind = "an existing directory" if self.must_exist else "a directory"
+            raise ValueError(f"must be {kind}, not {str(value)!r}")
         return path
 
 
@@ -124,7 +109,7 @@ class FileName:
     endings: tuple[str, ...]
 
     def __call__(self, value: Any) -> Path:
-        """Return the path, or raise ValueError."""
+        """Apply the rule."""
         if Path(value).suffix.lower() in self.endings:
             return Path(value)
         raise ValueError(f"must end in {' or '.join(self.endings)}, not {str(value)!r}")
@@ -137,7 +122,7 @@ class Flag:
         name: as it is typed, or a bare word for positional arguments.
         rule: what its value must be; None if anything goes.
         default: its value where it is not given.
-        words: how `--help` calls its value, and what it says of it; the default is added to that.
+        words: how `--help` calls its value, and what it says of it, to which the default is added.
         more: further arguments of `ArgumentParser.add_argument`; `required` is checked by us.
     """
 
@@ -169,51 +154,48 @@ class Flag:
         text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
         return [] if value in (None, "") or text == str(default) else [self.name, text]
 
-    def problem(self, args: Namespace) -> str | None:
-        """Convert the flag's value in `args`; return what is wrong with it."""
+    def problems(self, args: Namespace) -> Iterator[str]:
+        """Convert the flag's value in `args`; yield what is wrong with it."""
         value = getattr(args, self.field, None)
-        if value is None:
-            return f"{self.name} must be given" if self.required else None
-        if self.rule is None:
-            return None
+        if value is None and self.required:
+            yield f"{self.name} must be given"
+        if value is None or self.rule is None:
+            return
+        setattr(args, self.field, None)
         try:
             setattr(args, self.field, self.rule(value))
         except ValueError as error:
-            setattr(args, self.field, None)
-            return f"{self.name} {error}"
+            yield f"{self.name} {error}"
         except OSError as error:  # a path too long, or below a directory that may not be read
-            setattr(args, self.field, None)
-            return f"{self.name} cannot be used: {error.strerror}: {value!s:.200}"
-        return None
+            yield f"{self.name} cannot be used: {error.strerror}: {value!s:.200}"
 
 
 @dataclass(frozen=True, slots=True)
 class FlagGroup:
-    """Flags of one concern, under one heading of `--help`.
-
-    Args:
-        title: the heading.
-        flags: in the order of `--help`.
-        check: yields what is wrong between several flags, each of them already converted; a flag
-            that was wrong itself is None by then.
-    """
+    """Flags of one concern, under one heading of `--help`."""
 
     title: str
     flags: tuple[Flag, ...]
+    #: Yields what is wrong between several flags, already converted; None is one that was wrong.
     check: Callable[[Namespace], Iterable[str]] = lambda _: ()
 
 
 def validate_args(args: Namespace) -> None:
     """Check every known attribute of `args` and convert it in place; None means "not given".
 
-    Args:
-        args: of a parser that `helpers.cli.parser` made, or any `Namespace`, of which the flags of
-            the main scripts are then checked.
+    Of a `Namespace` that no parser of ours made, the flags of the main scripts are checked.
 
     Raises:
         UsageError: lists all problems at once (exit code 2).
     """
-    problems = [*getattr(args, "problems", ()), *_problems(args)]
+    given: tuple[FlagGroup, ...] = getattr(args, "flag_groups", ())
+    groups = given or tuple(_product_groups())
+    problems = list(getattr(args, "problems", ()))
+    for flag in (flag for group in groups for flag in group.flags):
+        if given or hasattr(args, flag.field):
+            problems += flag.problems(args)
+    for group in groups:
+        problems += group.check(args)
     if problems:
         raise UsageError(
             "1 argument is wrong" if len(problems) == 1 else f"{len(problems)} arguments are wrong",
@@ -223,28 +205,10 @@ def validate_args(args: Namespace) -> None:
 
 
 def options_of(cls: type[_Options], args: Namespace, **given: Any) -> _Options:
-    """Fill a dataclass with the flags that its fields are named after.
-
-    Args:
-        cls: the dataclass; a field without a flag keeps its default.
-        args: flags, already validated.
-        given: the fields that are not one flag each.
-    """
-    flags = {each.name for each in fields(cls)} & vars(args).keys()
-    return cls(**{**{name: getattr(args, name) for name in flags}, **given})
-
-
-def _problems(args: Namespace) -> Iterator[str]:
-    groups: tuple[FlagGroup, ...] | None = getattr(args, "flag_groups", None)
-    given = groups is not None
-    groups = groups or tuple(_product_groups())
-    for group in groups:
-        for flag in group.flags:
-            problem = flag.problem(args) if given or hasattr(args, flag.field) else None
-            if problem is not None:
-                yield problem
-    for group in groups:
-        yield from group.check(args)
+    """Fill a dataclass: fields are `given`, or validated flags of their names, or have defaults."""
+    names = {each.name for each in fields(cls)}  # type: ignore[arg-type]
+    flags = {name: value for name, value in vars(args).items() if name in names}
+    return cls(**{**flags, **given})
 
 
 def _product_groups() -> Iterator[FlagGroup]:
@@ -254,12 +218,9 @@ def _product_groups() -> Iterator[FlagGroup]:
 
 
 def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> str:
-    """Return the command that runs a script with these values, without those that are the default.
+    """Return the command that runs a script with the `values` (by field) of its flags.
 
-    Args:
-        script: as it is typed from the project's directory.
-        values: by the flag's name without dashes, `-` as `_`; others are left out.
-        groups: whose flags the script has.
+    Values that are the default or belong to no flag of the `groups` are left out.
     """
     flags = [flag for group in groups for flag in group.flags]
     words = [word for flag in flags for word in flag.typed(values.get(flag.field))]
@@ -268,7 +229,5 @@ def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the ending of a message that names the most similar known word, if one is close."""
-    from difflib import get_close_matches
-
     found = get_close_matches(word, list(known), n=1)
     return f" (did you mean {found[0]}?)" if found else ""

@@ -1,26 +1,18 @@
 """The failures that end a run, each with its exit code.
 
 A run that fails is an exception of this family; an item that fails (one image, one query) is a
-value. The exit code belongs to the class, so that one place (`helpers.cli.run`) maps errors to
-codes and no script chooses one.
+value. The exit code belongs to the class: no script chooses one.
 """
 
 import errno
 import signal
-from typing import ClassVar
 
 
 class AppError(Exception):
-    """A foreseeable failure of a whole run: a clear message, never a traceback.
+    """A failure of a whole run: what is wrong, what was seen, and the next command to type."""
 
-    Args:
-        message: what is wrong, in one line.
-        details: what was seen (a value, a path, counts).
-        suggestion: the next command to type.
-    """
-
-    exit_code: ClassVar[int] = 1
-    category: ClassVar[str] = "unexpected"
+    exit_code = 1
+    category = "unexpected"
 
     def __init__(self, message: str, *, details: str = "", suggestion: str = "") -> None:
         super().__init__(message)
@@ -29,7 +21,7 @@ class AppError(Exception):
         self.suggestion = suggestion
 
     def __str__(self) -> str:
-        lines = [f"ERROR: {self.category}: {self.message}"]
+        lines = [f"{self.category}: {self.message}"]
         if self.details:
             lines.append("  Details: " + self.details.replace("\n", "\n           "))
         if self.suggestion:
@@ -92,16 +84,19 @@ class Stopped(BaseException):
         self.exit_code = 128 + signum
 
 
-_WRITE_ADVICE = {
-    errno.ENOSPC: "free some space, then type the same command again: it resumes",
-    errno.EDQUOT: "raise the quota or free some space, then type the same command again",
+_MAKE_ROOM = "free some space, then type the same command again: it resumes"
+_CHOOSE = "change its permissions (chmod), or name another path"
+_ADVICE = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
     errno.EFBIG: "raise the file-size limit (ulimit -f), then type the same command again",
-    errno.EROFS: "choose a directory on a writable file system",
-    errno.EACCES: "choose a directory you may write to, or change its permissions",
-    errno.EPERM: "choose a directory you may write to, or change its permissions",
-    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EROFS: _CHOOSE,
+    errno.EACCES: _CHOOSE,
+    errno.EPERM: _CHOOSE,
+    errno.ENAMETOOLONG: "name a shorter path",
+    errno.ENOENT: "check the path; something may have removed it during the run",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --workers",
     errno.EBADF: "do not close it; to see nothing, send it to /dev/null",
-    errno.ENOTDIR: "choose a path whose parent is a directory",
 }
 #: What only writing meets; everything written goes through `helpers.atomic_io`, so that any other
 #: error of the system was met while reading.
@@ -110,30 +105,19 @@ _WRITING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 def os_error(error: OSError) -> AppError:
     """Return what an error of the system means that no nearer code has explained."""
-    path = "" if error.filename is None else f": {error.filename!s}"
     if error.errno in _WRITING:
         return write_error(error, error.filename or "the disk")
     return DataError(
-        f"cannot read{path}" if path else "the system refuses",
+        "the system refuses" if error.filename is None else f"cannot read: {error.filename!s}",
         details=f"{type(error).__name__}: {error}",
-        suggestion=_READ_ADVICE.get(error.errno or 0, "look at what the details name"),
+        suggestion=_ADVICE.get(error.errno or 0, "look at what the details name"),
     )
-
-
-_READ_ADVICE = {
-    errno.EACCES: "let yourself read it (chmod), or name another path",
-    errno.EPERM: "let yourself read it (chmod), or name another path",
-    errno.ENAMETOOLONG: "name a shorter path",
-    errno.ENOENT: "check the path; something may have removed it during the run",
-    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer --workers",
-}
 
 
 def write_error(error: OSError, path: object) -> WriteError:
     """Return the `WriteError` that tells the user what `error`, met while writing `path`, means."""
-    reason = error.strerror or str(error)
     return WriteError(
-        f"{reason}: {path}",
+        f"{error.strerror or error}: {path}",
         details=f"{type(error).__name__}: {error}",
-        suggestion=_WRITE_ADVICE.get(error.errno or 0, "check the disk and type the command again"),
+        suggestion=_ADVICE.get(error.errno or 0, "check the disk and type the command again"),
     )

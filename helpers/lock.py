@@ -24,21 +24,14 @@ _NEW_SECONDS = 60
 
 @contextlib.contextmanager
 def scratch_directory(prefix: str) -> Iterator[Path]:
-    """Yield a temporary directory; those of the same prefix that killed runs left are removed.
-
-    Raises:
-        WriteError: it cannot be made.
-    """
+    """Yield a temporary directory; those of the same prefix that killed runs left are removed."""
     parent = Path(tempfile.gettempdir())
     with disk_errors(parent):
         for left in parent.glob(f"{prefix}*"):
             _remove_if_abandoned(left)
-        directory = Path(tempfile.mkdtemp(prefix=prefix))
-    try:
-        with directory_lock(directory):
-            yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    with made as directory, directory_lock(Path(directory)):
+        yield Path(directory)
 
 
 def _remove_if_abandoned(directory: Path) -> None:
@@ -51,28 +44,19 @@ def _remove_if_abandoned(directory: Path) -> None:
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def directory_lock(directory: Path) -> Iterator[None]:
-    """Hold the lock of `directory` (created if need be) for the length of the block.
-
-    Raises:
-        BusyError: another run holds it (exit code 75, at once, without waiting).
-        WriteError: the directory cannot be written.
-    """
-    with file_lock(directory / LOCK_NAME, f"another run is working in {directory}"):
-        yield
+def directory_lock(directory: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the lock of `directory` for the length of a block, as `file_lock` does."""
+    return file_lock(directory / LOCK_NAME, f"another run is working in {directory}")
 
 
 @contextlib.contextmanager
 def file_lock(path: Path, busy: str = "") -> Iterator[None]:
     """Hold the lock of a file for the length of the block.
 
-    Args:
-        path: the file, created with its directory if need be; its content is not touched.
-        busy: what to say if another run holds it.
+    It is created, with its directory, if need be; its content is not touched.
 
     Raises:
-        BusyError: another run holds it (exit code 75, at once, without waiting).
+        BusyError: another run holds it, which `busy` says (exit code 75, without waiting).
         WriteError: the file cannot be written.
     """
     make_directory(path.parent)

@@ -22,23 +22,15 @@ def not_installed(*packages: str) -> str:
 
 
 def missing_package(error: ImportError) -> UsageError | None:
-    """Return what to type where an import fails for want of a package; None if it is one of ours.
-
-    Mostly the virtual environment was forgotten, or only part of the requirements is installed.
-    """
+    """Return what to type where an import fails for want of a package, None if of ours."""
     package = (error.name or "").partition(".")[0]
     if not package or package in _OURS or package in sys.stdlib_module_names:
         return None
-    absent = isinstance(error, ModuleNotFoundError)
-    return UsageError(
-        f"the package {package} is " + ("not installed" if absent else "of another version"),
-        details=f"{sys.executable}: {error}",
-        suggestion=_how_to_install(),
-    )
-
-
-def _how_to_install() -> str:
     activate = _ROOT / ".venv" / "bin" / "activate"
     if activate.exists() and Path(sys.prefix).resolve() != activate.parent.parent.resolve():
-        return f". {activate}, then type the same command again"
-    return f"{sys.executable} -m pip install -r {_ROOT / 'requirements.txt'}"
+        advice = f". {activate}, then type the same command again"
+    else:
+        advice = f"{sys.executable} -m pip install -r {_ROOT / 'requirements.txt'}"
+    state = "not installed" if isinstance(error, ModuleNotFoundError) else "of another version"
+    details = f"{sys.executable}: {error}"
+    return UsageError(f"the package {package} is {state}", details=details, suggestion=advice)

@@ -1,7 +1,6 @@
 """Work in threads with a bounded number of items in flight."""
 
 import concurrent.futures
-import functools
 import os
 import platform
 import queue
@@ -32,31 +31,24 @@ def bounded_map(
 
     Wrap it in `contextlib.closing`, so that an exception in the loop's body ends the threads, too.
 
-    Args:
-        function: runs in `workers` threads.
-        items: taken from only as fast as they are worked off.
-        workers: number of threads.
-        window: items in flight at the most, 4 × workers if None.
-        on_abort: called if the loop ends early, to wake workers that wait for something.
-
-    Raises:
-        Exception: the first one that `function` raises; items not yet begun are dropped.
+    `items` are taken only as fast as they are worked off: at most `window` of them, or 4 × workers,
+    are in flight. If the loop ends early, or with the first exception of `function`, items not yet
+    begun are dropped, and `on_abort` is called to wake workers that wait for something.
     """
-    done: queue.SimpleQueue[tuple[T, concurrent.futures.Future[R]]] = queue.SimpleQueue()
     pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="worker")
     most = WINDOW * workers if window is None else window
-    running: set[concurrent.futures.Future[R]] = set()
+    running: dict[concurrent.futures.Future[R], T] = {}
+    done: queue.SimpleQueue[concurrent.futures.Future[R]] = queue.SimpleQueue()
 
     def collect() -> tuple[T, R]:
-        item, future = done.get()
-        running.discard(future)
-        return item, future.result()
+        future = done.get()
+        return running.pop(future), future.result()
 
     try:
         for item in items:
             future = pool.submit(function, item)
-            running.add(future)
-            future.add_done_callback(functools.partial(_hand_over, done, item))
+            running[future] = item
+            future.add_done_callback(done.put)
             if len(running) >= most:
                 yield collect()
         while running:
@@ -69,14 +61,6 @@ def bounded_map(
         concurrent.futures.wait(begun, timeout=STOP_SECONDS)
         raise
     pool.shutdown()
-
-
-def _hand_over(
-    done: queue.SimpleQueue[tuple[T, concurrent.futures.Future[R]]],
-    item: T,
-    future: concurrent.futures.Future[R],
-) -> None:
-    done.put((item, future))
 
 
 def cpu_count() -> int:

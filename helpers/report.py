@@ -1,10 +1,11 @@
 """The only module that prints: stdout carries the result, stderr everything else."""
 
 import json
+import math
 import os
+import re
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +20,10 @@ STATUS_SECONDS = 30.0
 #: Of every JSON document; documents only gain fields.
 DOCUMENT_VERSION = "1.0"
 BYTES = "B"  # the unit of a transfer
+_LOG_LINE = (
+    "{desc}: {n_fmt} of {total_fmt} ({percentage:.1f}%), {rate_noinv_fmt},"
+    " {elapsed} gone, {remaining} left{postfix}"
+)
 _TENTHS_BELOW = 10
 _KILO = 1000
 
@@ -53,40 +58,31 @@ def byte_size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-#: What a terminal obeys instead of showing it: control characters except tab and newline, and
-#: those that turn the direction of writing (Unicode's UAX 9). Names of cards, of files and messages
-#: of servers may hold any.
-_OBEYED: dict[int, str | None] = {
-    **dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {ord("\t"), ord("\n")}),
-    **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
-    **dict.fromkeys([0x2028, 0x2029], "\n"),
-}
-_WRITTEN_OUT = str.maketrans({"\t": "\\t", "\n": "\\n"})
+#: What a terminal obeys instead of showing it: control characters except tab and newline, other
+#: ends of lines, and what turns the direction of writing (Unicode's UAX 9). Names of cards and
+#: files, and messages of servers, may hold any.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
     """Return `text` without characters that a terminal obeys; tabs and newlines stay."""
-    return text.translate(_OBEYED)
+    return _OBEYED.sub("", text)
 
 
 def one_line(text: str) -> str:
     r"""Return `text` as one cell of one line: as `plain`, with tab and newline as `\t` and `\n`."""
-    return plain(text).translate(_WRITTEN_OUT)
+    return plain(text).replace("\t", "\\t").replace("\n", "\\n")
 
 
 def json_text(document: Any, indent: int | None = None) -> str:
-    """Return JSON that says the same wherever it is shown: in ASCII where `plain` would change it.
+    """Return JSON that says the same wherever it is shown: in ASCII where stdout would change it.
 
     A name that is not UTF-8 or that the terminal's encoding lacks survives as an escape, too.
     """
     text = json.dumps(document, indent=indent, ensure_ascii=False)
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        same = False
-    else:
-        same = plain(text) == text
-    return text if same else json.dumps(document, indent=indent)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    shown = plain(text.encode(encoding, "replace").decode(encoding))
+    return text if shown == text else json.dumps(document, indent=indent)
 
 
 class Reporter:
@@ -146,44 +142,30 @@ class Reporter:
         self._say(text, _coloured("WARNING: ", "33"))
 
     def at_once(self, text: str) -> None:
-        """Say something on stderr from a signal handler, unless `--quiet`.
-
-        Unbuffered: the handler may have interrupted a write to the buffer.
-        """
-        if not self.quiet:
+        """Say something on stderr from a signal handler, unless `--quiet`."""
+        if not self.quiet:  # unbuffered: the handler may have interrupted a write to the buffer
             os.write(2, text.encode() + b"\n")
 
-    def error(self, error: AppError) -> None:
-        """Show a failure that ends the run, with its traceback under `--verbose`."""
-        self.release()
-        if self.verbose:
-            self._show_traceback(error)
-        label = "ERROR: "
-        self._put_err(_coloured(label, "31") + plain(str(error).removeprefix(label)))
-        self._error_document(error)
+    def error(self, error: AppError, cause: BaseException | None = None) -> None:
+        """Show a failure that ends the run: with the traceback of its cause if that is a bug.
 
-    def item_error(self, text: str) -> None:
-        """Name one item that failed; shown under `--quiet`, too."""
+        Under `--verbose` always with it, and under `--json` as a document, too.
+        """
         self.release()
-        self._say(text, _coloured("ERROR: ", "31"))
-
-    def bug(self, error: Exception) -> None:
-        """Show an error that nobody foresaw, always with its traceback."""
-        self.release()
-        self._show_traceback(error)
-        self.item_error(f"unexpected: {type(error).__name__}: {error}")
-        self._say("  Details: this is a bug; nothing that was finished is lost")
-        self._say("  Suggestion: report it with the lines above; the same command resumes")
-        self._error_document(AppError(f"{type(error).__name__}: {error}", details="this is a bug"))
-
-    def _error_document(self, error: AppError) -> None:
-        """Print why there is no result as a JSON document, if `--json` and stdout still works."""
+        if self.verbose or error.exit_code == 1:
+            self._put_err(plain("".join(traceback.format_exception(cause or error)).rstrip()))
+        self._put_err(_coloured("ERROR: ", "31") + plain(str(error)))
         if self.as_json and not self._has_answered:
             fields = ("category", "message", "details", "suggestion", "exit_code")
             told = {name: getattr(error, name) for name in fields}
             with suppress(OSError, WriteError):
                 self.document({"version": DOCUMENT_VERSION, "error": told})
                 self.flush()
+
+    def item_error(self, text: str) -> None:
+        """Name one item that failed; shown under `--quiet`, too."""
+        self.release()
+        self._say(text, _coloured("ERROR: ", "31"))
 
     def document(self, document: Any) -> None:
         """Print the run's result on stdout as one JSON document, if `--json`."""
@@ -202,12 +184,7 @@ class Reporter:
             self._put(plain(text))
 
     def flush(self) -> None:
-        """Hand the result to whoever reads stdout.
-
-        Raises:
-            WriteError: stdout is a file on a full disk.
-            BrokenPipeError: the reader has gone (`| head`).
-        """
+        """Hand the result to whoever reads stdout; BrokenPipeError if nobody does any more."""
         with _stdout_errors():
             sys.stdout.flush()
 
@@ -249,32 +226,29 @@ class Reporter:
     ) -> Iterator["Progress"]:
         """Show how far a loop over `total` items has come, with rate and time left.
 
-        Args:
-            total: items; nothing is shown for none.
-            label: what is done to them.
-            unit: what they are; `BYTES` are shown as MB and the like.
-            done: how many were done before the loop began.
-            waiting: returns how many workers a server keeps waiting right now.
+        `label` is what is done to them, `done` how many were done before. Where their `unit` is
+        `BYTES`, they are shown as MB and the like. `waiting` returns how many workers a server
+        keeps waiting right now.
         """
         if self.quiet or total == 0:
-            yield Progress(total, label, unit, done, waiting, self.info)
+            yield Progress()
             return
-        kind = _Bar if sys.stderr.isatty() else _StatusLines
-        shown = kind(total, label, unit, done, waiting, self.info)
-        ended = threading.Event()
+        from tqdm import tqdm
 
-        def tick() -> None:
-            while not ended.wait(shown.seconds):
-                shown.tick()
-
-        ticker = threading.Thread(target=tick, name="progress", daemon=True)
-        ticker.start()
-        try:
+        at_terminal = sys.stderr.isatty()
+        in_log = {"file": _Log(self.info), "bar_format": _LOG_LINE, "mininterval": math.inf}
+        bar: Any = tqdm(
+            total=total,
+            desc=label,
+            unit=f" {unit}",
+            unit_scale=unit == BYTES,
+            initial=done,
+            **({"dynamic_ncols": True} if at_terminal else in_log),
+        )
+        shown = Progress(bar, waiting)
+        with bar, _repeatedly(shown.tick, 1.0 if at_terminal else STATUS_SECONDS):
             yield shown
-        finally:
-            ended.set()
-            ticker.join()
-            shown.end()
+            bar.set_postfix_str("", refresh=False)
 
     def _put(self, text: str) -> None:
         with _stdout_errors():
@@ -288,9 +262,6 @@ class Reporter:
         with suppress(OSError, ValueError):
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
-
-    def _show_traceback(self, error: Exception) -> None:
-        self._put_err(plain("".join(traceback.format_exception(error)).rstrip()))
 
 
 @contextmanager
@@ -334,90 +305,49 @@ def close_stdout() -> None:
 
 @dataclass
 class Progress:
-    """How far a loop has come, see `Reporter.progress`. This one only counts."""
+    """How far a loop has come, see `Reporter.progress`; shown by tqdm, or not at all."""
 
-    total: int
-    label: str
-    unit: str
-    done: int
-    waiting: Callable[[], int]
-    say: Callable[[str], None]
+    bar: Any = None
+    waiting: Callable[[], int] = lambda: 0
 
     def advance(self, count: int = 1) -> None:
         """Count `count` more items as done."""
-        self.done += count
+        if self.bar is not None:
+            self.bar.update(count)
 
-    def held_up(self) -> str:
-        """Return who is waited for, "" for nobody."""
+    def tick(self) -> None:
+        """Show it anew, also while nothing is finished, and who is waited for."""
         waiting = self.waiting()
-        return f"{waiting} waiting for the server" if waiting else ""
+        self.bar.set_postfix_str(f"{waiting} waiting for the server" if waiting else "")
 
 
-@dataclass
-class _Bar(Progress):
-    """For a terminal: it moves every second, also while nothing is finished."""
+@contextmanager
+def _repeatedly(function: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call a function every so many seconds, in a thread, until the block ends."""
+    ended = threading.Event()
 
-    seconds = 1.0
+    def work() -> None:
+        while not ended.wait(seconds):
+            function()
 
-    def __post_init__(self) -> None:
-        from tqdm import tqdm
-
-        of_bytes = self.unit == BYTES
-        self._bar = tqdm(
-            total=self.total,
-            desc=self.label,
-            unit=self.unit if of_bytes else f" {self.unit}",
-            unit_scale=of_bytes,
-            initial=self.done,
-            dynamic_ncols=True,
-        )
-
-    def advance(self, count: int = 1) -> None:
-        self._bar.update(count)
-
-    def tick(self) -> None:
-        self._bar.set_postfix_str(self.held_up(), refresh=False)
-        self._bar.refresh()
-
-    def end(self) -> None:
-        self._bar.set_postfix_str("", refresh=False)
-        self._bar.close()
+    thread = threading.Thread(target=work, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
-@dataclass
-class _StatusLines(Progress):
-    """Lines for a log; a run that is told to wait says so, too."""
+class _Log:
+    """What tqdm writes to where there is no terminal: each state of its bar is a line."""
 
-    def __post_init__(self) -> None:
-        self.seconds = STATUS_SECONDS
-        self._before = self.done
-        self._last: int | None = None
-        self._start = time.monotonic()
-        noun = "" if self.unit == BYTES else f" {self.unit}"
-        self.say(f"{self.label}: {self._amount(self.total)}{noun}")
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
 
-    def tick(self) -> None:
-        done = self._last = self.done
-        new, seconds = done - self._before, time.monotonic() - self._start
-        left = (self.total - done) * seconds / new if new > 0 else 0
-        text = (
-            f"{self.label}: {self._amount(done)} of {self._amount(self.total)}"
-            f" ({safe_percentage(done, self.total)}), {self._rate(new, seconds)}"
-        )
-        parts = [text, f"{duration(left)} left" if left else "", self.held_up()]
-        self.say(", ".join(filter(None, parts)))
-
-    def end(self) -> None:
-        if self._last != self.done:
-            self.tick()
-
-    def _amount(self, count: int) -> str:
-        return byte_size(count) if self.unit == BYTES else f"{count:,}"
-
-    def _rate(self, count: int, seconds: float) -> str:
-        if self.unit == BYTES and seconds > 0:
-            return f"{byte_size(count / seconds)}/s"
-        return f"{safe_rate(count, seconds)} {self.unit}/s"
+    def write(self, text: str) -> None:
+        if text.strip():
+            self._say(text.strip())
 
 
 def _coloured(text: str, code: str) -> str:

@@ -1,24 +1,22 @@
 """One polite session for all workers: who we are, how often we ask, when we give up.
 
-There is one retry loop round everything that can go wrong with a URL: request, status, body,
-length and the caller's check of the body. urllib3's own `Retry` is not used: it never retries a
-body, waits 0, 2, 4 s instead of 1, 2, 4 (urllib3#3377), and holds back only the thread that was
-told to wait.
+One retry loop goes round everything that can go wrong with a URL: request, status, body, length
+and the caller's check of the body. urllib3's own `Retry` is not used: it never retries a body,
+waits 0, 2, 4 s instead of 1, 2, 4 (urllib3#3377), and holds back only the thread that was told to
+wait.
 Scryfall's rules: https://scryfall.com/docs/api and https://scryfall.com/docs/api/rate-limits.
 """
 
-import contextlib
 import http.client
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from requests.structures import CaseInsensitiveDict
 
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
@@ -33,7 +31,6 @@ from helpers.network.responses import (
     PermanentError,
     TransientError,
     check_url,
-    is_expected,
     parse_retry_after,
     read_chunks,
     redirect_target,
@@ -73,10 +70,7 @@ class _Request(Generic[T]):
 class DownloadSession:
     """Fetches URLs for many threads at once.
 
-    Args:
-        policy: how to ask.
-        clock: tells the time and waits; tests put in their own.
-        say: is told, once a host and within seconds, that nobody answers there.
+    `say` is told, once a host and within seconds, that nobody answers there.
     """
 
     def __init__(
@@ -87,53 +81,56 @@ class DownloadSession:
     ) -> None:
         self.policy = policy
         self.clock = clock or Clock()
-        self._connections = Connections(policy.workers)
+        # There may be more threads than requests at a time: some check and write what has come.
+        self._lines = threading.Semaphore(policy.workers)
+        self._connections = Connections()
         self._adapter = ConnectionAdapter(self._connections, policy.workers)
-        self._local = threading.local()
+        self._environment = requests.Session()
         self._say = say
         self._hosts: dict[str, tuple[Gate, FirstContact]] = {}
         self._hosts_lock = threading.Lock()
 
     def get_bytes(
-        self, url: str, *, limit: int, check: Callable[[bytes], object] | None = None
+        self, url: str, *, limit: int, check: Callable[[bytes], object] = lambda _: None
     ) -> bytes:
         """Return the body of `url`, asked for until it is whole and `check` is content with it.
 
         Args:
             url: https, or http on this machine.
             limit: bytes that the body may have.
-            check: raises ValueError for a body that is not what was asked for. Meanwhile another
-                thread may use the network.
+            check: raises ValueError for a body that is not what was asked for.
 
         Raises:
             FetchError: this URL cannot be had; the last error of all tries.
             SourceError: the host cannot be asked any more at all.
         """
-        return self._fetch(url, lambda response: self._read(response, limit, check))
+        return self._fetch(url, lambda response: _read(response, limit), check)
 
     def get_api(
-        self, path: str, *, etag: str | None = None, check: Callable[[bytes], object] | None = None
+        self,
+        path: str,
+        *,
+        etag: str | None = None,
+        check: Callable[[bytes], object] = lambda _: None,
     ) -> tuple[bytes, str | None] | None:
-        """Ask Scryfall's API; return the body and its ETag, None if it still has the given `etag`.
+        """Ask Scryfall's API for `/path`; return the body and its ETag, None if that is `etag`.
 
-        Args:
-            path: begins with a slash.
-            etag: of the answer that is known already.
-            check: as of `get_bytes`.
-
-        Raises:
-            FetchError: as `get_bytes`.
-            SourceError: also if the API refuses us; asking again will not help.
+        Raises what `get_bytes` does; `SourceError` also if the API refuses us.
         """
         known = {"If-None-Match": etag} if etag else {}
 
         def receive(response: requests.Response) -> tuple[bytes, str | None] | None:
             if response.status_code == http.client.NOT_MODIFIED:
                 return None
-            return self._read(response, MAX_API_BYTES, check), response.headers.get("ETag")
+            return _read(response, MAX_API_BYTES), response.headers.get("ETag")
 
-        url = self.policy.api_url + path
-        return self._fetch(url, receive, headers=lambda: known, api=True)
+        return self._fetch(
+            self.policy.api_url + path,
+            receive,
+            lambda answer: answer and check(answer[0]),
+            headers=lambda: known,
+            api=True,
+        )
 
     def get_stream(
         self,
@@ -147,6 +144,8 @@ class DownloadSession:
     ) -> None:
         """Send the body of `url` to `sink`; after a break only the rest is asked for.
 
+        Raises what `get_bytes` does.
+
         Args:
             url: https, or http on this machine.
             sink: gets the body, and checks it once it is whole.
@@ -154,88 +153,65 @@ class DownloadSession:
             size: bytes that it must have, if that is known.
             patience: seconds in transfer for all tries together (the policy's for an image).
             kept: bytes that an earlier run has left in the sink, if its check knows the digest.
-
-        Raises:
-            FetchError, SourceError: as `get_bytes`.
         """
         body = PartialBody(sink, limit, size, kept)
+        self._fetch(url, body.take, lambda _: body.check(), headers=body.headers, patience=patience)
 
-        def receive(response: requests.Response) -> None:
-            body.take(response, self.clock)
-            self._connections.release()
-            with _asking_again():
-                body.check()
-
-        self._fetch(url, receive, headers=body.headers, patience=patience)
-
-    def _read(
-        self, response: requests.Response, limit: int, check: Callable[[bytes], object] | None
-    ) -> bytes:
-        data = b"".join(read_chunks(response, limit, self.clock))
-        self._connections.release()
-        if check is not None:
-            with _asking_again():
-                check(data)
-        return data
+    def abort(self) -> None:
+        """End all waits and cut all connections, for a run that is being stopped."""
+        self.clock.stopped.set()
+        self._connections.cut_all()
 
     def _fetch(
         self,
         url: str,
         receive: Callable[[requests.Response], T],
+        check: Callable[[T], object],
         *,
         headers: Callable[[], Mapping[str, str]] = dict,
         patience: float | None = None,
         api: bool = False,
     ) -> T:
-        """Ask for `url` until `receive` does not raise a `TransientError`; return what it does."""
+        """Ask for `url` until `check` is content with what `receive` makes of the answer."""
         check_url(url)
         left = self.policy.patience if patience is None else patience
         request = _Request(url, receive, headers, api, left, *self._host(url))
-        try:
-            while True:
-                try:
-                    return self._try_once(request)
-                except TransientError as error:
-                    self._recover(request, error)
+        while True:
+            try:
+                result = self._try_once(request)
+                _require(check, result)
+            except TransientError as error:
+                self._recover(request, error)
                 request.attempt += 1
-        finally:
-            request.gate.step_aside()
+            except PermanentError:
+                request.gate.answered(request.asked)
+                raise
+            else:
+                request.gate.answered(request.asked)
+                return result
 
     def _try_once(self, request: _Request[T]) -> T:
-        while True:
+        with self._lines:
             if not request.gate.pass_through(API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
-            # Nobody holds a connection while waiting at the gate, for the one who is to open it
-            # needs one; so the gate may have closed while this worker waited for a connection.
-            with self._connections.held():
-                if request.gate.is_open():
-                    return self._ask_in_time(request)
-
-    def _ask_in_time(self, request: _Request[T]) -> T:
-        request.asked = self.clock.now()
-        request.contact.asked()
-        # One dripping answer must not eat up the time of all tries: half of it is for the next.
-        share = request.left if self._is_last(request) else request.left / 2
-        self._connections.set_deadline(share * TIME_FACTOR)
-        try:
-            result = self._ask(request)
-        except PermanentError:
-            request.gate.answered(request.asked)
-            raise
-        finally:
-            request.left -= self.clock.now() - request.asked
-        request.gate.answered(request.asked)
-        return result
+            request.asked = self.clock.now()
+            # One dripping answer must not eat up the time of all tries: half of it is for the next.
+            share = request.left if self._is_last(request) else request.left / 2
+            try:
+                with self._connections.deadline(share * TIME_FACTOR):
+                    return self._ask(request)
+            finally:
+                request.left -= self.clock.now() - request.asked
 
     def _is_last(self, request: _Request[T]) -> bool:
         return request.attempt == self.policy.max_retries or request.left <= 0
 
     def _recover(self, request: _Request[T], error: TransientError) -> None:
         """Wait until the next try is due; raise what ends the request if there is none."""
+        if self.clock.stopped.is_set():
+            raise AbortedError("stopped") from error
         wait = backoff(request.attempt)
-        if error.retry_after is None and error.status != http.client.TOO_MANY_REQUESTS:
-            request.gate.step_aside()
-        else:
+        if error.retry_after is not None or error.status == http.client.TOO_MANY_REQUESTS:
             self._hold_all(request, max(wait, error.retry_after or 0.0))
         if self._is_last(request):
             in_a_row = request.gate.exhausted()
@@ -254,11 +230,6 @@ class DownloadSession:
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
             raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
 
-    def abort(self) -> None:
-        """End all waits and cut all connections, for a run that is being stopped."""
-        self.clock.stopped.set()
-        self._connections.cut_all()
-
     def _ask(self, request: _Request[T]) -> T:
         url = request.url
         for _ in range(MAX_REDIRECTS + 1):
@@ -268,27 +239,39 @@ class DownloadSession:
                 if target is None:
                     self._check_status(response, api=request.api)
                     return request.receive(response)
-            check_url(target, found="redirected to")
             url = target
         raise PermanentError(f"more than {MAX_REDIRECTS} redirects")
 
     def _get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        with transient_errors(self.clock):
-            return self._session().get(
-                url,
-                headers=dict(headers),
-                stream=True,
-                allow_redirects=False,
-                timeout=(
-                    self.policy.timeout_connect * TIME_FACTOR,
-                    self.policy.timeout_read * TIME_FACTOR,
-                ),
+        """Send one request, with the proxies and certificates that the environment names.
+
+        Not by `Session.get`, which sends credentials of `.netrc` and cookies, and reads the body of
+        a redirect, however long it is.
+        """
+        wanted = {
+            "User-Agent": self.policy.user_agent,
+            "Accept": "application/json;q=0.9,*/*;q=0.8",
+            # Bytes on the wire are then the file's own bytes, and their count can be checked;
+            # nothing can swell while it is decoded.
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        times = self.policy.timeout_connect * TIME_FACTOR, self.policy.timeout_read * TIME_FACTOR
+        with transient_errors():
+            request = requests.Request("GET", url, wanted).prepare()
+            settings: Any = self._environment.merge_environment_settings(
+                url, proxies={}, stream=True, verify=None, cert=None
             )
+            return self._adapter.send(request, timeout=times, **settings)
 
     def _check_status(self, response: requests.Response, *, api: bool) -> None:
-        if is_expected(response):
+        asked, status = response.request.headers, response.status_code
+        if (
+            status == http.client.OK
+            or (status in {206, 416} and "Range" in asked)
+            or (status == http.client.NOT_MODIFIED and "If-None-Match" in asked)
+        ):
             return
-        status = response.status_code
         reason = f"HTTP {status} {response.reason or ''}".rstrip()
         if status in RETRIED_STATUSES:
             retry_after = parse_retry_after(response.headers.get("Retry-After"))
@@ -296,7 +279,7 @@ class DownloadSession:
         if status in {400, 403} and api:
             raise SourceError(
                 f"Scryfall refuses our requests: {reason}",
-                details=f"{response.url}: {_scryfall_details(response, self.clock)}",
+                details=f"{response.url}: {_explanation(response)}",
                 suggestion="correct --user-agent or --scryfall-api; asking again will not help",
             )
         raise PermanentError(reason)
@@ -305,52 +288,29 @@ class DownloadSession:
         host = urlsplit(url).netloc
         with self._hosts_lock:
             if host not in self._hosts:
-                gate = Gate(self.clock, self.policy.workers)
-                self._hosts[host] = gate, FirstContact(host, self._say)
+                self._hosts[host] = Gate(self.clock), FirstContact(host, self._say)
             return self._hosts[host]
 
-    def _session(self) -> requests.Session:
-        """Return the calling thread's own `Session` (psf/requests#1871) over the shared pool."""
-        if not hasattr(self._local, "session"):
-            self._local.session = _AnonymousSession(self.policy.user_agent, self._adapter)
-        session: requests.Session = self._local.session
-        session.cookies.clear()
-        return session
 
-
-class _AnonymousSession(requests.Session):
-    """Sends no credentials of `.netrc`, and leaves redirects to `DownloadSession`.
-
-    requests would read the body of a redirect into memory, however long it is, and follow it to
-    any host and scheme.
-    """
-
-    def __init__(self, user_agent: str, adapter: ConnectionAdapter) -> None:
-        super().__init__()
-        self.auth = lambda request: request
-        self.headers = CaseInsensitiveDict(
-            {
-                "User-Agent": user_agent,
-                "Accept": "application/json;q=0.9,*/*;q=0.8",
-                # Bytes on the wire are then the file's own bytes, and their count can be checked;
-                # nothing can swell while it is decoded.
-                "Accept-Encoding": "identity",
-            }
-        )
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow nothing."""
-
-
-@contextlib.contextmanager
-def _asking_again() -> Iterator[None]:
-    """Turn what a check of a body raises into a reason to ask again."""
+def _require(check: Callable[[T], object], result: T) -> None:
+    """Turn what a check raises into a reason to ask again."""
     try:
-        yield
+        check(result)
     except (ValueError, RecursionError) as error:
         raise TransientError(str(error)) from error
+
+
+def _read(response: requests.Response, limit: int) -> bytes:
+    return b"".join(read_chunks(response, limit))
+
+
+def _explanation(response: requests.Response) -> str:
+    """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
+    try:
+        answer: Any = json.loads(_read(response, MAX_API_BYTES))
+        return str(answer["details"])
+    except (FetchError, ValueError, KeyError, TypeError, RecursionError):
+        return "no reason given"
 
 
 def _host_closed(url: str, why: str) -> SourceError:
@@ -365,12 +325,3 @@ def _given_up(error: TransientError, tries: int, *, out_of_time: bool) -> FetchE
     if out_of_time:
         return FetchError(f"too slow: time is up after {tries} tries, last: {error}")
     return FetchError(f"{error} ({tries} tries)" if tries > 1 else str(error))
-
-
-def _scryfall_details(response: requests.Response, clock: Clock) -> str:
-    """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
-    try:
-        answer: Any = json.loads(b"".join(read_chunks(response, MAX_API_BYTES, clock)))
-        return str(answer["details"])
-    except (FetchError, ValueError, KeyError, TypeError, RecursionError):
-        return "no reason given"

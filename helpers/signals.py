@@ -1,10 +1,8 @@
 """SIGINT and SIGTERM as one exception, `Stopped`, in the main thread.
 
-The first signal raises `Stopped` wherever the main thread is, or, inside `held()`, when that block
-ends, so that a batch or a checkpoint in hand is finished. A second signal ends the process at once,
-unless `ignore_further()` was called.
-A signal that the parent told us to ignore (jobs started with `&` from a script ignore SIGINT)
-stays ignored.
+The first signal raises `Stopped` wherever the main thread is, or at the end of the block of `held`,
+so that a batch in hand is finished. A second one ends the process at once, unless `ignore_further`
+was called. What the parent told us to ignore (a script's jobs with `&` ignore SIGINT) stays so.
 """
 
 import contextlib
@@ -48,11 +46,7 @@ def _on_signal(signum: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def held(notice: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Let the block finish before a signal takes effect.
-
-    Args:
-        notice: called at once when the signal arrives, to say so.
-    """
+    """Let the block finish before a signal takes effect; `notice` is called when it arrives."""
     _State.held = notice
     try:
         yield

@@ -1,14 +1,14 @@
 """Is this file a card image that decodes completely?
 
-What is promised: the file has the format its name says, its end marker is its last byte, and it
-decodes to the end. What no decoder can promise: that no bit inside was changed; for that the
-cache keeps the SHA-256 of every image it downloaded (`helpers.images.cache`).
+It has the format its name says, its end marker is its last byte, and it decodes to the end. No
+decoder can promise that no bit inside was changed; for that the cache keeps the SHA-256 of every
+image it downloaded (`helpers.images.cache`).
 """
 
 import contextlib
 import io
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +20,8 @@ MAX_PIXELS = 20_000_000  # a 251 KiB PNG below Pillow's own limit took 277 MiB t
 MIN_SIDE = 32  # pixels; Scryfall's smallest image is 146 × 204, a tracking pixel is 1 × 1
 _FORMAT_OF_SUFFIX = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-_JPEG_END = b"\xff\xd9"
+_CACHED_FORMATS = ("JPEG", "PNG", "WEBP")
+_END = {"JPEG": b"\xff\xd9", "PNG": b"\0\0\0\0IEND\xaeB`\x82"}
 _ZERO_TAIL = bytes(32)  # a WebP has no end marker; its coder never ends in that many zeros
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"hevc")
 _RIFF_HEADER = 8  # bytes before what the RIFF length counts
@@ -48,28 +48,18 @@ class InvalidImageError(ValueError):
 
 
 def validate_image(source: Path | str | bytes, suffix: str = "") -> Verdict:
-    """Check an image of the cache, or the bytes of one that is to enter it.
+    """Check a file of the cache, or the content of one that is to have the extension `suffix`.
 
-    Args:
-        source: a file, or its content.
-        suffix: the extension that bytes will be stored under; a file has its own.
-
-    Returns:
-        `(True, None)`, or `(False, reason)`. Nothing is raised for a bad image.
+    Returns `(True, None)`, or `(False, reason)`; nothing is raised for a bad image.
     """
     try:
         if isinstance(source, bytes):
             check_image(source, suffix)
         else:
-            path = Path(source)
-            check_image(read_bounded(path, MAX_BYTES), path.suffix)
-    except FileNotFoundError:
-        return Verdict(valid=False, reason="no such file")
+            check_image(read_bounded(source, MAX_BYTES), Path(source).suffix)
     except OSError as error:
         return Verdict(valid=False, reason=f"cannot be read: {error.strerror or error}")
-    except UnicodeError as error:
-        return Verdict(valid=False, reason=f"cannot be read: {error}")
-    except InvalidImageError as error:
+    except ValueError as error:  # an `InvalidImageError`, or a name that no file can have
         return Verdict(valid=False, reason=str(error))
     return Verdict(valid=True, reason=None)
 
@@ -85,17 +75,13 @@ def check_image(data: bytes, suffix: str) -> None:
 
 @contextlib.contextmanager
 def checking(data: bytes, suffix: str) -> Iterator[Image.Image]:
-    """Open an image that passes every check but one: the block must decode it to the end.
-
-    Raises:
-        InvalidImageError: it is no whole image of the format of `suffix`.
-    """
-    found = sniff(data)
-    wanted = _FORMAT_OF_SUFFIX.get(suffix.lower(), found)
-    if found != wanted:
-        raise InvalidImageError(f"{found} content under the name of a {wanted}")
-    _check_end(data, found)
-    with decoding(data, (found,)) as image:
+    """Open an image that passes every check but one: the block must decode it to the end."""
+    with decoding(data, _CACHED_FORMATS) as image:
+        found = str(image.format)
+        wanted = _FORMAT_OF_SUFFIX.get(suffix.lower(), found)
+        if found != wanted:
+            raise InvalidImageError(f"{found} content under the name of a {wanted}")
+        _check_end(data, found)
         image.verify()
     # verify() leaves the object unusable, and passes most truncations that load() notices.
     with decoding(data, (found,)) as image:
@@ -106,25 +92,22 @@ def checking(data: bytes, suffix: str) -> Iterator[Image.Image]:
 
 
 @contextlib.contextmanager
-def decoding(data: bytes, formats: Iterable[str] = FORMATS) -> Iterator[Image.Image]:
+def decoding(data: bytes, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open image bytes with Pillow; whatever goes wrong in the block is an `InvalidImageError`.
 
     Decoders fail in every way there is: SyntaxError, RuntimeError, AssertionError, MemoryError …
-
-    Raises:
-        InvalidImageError: this picture cannot be read.
     """
     # Any library may set this flag, and then half a JPEG passes for a whole one.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     if not data:
         raise InvalidImageError("empty file")
     try:
-        with Image.open(_Bounded(data), formats=tuple(formats)) as image:
+        with Image.open(_Bounded(data), formats=formats) as image:
             yield image
     except InvalidImageError:
         raise
     except UnidentifiedImageError as error:
-        raise InvalidImageError(_unknown_format(data)) from error
+        raise InvalidImageError(_unknown_format(data, formats)) from error
     except Exception as error:
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise InvalidImageError(f"this picture cannot be read: {reason}") from error
@@ -133,8 +116,7 @@ def decoding(data: bytes, formats: Iterable[str] = FORMATS) -> Iterator[Image.Im
 class _Bounded(io.BytesIO):
     """A file in memory that is read in a bounded number of pieces.
 
-    A header of millions of empty segments would keep Pillow busy for minutes, which nothing can
-    interrupt.
+    Millions of empty segments would keep Pillow busy for minutes, which nothing can interrupt.
     """
 
     _left = 1_000_000  # a PNG of 100 MP has about 100,000 pieces
@@ -146,12 +128,12 @@ class _Bounded(io.BytesIO):
         return super().read(size)
 
 
-def _unknown_format(data: bytes) -> str:
+def _unknown_format(data: bytes, formats: tuple[str, ...]) -> str:
     if is_heic(data):
         return "a HEIC picture: pip install pillow-heif, or convert it to JPEG"
-    if data.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
-        return "a PostScript program, which is not run"
-    return f"not a picture in a format that is read ({', '.join(FORMATS)})"
+    if data[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return "an HTML or XML page, not an image"
+    return f"not a picture in a format that is read ({', '.join(formats)})"
 
 
 def is_heic(data: bytes) -> bool:
@@ -161,12 +143,7 @@ def is_heic(data: bytes) -> bool:
 
 
 def check_header(image: Image.Image, most: int = MAX_PIXELS) -> None:
-    """Raise `InvalidImageError` for a pixel format or a size that cannot be a card.
-
-    Args:
-        image: opened, not decoded yet.
-        most: pixels that it may have.
-    """
+    """Raise `InvalidImageError` for a pixel format or a size (in pixels) that no card can have."""
     width, height = image.size
     if width * height > most:
         raise InvalidImageError(f"{width} x {height} is more than {most:,} pixels")
@@ -177,32 +154,10 @@ def check_header(image: Image.Image, most: int = MAX_PIXELS) -> None:
         raise InvalidImageError(f"pixel format {name} is not supported: convert it to 8 bits")
 
 
-def sniff(data: bytes) -> str:
-    """Return what the first bytes say: JPEG, PNG or WEBP.
-
-    Raises:
-        InvalidImageError: they say something else, which the message names where it can.
-    """
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if not data:
-        raise InvalidImageError("empty file")
-    start = data[:512].lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        raise InvalidImageError("an HTML or XML page, not an image")
-    raise InvalidImageError("not a JPEG, PNG or WebP image")
-
-
 def _check_end(data: bytes, found: str) -> None:
     """Raise `InvalidImageError` for a cut file, a zero-filled tail, or appended bytes."""
-    if found == "JPEG":
-        whole = data.endswith(_JPEG_END)
-    elif found == "PNG":
-        whole = data.endswith(_PNG_END)
+    if found in _END:
+        whole = data.endswith(_END[found])
     else:
         right_length = len(data) == int.from_bytes(data[4:8], "little") + _RIFF_HEADER
         whole = right_length and not data.endswith(_ZERO_TAIL)

@@ -1,20 +1,17 @@
 """Functions that run in a process of their own, because their libraries should not share one.
 
-torch, faiss and ONNX Runtime bring a thread pool or an OpenMP runtime each, and on macOS a process
-with two of them can crash (faiss-wheels#73, pytorch#149201); torch would also keep a gigabyte for
-the hours of a build that no longer needs it. Functions, arguments and results are pickled: the
-function must be importable, and its module loads such libraries only when it is called.
+torch, faiss and ONNX Runtime bring an OpenMP runtime each, and on macOS a process with two of them
+can crash (faiss-wheels#73, pytorch#149201); torch would also keep a gigabyte for the hours of a
+build that no longer needs it. The function must be importable, since it is pickled, and its module
+loads such libraries only when it is called.
 """
 
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from types import ModuleType
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from helpers.errors import AppError, DataError
@@ -49,7 +46,11 @@ def stream(
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=_serve, args=(sender, function, arguments), daemon=True)
-    _start(child)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:  # so it stays in the child: Ctrl-C reaches this process, which ends it
+        child.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sender.close()  # the child holds the only other one, so that its end ends the loop below
     try:
         while True:
@@ -71,19 +72,8 @@ def stream(
         )
 
 
-def _start(child: SpawnProcess) -> None:
-    """Start a child that does not import the script of this process, which need not be guarded."""
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        child.start()
-    finally:
-        sys.modules["__main__"] = script
-
-
 def _serve(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Be the child: send each result, or the error that ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.dup2(2, 1)
     try:

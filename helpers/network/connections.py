@@ -2,77 +2,59 @@
 
 A socket timeout bounds one silence, not a whole answer: a server that drips a byte a second holds
 a reader for ever, in the headers or in the body, and a thread blocked in a read sees no Ctrl-C.
-Here every connection tells which thread uses it, so that a watchdog (at a deadline) or `cut_all`
-(at a stop) can shut its socket down; the blocked read then fails at once.
+Here every connection tells which thread uses it, so that its socket can be shut down at a deadline
+or at a stop; the blocked read then fails at once.
 """
 
 import contextlib
 import http.client
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-_TICK = 0.1  # seconds between two looks of the watchdog: how late a deadline may be noticed
 
 
 class Connections:
-    """The sockets in use, by thread, and until when each thread may use its own.
+    """The sockets in use, by thread."""
 
-    Args:
-        most: requests under way at the same time. There may be more threads than that: some
-            check and write what they have got while others use the network.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._free = threading.Semaphore(most)
-        self._holders: set[int] = set()
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sockets: dict[int, socket.socket] = {}
-        self._deadlines: dict[int, float] = {}
+        self._late: set[int] = set()  # threads whose time is up
         self._all_cut = False
-        self._watchdog: threading.Thread | None = None
 
     def use(self, sock: socket.socket | None) -> None:
         """Note that the calling thread talks through `sock`."""
         if sock is not None:
+            me = threading.get_ident()
             with self._lock:
-                self._sockets[threading.get_ident()] = sock
-                if self._all_cut:
+                self._sockets[me] = sock
+                if self._all_cut or me in self._late:
                     _cut(sock)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Wait for a free connection, and hold it to the end of the block or until `release`."""
-        self._free.acquire()
-        with self._lock:
-            self._holders.add(threading.get_ident())
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Cut the calling thread's connection unless the block ends within `seconds`."""
+        me = threading.get_ident()
+        timer = threading.Timer(seconds, self._cut_one, (me,))
+        timer.daemon = True
+        timer.start()
         try:
             yield
         finally:
-            self.release()
+            timer.cancel()
+            with self._lock:
+                self._late.discard(me)
+                self._sockets.pop(me, None)
 
-    def set_deadline(self, seconds: float) -> None:
-        """Cut the calling thread's connection unless it is done with it within `seconds`."""
+    def _cut_one(self, thread: int) -> None:
         with self._lock:
-            self._deadlines[threading.get_ident()] = time.monotonic() + seconds
-            self._start_watchdog()
-
-    def release(self) -> None:
-        """Let another thread use the network; a no-op if the calling thread does not."""
-        me = threading.get_ident()
-        with self._lock:
-            self._deadlines.pop(me, None)
-            self._sockets.pop(me, None)
-            if me not in self._holders:
-                return
-            self._holders.remove(me)
-        self._free.release()
+            self._late.add(thread)
+            if thread in self._sockets:
+                _cut(self._sockets[thread])
 
     def cut_all(self) -> None:
         """Cut every connection, and every one that is opened from now on."""
@@ -80,20 +62,6 @@ class Connections:
             self._all_cut = True
             for sock in self._sockets.values():
                 _cut(sock)
-
-    def _start_watchdog(self) -> None:
-        if self._watchdog is None:
-            self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
-            self._watchdog.start()
-
-    def _watch(self) -> None:
-        while True:
-            time.sleep(_TICK)
-            now = time.monotonic()
-            with self._lock:
-                for owner, end in self._deadlines.items():
-                    if now > end and owner in self._sockets:
-                        _cut(self._sockets.pop(owner))
 
 
 def _cut(sock: socket.socket) -> None:
@@ -110,33 +78,16 @@ class ConnectionAdapter(HTTPAdapter):
     """
 
     def __init__(self, connections: Connections, pool_size: int) -> None:
-        self._pools = _pools(connections)
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self._connections = connections
 
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        """Return the manager of the connections through `proxy` (SOCKS has pools of its own)."""
-        manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = self._pools
-        return manager
-
-
-def _pools(connections: Connections) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(_Registered, HTTPConnection):
-        pass
-
-    class Secure(_Registered, HTTPSConnection):
-        pass
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    Plain.connections = Secure.connections = connections
-    return {"http": PlainPool, "https": SecurePool}
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool of a request, which makes connections of ours (unless by SOCKS)."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if pool.ConnectionCls in _OURS:
+            pool.conn_kw["connections"] = self._connections
+            pool.ConnectionCls = _OURS[pool.ConnectionCls]
+        return pool
 
 
 class _FinalResponse(http.client.HTTPResponse):
@@ -151,15 +102,29 @@ class _Registered:
     """Mixed into urllib3's connections: reports the socket whenever a thread starts to use it."""
 
     response_class: type[http.client.HTTPResponse] = _FinalResponse
-    connections: Connections
     _socket: socket.socket | None = None
+
+    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections = connections
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         # http.client forgets the socket of an answer that ends with its connection; this does not.
         self._socket = self.sock  # type: ignore[attr-defined]
-        self.connections.use(self._socket)
+        self._connections.use(self._socket)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        self.connections.use(self._socket)
+        self._connections.use(self._socket)
         super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _Plain(_Registered, HTTPConnection):
+    pass
+
+
+class _Secure(_Registered, HTTPSConnection):
+    pass
+
+
+_OURS: dict[Any, Any] = {HTTPConnection: _Plain, HTTPSConnection: _Secure}

@@ -1,34 +1,31 @@
 """A file of a model hub, fetched into the cache of the hub's own client (`huggingface_hub`).
 
-The client says how large the file is and which SHA-256 it has, and gives it its place in the cache;
-the bytes come through `DownloadSession`. The client alone throws away what has arrived of a
-download that ends early, and compares no digest.
+The client says what the file is and gives it its place in the cache; the bytes come through
+`DownloadSession`, for the client throws a download away that ends early, and compares no digest.
 Its cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
 
-import contextlib
-import os
 import re
 import shutil
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from helpers.atomic_io import disk_errors, make_directory, replace_durably, sha256_file
+from helpers.atomic_io import AtomicFile, disk_errors, make_directory, sha256_file
 from helpers.errors import WriteError, write_error
 from helpers.lock import file_lock
 from helpers.network.host_gate import LONGEST_WAIT, backoff
-from helpers.network.responses import FetchError, PermanentError, parse_retry_after
+from helpers.network.responses import FetchError, PermanentError, TransientError, parse_retry_after
 from helpers.report import BYTES, Progress, Reporter, byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
 
 #: Seconds in which the hub must say what the file is; then it counts as out of reach.
 ANSWER_SECONDS = 4.0
 _SLOWEST_BYTES_PER_SECOND = 10_000
-_MOST_BYTES = 20 * 10**9  # of one file: the largest CLIP has 10 GB
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEANINGS = {
     401: "the hub shows it to nobody without a token, or has no such repository",
@@ -38,41 +35,21 @@ _MEANINGS = {
 }
 
 
-class HubError(FetchError):
-    """What the hub's client could not do.
-
-    Args:
-        reason: in one line.
-        status: of the hub's answer; 0 where there was none.
-        retry_after: seconds to stay away, if the hub said so.
-    """
-
-    def __init__(self, reason: str, status: int = 0, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.retry_after = retry_after
-
-
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`.
-
-    Args:
-        repository: its name at the hub.
-        names: what the file may be called; the first that there is counts.
-    """
+    """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`."""
 
     repository: str
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # what it may be called; the first that there is counts
 
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """What the hub says of a file; `etag` is the SHA-256 of a large one."""
+    """What the hub says of a file."""
 
     name: str
     url: str
-    etag: str
+    sha256: str
     size: int
 
 
@@ -109,11 +86,7 @@ def cached(wanted: HubFile) -> Path | None:
 
 
 def is_damaged(path: Path) -> bool:
-    """Tell whether a file of the cache has another content than it had at the hub.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Tell whether a file of the cache has another content than at the hub; OSError if unread."""
     blob = path.resolve().name  # the cache calls large contents by their SHA-256
     return bool(_SHA256.fullmatch(blob)) and sha256_file(path) != blob
 
@@ -126,11 +99,7 @@ def fetch(
 ) -> None:
     """Fetch a file into the client's cache, going on where an earlier run was stopped.
 
-    Args:
-        wanted: the file.
-        session: brings the bytes.
-        report: hears how far it is.
-        announce: is told how many bytes it has, before the first one comes.
+    `announce` is told how many bytes the file has, before the first one comes.
 
     Raises:
         FetchError, SourceError: it cannot be had.
@@ -138,7 +107,7 @@ def fetch(
         BusyError: another run is fetching it.
     """
     remote = _ask(wanted, session, report)
-    blob, lock = _places(wanted.repository, remote.etag)
+    blob, lock = _places(wanted.repository, remote.sha256)
     with file_lock(lock, "another run is fetching the same weights"):
         if not blob.is_file():
             announce(remote.size)
@@ -152,7 +121,7 @@ def _ask(wanted: HubFile, session: DownloadSession, report: Reporter) -> _Remote
     while True:
         try:
             return _ask_in_time(wanted.repository, names[0])
-        except HubError as error:
+        except TransientError as error:
             if error.status == HTTPStatus.NOT_FOUND and len(names) > 1:
                 names.pop(0)
                 continue
@@ -167,26 +136,20 @@ def _ask(wanted: HubFile, session: DownloadSession, report: Reporter) -> _Remote
 
 
 def _ask_in_time(repository: str, name: str) -> _Remote:
-    """Ask once, in a thread of its own: to look up a host's name has no timeout.
-
-    Raises:
-        FetchError: the hub cannot be asked, does not answer in time, or has no such file.
-    """
-    outcome: list[_Remote | FetchError] = []
+    """Ask once, in a thread of its own: to look up a host's name has no timeout."""
+    answer: Future[_Remote] = Future()
 
     def ask() -> None:
         try:
-            outcome.append(_metadata(repository, name))
+            answer.set_result(_metadata(repository, name))
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
-            outcome.append(_client_error(error))
+            answer.set_exception(_client_error(error))
 
-    thread = threading.Thread(target=ask, name="model hub", daemon=True)
-    thread.start()
-    thread.join(ANSWER_SECONDS)
-    found = outcome[0] if outcome else HubError(f"no answer in {ANSWER_SECONDS:.0f} s")
-    if isinstance(found, FetchError):
-        raise found
-    return found
+    threading.Thread(target=ask, name="model hub", daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except TimeoutError as error:
+        raise PermanentError(f"no answer in {ANSWER_SECONDS:.0f} s") from error
 
 
 def _metadata(repository: str, name: str) -> _Remote:
@@ -194,9 +157,10 @@ def _metadata(repository: str, name: str) -> _Remote:
 
     url = hf_hub_url(repository, name)
     found = get_hf_file_metadata(url, timeout=ANSWER_SECONDS)
-    if not (found.etag and found.size and found.commit_hash):
+    sha256 = found.etag or ""  # of a large file
+    if not (_SHA256.fullmatch(sha256) and found.size and found.commit_hash):
         raise PermanentError("something answers that is no model hub")
-    return _Remote(name, url, found.etag, found.size)
+    return _Remote(name, url, sha256, found.size)
 
 
 def _client_error(error: Exception) -> FetchError:
@@ -206,47 +170,44 @@ def _client_error(error: Exception) -> FetchError:
     response: Any = getattr(error, "response", None)
     if response is None:
         reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        return HubError(reason[:200])
+        return PermanentError(reason[:200])
     status = int(response.status_code)
-    meaning = _MEANINGS.get(status, "")
+    reason = f"HTTP {status}: {_MEANINGS.get(status, '')}".rstrip(": ")
     waits = parse_retry_after(response.headers.get("Retry-After"))
-    return HubError(f"HTTP {status}: {meaning}".rstrip(": "), status, waits)
+    return TransientError(reason, status=status, retry_after=waits)
 
 
-def _places(repository: str, etag: str) -> tuple[Path, Path]:
+def _places(repository: str, sha256: str) -> tuple[Path, Path]:
     """Return where the client's cache keeps a content, and the lock under which it is written."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     folder = repo_folder_name(repo_id=repository, repo_type="model")
     cache = Path(constants.HF_HUB_CACHE)
-    return cache / folder / "blobs" / etag, cache / ".locks" / folder / f"{etag}.lock"
+    return cache / folder / "blobs" / sha256, cache / ".locks" / folder / f"{sha256}.lock"
 
 
 def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Reporter) -> None:
     make_directory(blob.parent)
-    # The client's own name for it, where it can go on with such a file, too.
-    part = blob.with_name(f"{blob.name}.incomplete")
     patience = max(session.policy.patience, remote.size / _SLOWEST_BYTES_PER_SECOND)
-    with contextlib.closing(_Incoming(part, remote)) as incoming:
-        _require_room(part.parent, remote.size - incoming.kept)
+    with _Incoming(blob, remote) as incoming:
+        kept = incoming.kept
+        _require_room(blob.parent, remote.size - kept)
         report.info(
             f"Weights: {byte_size(remote.size)}, once, from {remote.url.partition('/resolve/')[0]}"
-            f" to {blob.parent.parent}"
-            + (f"; {byte_size(incoming.kept)} are here already" if incoming.kept else "")
+            f" to {blob.parent.parent}" + (f"; {byte_size(kept)} are here already" if kept else "")
         )
-        showing = report.progress(remote.size, "Weights", BYTES, done=incoming.kept)
-        with showing as incoming.progress:
-            if not incoming.is_whole():
-                session.get_stream(
-                    remote.url,
-                    incoming,
-                    limit=_MOST_BYTES,
-                    size=remote.size,
-                    patience=patience,
-                    kept=incoming.kept,
-                )
-    replace_durably(part, blob)
+        with report.progress(remote.size, "Weights", BYTES, done=kept) as incoming.progress:
+            if kept == remote.size and incoming.is_sound():
+                return
+            session.get_stream(
+                remote.url,
+                incoming,
+                limit=remote.size,
+                size=remote.size,
+                patience=patience,
+                kept=kept,
+            )
 
 
 def _note(repository: str, name: str, blob: Path) -> None:
@@ -273,73 +234,38 @@ def _require_room(directory: Path, needed: int) -> None:
         )
 
 
-class _Incoming:
-    """A file on its way in, which stays where it is when the run ends early.
+class _Incoming(AtomicFile):
+    """A file on its way in; what has arrived stays, and the next run goes on there."""
 
-    Args:
-        part: its name until it is whole.
-        remote: what it must be.
-    """
-
-    def __init__(self, part: Path, remote: _Remote) -> None:
-        self._part, self._remote = part, remote
-        self._checked = False
-        self.progress: Progress | None = None
-        with disk_errors(part):
-            self._file: IO[bytes] = part.open("ab")
-            self.kept = self._file.tell()
-        if self.kept > remote.size or not _SHA256.fullmatch(remote.etag):
-            self.restart()  # without a digest, parts of two versions could be joined
+    def __init__(self, blob: Path, remote: _Remote) -> None:
+        # The client's own name for it, where it can go on with such a file, too.
+        super().__init__(blob, blob.with_name(f"{blob.name}.incomplete"))
+        self._remote = remote
+        self.progress = Progress()
+        self.kept = self._file.tell()
+        if self.kept > remote.size:
+            self.restart()
 
     def restart(self) -> None:
         """Throw away everything that has arrived."""
-        with disk_errors(self._part):
-            gone = self._file.tell()
-            self._file.truncate(0)
-            self._file.seek(0)
+        self.progress.advance(-self._file.tell())
+        super().restart()
         self.kept = 0
-        if self.progress is not None:
-            self.progress.advance(-gone)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append `data`."""
-        with disk_errors(self._part):
-            self._file.write(data)
-        if self.progress is not None:
-            self.progress.advance(len(data))
+        super().write(data)
+        self.progress.advance(len(data))
 
-    def is_whole(self) -> bool:
-        """Tell whether an earlier run was stopped right after the last byte."""
-        with contextlib.suppress(ValueError):
-            if self.kept == self._remote.size:
-                self.check()
-                return True
-        return False
+    def is_sound(self) -> bool:
+        """Tell whether all that has arrived is what the hub announced."""
+        self.flush()
+        with disk_errors(self.part):
+            return sha256_file(self.part) == self._remote.sha256
 
     def check(self) -> None:
-        """Compare the digest; what is wrong twice is wrong at the hub.
-
-        Raises:
-            ValueError: it is not what the hub announced.
-            PermanentError: again.
-        """
-        with disk_errors(self._part):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            digest = sha256_file(self._part)
-        if not _SHA256.fullmatch(self._remote.etag) or digest == self._remote.etag:
-            return
-        self.restart()
-        problem = f"its SHA-256 is {digest[:16]}…, {self._remote.etag[:16]}… was announced"
-        if self._checked:
-            raise PermanentError(problem)
-        self._checked = True
-        raise ValueError(problem)
-
-    def close(self) -> None:
-        """Keep what has arrived for the next run."""
-        with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
-            self._file.close()
-        with contextlib.suppress(OSError):
-            if self._part.stat().st_size == 0:
-                self._part.unlink()
+        """Start anew if the digest is wrong; where all came anew that would not help."""
+        if not self.is_sound():
+            error = ValueError if self.kept else PermanentError
+            self.restart()
+            raise error(f"its SHA-256 is not {self._remote.sha256}, which was announced")

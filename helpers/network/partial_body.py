@@ -5,20 +5,12 @@ server send the whole file if it has changed; not every server and proxy obeys, 
 compared with the first part, too.
 """
 
-from __future__ import annotations
-
-import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import requests
 
 from helpers.network.responses import TransientError, content_length, read_chunks
-
-if TYPE_CHECKING:
-    import requests
-
-    from helpers.network.clock import Clock
-
-_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 
 
 class Sink(Protocol):
@@ -35,14 +27,9 @@ class Sink(Protocol):
 
 
 class PartialBody:
-    """What has arrived of one body, over all tries.
+    """What has arrived of one body, over all tries; the arguments are those of `get_stream`.
 
-    Args:
-        sink: where it goes.
-        limit: bytes that it may have.
-        size: bytes that it must have, None if that is not known.
-        kept: bytes that an earlier run has left in the sink. Not None means that the sink's check
-            knows the digest of the whole: then parts need not name their version.
+    Where the sink's check knows the digest of the whole, parts need not name their version.
     """
 
     def __init__(self, sink: Sink, limit: int, size: int | None, kept: int | None = None) -> None:
@@ -53,7 +40,6 @@ class PartialBody:
         self._received = kept or 0
         self._by_digest = kept is not None
         self._etag = ""
-        self._modified: str | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the headers that ask for the rest; none if the whole must come (again)."""
@@ -64,18 +50,14 @@ class PartialBody:
             return {**rest, "If-Range": self._etag}
         return rest if self._by_digest else {}
 
-    def take(self, response: requests.Response, clock: Clock) -> None:
-        """Take in one answer (200; 206 or 416 to a request for the rest).
-
-        Raises:
-            TransientError: the body is not whole yet, or its parts are of two versions.
-        """
+    def take(self, response: requests.Response) -> None:
+        """Take in one answer: 200, or 206 or 416 to a request for the rest."""
         if response.status_code == HTTPStatus.OK:
             self._start(response)
         elif not self._is_continued_by(response):
             self._received = 0
             raise TransientError("the file has changed since its first part came")
-        for chunk in read_chunks(response, (self._total or self._limit) - self._received, clock):
+        for chunk in read_chunks(response, (self._total or self._limit) - self._received):
             self._sink.write(chunk)
             self._received += len(chunk)
         self._expect(self._received, "arrived")
@@ -89,7 +71,6 @@ class PartialBody:
         self._sink.restart()
         self._received = 0
         self._etag = response.headers.get("ETag", "")
-        self._modified = response.headers.get("Last-Modified")
         announced = content_length(response)
         self._total = announced if self._size is None else self._size
         if announced is not None:  # refused before it is loaded in vain
@@ -97,22 +78,12 @@ class PartialBody:
 
     def _is_continued_by(self, part: requests.Response) -> bool:
         """Tell whether an answer is the rest of the very file whose start has arrived."""
-        shape = _RANGE.fullmatch(part.headers.get("Content-Range", ""))
-        if part.status_code != HTTPStatus.PARTIAL_CONTENT or shape is None:
-            return False
-        if self._total is None and shape[2] != "*":
-            self._total = int(shape[2])
-        # A part need not repeat Last-Modified if the request had If-Range; it must repeat the ETag.
+        span, _, total = part.headers.get("Content-Range", "").partition("/")
         return (
-            int(shape[1]) == self._received
-            and shape[2] in {"*", str(self._total)}
-            and (self._by_digest or self._is_same_version(part))
-        )
-
-    def _is_same_version(self, part: requests.Response) -> bool:
-        return (
-            part.headers.get("ETag") == self._etag
-            and part.headers.get("Last-Modified", self._modified) == self._modified
+            part.status_code == HTTPStatus.PARTIAL_CONTENT
+            and span.startswith(f"bytes {self._received}-")
+            and (total == "*" or self._total is None or total == str(self._total))
+            and (self._by_digest or part.headers.get("ETag") == self._etag)
         )
 
     def _expect(self, size: int, how: str) -> None:

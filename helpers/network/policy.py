@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -26,35 +27,22 @@ class Policy:
 
     @property
     def patience(self) -> float:
-        """Seconds that all tries of one image may spend in transfer, waits not counted.
-
-        So much is needed to run into the read timeout at every try; a server that drips bytes
-        gets no more.
-        """
+        """Seconds in transfer for all tries of one image: each may run into the read timeout."""
         return (self.max_retries + 1) * self.timeout_read
 
 
-_LONGEST_TIMEOUT = 3600.0  # seconds; a day-long silence is a run that hangs
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+_SECONDS = partial(Number, float, high=3600.0)  # a day-long silence is a run that hangs
 
 
 def may_be_asked(url: str) -> bool:
-    """Tell whether a URL is https, or http on this machine.
-
-    Raises:
-        ValueError: it is no URL.
-    """
+    """Tell whether a URL is https, or http on this machine; ValueError if it is none."""
     parts = urlsplit(url)
-    local = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    local = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
     return bool(parts.hostname) and (parts.scheme == "https" or local)
 
 
 def base_url(value: Any) -> str:
-    """Return the address of Scryfall's API, or of a mirror of it, without a final slash.
-
-    Raises:
-        ValueError: it is another kind of address (a rule of `helpers.cli_validation`).
-    """
+    """Return the address of an API without a final slash (a `Rule`)."""
     if may_be_asked(str(value)):
         return str(value).rstrip("/")
     raise ValueError(f"must begin with https:// (http:// on this machine), not {value!r}")
@@ -64,20 +52,8 @@ FLAGS = FlagGroup(
     "download",
     (
         Flag("--workers", Number(int, 1, 128), 16, "N", "downloads at a time, 1 to 128"),
-        Flag(
-            "--timeout-connect",
-            Number(float, 1, _LONGEST_TIMEOUT),
-            5.0,
-            "S",
-            "seconds to connect, >= 1",
-        ),
-        Flag(
-            "--timeout-read",
-            Number(float, 5, _LONGEST_TIMEOUT),
-            30.0,
-            "S",
-            "seconds of silence, >= 5",
-        ),
+        Flag("--timeout-connect", _SECONDS(low=1), 5.0, "S", "seconds to connect, >= 1"),
+        Flag("--timeout-read", _SECONDS(low=5), 30.0, "S", "seconds of silence, >= 5"),
         Flag("--max-retries", Number(int, 0, 100), 5, "N", "further tries per image, >= 0"),
     ),
 )

@@ -1,21 +1,19 @@
 """What servers answer, and how they fail to: bodies, redirects, waits, three kinds of errors."""
 
 import contextlib
-import email.utils
 import http.client
 import re
-import time
+import sys
 from collections.abc import Iterator
-from http import HTTPStatus
 from urllib.parse import urljoin
 
 import requests
 import urllib3
 
-from helpers.network.clock import Clock
 from helpers.network.policy import may_be_asked
 
 CHUNK = 64 * 1024
+_RETRY = urllib3.Retry(retry_after_max=sys.maxsize)
 
 
 class FetchError(Exception):
@@ -27,7 +25,7 @@ class PermanentError(FetchError):
 
 
 class TransientError(FetchError):
-    """Asking again may help; `retry_after` is how long the server wants us to stay away."""
+    """Asking again may help: after `retry_after` seconds if the server said so."""
 
     def __init__(self, reason: str, *, retry_after: float | None = None, status: int = 0) -> None:
         super().__init__(reason)
@@ -40,11 +38,7 @@ class AbortedError(FetchError):
 
 
 def check_url(url: str, found: str = "asked for") -> None:
-    """Refuse whatever is not https, or http on this machine.
-
-    Raises:
-        PermanentError: names the URL.
-    """
+    """Raise `PermanentError` for whatever is not https, or http on this machine."""
     try:
         allowed = may_be_asked(url)
     except ValueError as error:
@@ -54,30 +48,18 @@ def check_url(url: str, found: str = "asked for") -> None:
 
 
 def redirect_target(response: requests.Response) -> str | None:
-    """Return where a redirect leads, None if the answer is none."""
+    """Return where a redirect leads, None if the answer is none (see `check_url`)."""
     if not response.is_redirect:
         return None
+    target = response.headers["Location"]
     with contextlib.suppress(ValueError):
-        return urljoin(response.url, response.headers["Location"])
-    raise PermanentError(f"redirected to a broken URL: {response.headers['Location']!r}")
-
-
-def is_expected(response: requests.Response) -> bool:
-    """Tell whether an answer is one to what was asked: in full, in part, or not at all."""
-    asked, status = response.request.headers, response.status_code
-    return (
-        status == HTTPStatus.OK
-        or (status in {206, 416} and "Range" in asked)
-        or (status == HTTPStatus.NOT_MODIFIED and "If-None-Match" in asked)
-    )
+        target = urljoin(response.url, target)
+    check_url(target, found="redirected to")
+    return target
 
 
 def content_length(response: requests.Response) -> int | None:
-    """Return the announced length of a body in bytes, None if there is none.
-
-    Raises:
-        TransientError: what is announced is no length.
-    """
+    """Return the announced length of a body in bytes, None if there is none."""
     text = response.headers.get("Content-Length")
     if text is None:
         return None
@@ -88,37 +70,29 @@ def content_length(response: requests.Response) -> int | None:
 
 def parse_retry_after(value: str | None) -> float | None:
     """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), None if it is nonsense."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if seconds < float("inf") else None
+    with contextlib.suppress(urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None if value is None else float(_RETRY.parse_retry_after(value))
+    return None
 
 
-def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterator[bytes]:
+def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
     """Yield the raw bytes of an answer as they come, and check that they are all there.
 
     `raw.read1` returns what has arrived, where `iter_content(65536)` would wait until a dripping
     server has filled a chunk.
 
-    Args:
-        response: an answer with its body unread.
-        limit: bytes after which the answer is refused.
-        clock: of the session, to know whether the run is being stopped.
-
     Raises:
-        TransientError: the body is cut, too long, or of another length than announced.
+        TransientError: the body is cut, longer than `limit` bytes, or not as long as announced.
     """
     expected = content_length(response)
     if expected is not None and expected > limit:
         raise TransientError(f"{expected:,} bytes announced, at most {limit:,} allowed")
     received = 0
-    while chunk := _read1(response, clock):
+    while True:
+        with transient_errors():
+            chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
+        if not chunk:
+            break
         received += len(chunk)
         if received > limit:
             raise TransientError(f"more than the {limit:,} bytes allowed")
@@ -127,59 +101,33 @@ def read_chunks(response: requests.Response, limit: int, clock: Clock) -> Iterat
         raise TransientError(f"{received:,} of {expected:,} bytes arrived")
 
 
-def _read1(response: requests.Response, clock: Clock) -> bytes:
-    with transient_errors(clock):
-        chunk: bytes = response.raw.read1(CHUNK, decode_content=False)
-        return chunk
-
-
-_FINAL = (
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-)
-_PASSING = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-    ValueError,  # of a file object whose socket the watchdog has cut
-)
-
-
 @contextlib.contextmanager
-def transient_errors(clock: Clock) -> Iterator[None]:
+def transient_errors() -> Iterator[None]:
     """Turn what requests, urllib3, http.client and the socket raise into a `FetchError`."""
     try:
         yield
-    except _FINAL as error:
+    except requests.exceptions.InvalidURL as error:
         raise PermanentError(_reason(error)) from error
-    except _PASSING as error:
-        if clock.stopped.is_set():
-            raise AbortedError("stopped") from error
+    except (
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        OSError,  # requests' own errors are of this kind, too
+        ValueError,  # of a file object whose socket was cut
+    ) as error:
         raise TransientError(_reason(error)) from error
-
-
-_REASONS: tuple[tuple[type[BaseException], str], ...] = (
-    (requests.exceptions.ConnectTimeout, "no connection in time"),
-    (requests.exceptions.ReadTimeout, "no answer in time"),
-    (urllib3.exceptions.ReadTimeoutError, "the body stalled"),
-    (requests.exceptions.SSLError, "TLS failed"),
-    (urllib3.exceptions.IncompleteRead, "the body broke off"),
-    (urllib3.exceptions.ProtocolError, "the connection broke off"),
-)
 
 
 def _reason(error: BaseException) -> str:
     """Return a short reason that groups well in a summary; urllib3's texts hold addresses."""
-    for kind, reason in _REASONS:
-        if isinstance(error, kind):
-            return reason
     text = str(error)
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
     if "refused" in text:
         return "connection refused"
     if "resolve" in text or "getaddrinfo" in text:
         return "the host name cannot be resolved"
-    if isinstance(error, (requests.ConnectionError, OSError)):
+    if isinstance(error, (OSError, urllib3.exceptions.ProtocolError)):
         return "the connection broke off"
     return f"{type(error).__name__}: {text[:120]}"

@@ -36,7 +36,7 @@ def test_five_broken_of_a_hundred(tmp_path: Path, model: str, capsys: Capture) -
         17: (whole[: len(whole) // 2], "no JPEG end"),
         41: (b"<!doctype html><p>Not found", "HTML"),
         66: (whole[:-40] + bytes(40), "no JPEG end"),
-        99: (b"GIF89a not a card", "not a JPEG, PNG or WebP"),
+        99: (b"GIF89a not a card", "not a picture in a format that is read"),
     }
     for place, (data, _) in broken.items():
         deck.image(place).write_bytes(data)

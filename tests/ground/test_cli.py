@@ -96,7 +96,7 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
     args = Namespace(cache=str(file), bulk_file=str(tmp_path / "missing"))
     with pytest.raises(UsageError) as caught:
         validate_args(args)
-    assert "is a file" in caught.value.details
+    assert f"--cache must be a directory, not '{file}'" in caught.value.details
     assert "--bulk-file must be an existing file" in caught.value.details
 
 

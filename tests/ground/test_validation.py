@@ -77,8 +77,8 @@ def test_a_wrong_end_is_found(data: bytes, suffix: str) -> None:
     [
         (b"", ".jpg", "empty file"),
         (b"  <!DOCTYPE html><p>no", ".jpg", "HTML"),
-        (b"GIF89a" + bytes(50), ".jpg", "not a JPEG, PNG or WebP"),
-        (encoded("BMP"), ".jpg", "not a JPEG, PNG or WebP"),
+        (b"GIF89a" + bytes(50), ".jpg", "not a picture in a format that is read (JPEG, PNG, WEBP)"),
+        (encoded("BMP"), ".jpg", "not a picture in a format that is read (JPEG, PNG, WEBP)"),
         (PNG, ".jpg", "PNG content under the name of a JPEG"),
         (encoded("JPEG", picture(size=(1, 1))), ".jpg", "too small"),
         (encoded("PNG", Image.new("1", (5000, 4001))), ".png", "more than 20,000,000 pixels"),
@@ -101,7 +101,10 @@ def test_files_are_judged_by_their_own_suffix(tmp_path: Path) -> None:
     assert validate_image(path).valid
     path.write_bytes(PNG)
     assert not validate_image(path).valid
-    assert validate_image(tmp_path / "none.jpg") == (False, "no such file")
+    assert validate_image(tmp_path / "none.jpg") == (
+        False,
+        "cannot be read: No such file or directory",
+    )
 
 
 def test_a_library_that_allows_truncated_images_changes_nothing() -> None:

@@ -19,7 +19,7 @@ from helpers import errors, worker_process
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A script of a user that runs a child for ten minutes; no `if` keeps it from being imported.
+#: A script that runs a child for ten minutes.
 PARENT = f"""
 import sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -27,8 +27,9 @@ sys.path.insert(0, {str(ROOT / "tests")!r})
 sys.path.insert(0, {str(ROOT)!r})
 from helpers import worker_process
 from test_worker_process import sleep
-print("the parent", file=sys.stderr)
-next(worker_process.stream(sleep, 600.0))
+if __name__ == "__main__":
+    print("the parent", file=sys.stderr)
+    next(worker_process.stream(sleep, 600.0))
 """
 
 # --- what runs in the child ------------------------------------------------------------------

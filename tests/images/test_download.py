@@ -190,7 +190,7 @@ def test_the_forecast_stands_before_the_download(flags: tuple[object, ...]) -> N
     """It is the line before "Downloading"; where nothing is to be downloaded there is none."""
     lines = run("download_images.py", *flags).err.splitlines()
     (place,) = [n for n, line in enumerate(lines) if line.startswith("To download: 24 images, ")]
-    assert lines[place + 1].startswith("Downloading: 24")
+    assert lines[place + 1].startswith("Downloading: 0 of 24")
     assert "To download" not in run("download_images.py", *flags).err
 
 

@@ -64,7 +64,7 @@ FAULTS = [
     Fault("length_too_long", "the connection broke off"),
     Fault("length_too_short", "truncated or followed by junk"),
     Fault("chunked_cut", "the connection broke off"),
-    Fault("gzip_bomb", "not a JPEG, PNG or WebP image", {"megabytes": 5}),
+    Fault("gzip_bomb", "not a picture in a format that is read", {"megabytes": 5}),
     Fault("altered", "no length of a body", {"headers": {"Content-Length": "9" * 5000}}),
     Fault("endless", "more than the 16,777,216 bytes allowed"),
     Fault("html", "an HTML or XML page"),
@@ -203,20 +203,21 @@ def test_a_host_that_slows_us_down(
     """A penalty is sat out; one that does not end, or is too long, ends the run and says so."""
     rule = {"match": "/cards.scryfall.io/", "fault": "status", "times": times, "params": params}
     scryfall.faults(rule)
-    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--limit", 8, "--json")
+    images = 4 if times else 8  # 1 + 4 penalties in a row at the most, so none closes the host
+    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--limit", images, "--json")
     result = run("download_images.py", *flags)
     assert result.code == code, result.err
     assert said in result.err
     asked = len(scryfall.image_requests())
     if code == 0:
-        assert result.json()["downloaded"] == 8
-        assert asked == 8 * (1 + (times or 0))
+        assert result.json()["downloaded"] == images
+        assert asked == images * (1 + (times or 0))
     else:
         # A burst of all, then one at a time; a late answer costs one more. All on their own: 8 × 6.
-        assert asked < 3 * 8
+        assert asked < 3 * images
         assert not list(tmp_path.glob("*.jpg"))
         scryfall.faults()
-        assert run("download_images.py", *flags).json()["downloaded"] == 8
+        assert run("download_images.py", *flags).json()["downloaded"] == images
 
 
 def test_nobody_is_asked_during_a_penalty(scryfall: Scryfall, tmp_path: Path) -> None:

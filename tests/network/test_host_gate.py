@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from support import FakeClock
 
@@ -33,23 +31,23 @@ def test_the_schedule_doubles_up_to_a_minute() -> None:
 
 def test_files_are_not_spaced_and_the_api_is(clock: FakeClock) -> None:
     """At most 10 requests a second reach the API; image hosts have no such limit."""
-    assert leave_times(Gate(clock, 16), clock, 5) == [0] * 5
-    api = leave_times(Gate(clock, 16), clock, 21, spacing=0.1)
+    assert leave_times(Gate(clock), clock, 5) == [0] * 5
+    api = leave_times(Gate(clock), clock, 21, spacing=0.1)
     assert api == pytest.approx([n / 10 for n in range(21)])
 
 
-def test_a_penalty_holds_all_workers_and_lets_them_back_spread_out(clock: FakeClock) -> None:
-    """After 30 s of penalty 16 workers leave 0.1 s apart; then the spacing ends."""
-    gate = Gate(clock, 16)
+def test_a_penalty_holds_all_workers_until_one_is_answered(clock: FakeClock) -> None:
+    """After 30 s of penalty requests leave a second apart; the first good answer ends that."""
+    gate = Gate(clock)
     gate.penalise(30, asked=0)
-    times = leave_times(gate, clock, 18)
-    assert times[:16] == pytest.approx([30 + n / 10 for n in range(16)])
-    assert times[17] == times[16]
+    assert leave_times(gate, clock, 3) == [30, 31, 32]
+    gate.answered(asked=30)
+    assert leave_times(gate, clock, 3) == [32] * 3
 
 
 def test_answers_of_one_burst_are_one_penalty(clock: FakeClock) -> None:
     """16 workers that were under way when the host closed do not escalate the wait."""
-    gate = Gate(clock, 16)
+    gate = Gate(clock)
     clock.time = 5
     assert [gate.penalise(1, asked=4.9) for _ in range(16)] == [1] * 16
     assert leave_times(gate, clock, 1) == [6]
@@ -57,7 +55,7 @@ def test_answers_of_one_burst_are_one_penalty(clock: FakeClock) -> None:
 
 def test_penalties_in_a_row_grow_until_a_success(clock: FakeClock) -> None:
     """Whoever is first after a penalty and meets the next one waits twice as long."""
-    gate = Gate(clock, 4)
+    gate = Gate(clock)
     waits = []
     for _ in range(4):
         assert gate.pass_through(0)
@@ -74,7 +72,7 @@ def test_penalties_in_a_row_grow_until_a_success(clock: FakeClock) -> None:
 
 def test_a_late_success_does_not_lift_a_penalty(clock: FakeClock) -> None:
     """An answer to a request that left before the penalty says nothing about it."""
-    gate = Gate(clock, 4)
+    gate = Gate(clock)
     clock.time = 10
     gate.penalise(1, asked=9)
     gate.answered(asked=8)
@@ -84,7 +82,7 @@ def test_a_late_success_does_not_lift_a_penalty(clock: FakeClock) -> None:
 
 def test_a_stop_ends_the_wait(clock: FakeClock) -> None:
     """A worker that is held at the gate learns at once that the run is being stopped."""
-    gate = Gate(clock, 1)
+    gate = Gate(clock)
     gate.penalise(60, asked=0)
     clock.stopped.set()
     assert gate.pass_through(0) is False
@@ -92,27 +90,7 @@ def test_a_stop_ends_the_wait(clock: FakeClock) -> None:
 
 def test_a_success_ends_the_count_of_exhausted_urls(clock: FakeClock) -> None:
     """Only URLs that fail in a row make a host count as down."""
-    gate = Gate(clock, 1)
+    gate = Gate(clock)
     assert [gate.exhausted(), gate.exhausted()] == [1, 2]
     gate.answered(0)
     assert gate.exhausted() == 1
-
-
-def test_only_the_first_one_back_may_ask(clock: FakeClock) -> None:
-    """Until it steps aside the others stay outside, however long the penalty is over."""
-    gate = Gate(clock, 2)
-    gate.penalise(5, asked=0)
-    assert not gate.is_open()
-    clock.time = 100
-    seen: list[bool] = []
-
-    def look() -> None:
-        worker = threading.Thread(target=lambda: seen.append(gate.is_open()))
-        worker.start()
-        worker.join()
-
-    assert gate.is_open()
-    look()
-    gate.step_aside()
-    look()
-    assert seen == [False, True]

@@ -147,7 +147,7 @@ def test_a_damaged_rest_of_an_earlier_run(hub: LoopbackHub, cache: Path, kept: i
 
 
 def test_a_wrong_digest_is_refused(hub: LoopbackHub, cache: Path) -> None:
-    """Bytes of the right number that are others than announced: asked for twice, then given up."""
+    """Bytes of the right number that are others than announced never get the file's name."""
     where, other = BODY[50:58], b"12345678"
     bad = BODY.replace(where, other)
     with LoopbackHub({"a/b/c": bad}) as mirror:
@@ -155,9 +155,9 @@ def test_a_wrong_digest_is_refused(hub: LoopbackHub, cache: Path) -> None:
         hub.faults({"match": FILE, "fault": "redirect", "params": {"location": target}})
         with pytest.raises(FetchError, match="its SHA-256 is"):
             fetch()
-        assert served_by(mirror) == [len(BODY)] * 2
+        assert served_by(mirror) == [len(BODY)]
     assert model_hub.cached(WANTED) is None
-    assert not list(cache.rglob("*.incomplete"))
+    assert [path.stat().st_size for path in cache.rglob("*.incomplete")] == [0]
 
 
 def served_by(hub: LoopbackHub) -> list[int]:
@@ -276,7 +276,7 @@ def test_from_an_empty_cache_to_offline(hub: LoopbackHub, tmp_path: Path) -> Non
     code, err = end(start(tmp_path, hub.url))
     assert code == 0, err
     assert f"Weights: 3.0 MB, once, from {hub.url}/{REPOSITORY} to {tmp_path}" in err
-    assert "Weights: 3.0 MB of 3.0 MB (100.0%), " in err
+    assert "Weights: 3.00M of 3.00M (100.0%), " in err
     asked = len(hub.log.document())
     for url, offline in ((hub.url, "0"), ("http://127.0.0.1:9", "0"), (hub.url, "1")):
         assert end(start(tmp_path, url, HF_HUB_OFFLINE=offline)) == (0, "")
