@@ -1,29 +1,21 @@
 #!/usr/bin/env python3
 """Write an index for web clients: int8 vectors and the cards as JSON."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
-from helpers.cli_validation import Directory, Flag, FlagGroup, Number
+from helpers.cli_validation import Directory, Flag, FlagGroup
 from helpers.index.options import INDEX
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
-
+from helpers.report import Reporter, byte_size, safe_percentage
 
 FLAGS = FlagGroup(
     "export",
     (
         INDEX,
         Flag("--out", Directory(), metavar="DIR", help="directory for the files", required=True),
-        Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare"),
     ),
 )
 
@@ -31,21 +23,16 @@ PARSER = cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
-    """Write, compare, report."""
+    """Write and report."""
     from helpers.index.browser_export import EMBEDDINGS, META, export
-    from helpers.report import byte_size, safe_percentage
 
-    done = export(args.index, args.out, args.seed)
+    done = export(args.index, args.out)
     report.document(done)
-    (rows, dimension), sizes, agreement = done["shape"], done["bytes"], done["agreement"]
+    (rows, dimension), sizes = done["shape"], done["bytes"]
     report.info(
         f"{EMBEDDINGS}: {rows:,} × {dimension}, {byte_size(sizes['embeddings'])}"
         f" ({safe_percentage(sizes['embeddings'], sizes['float32'])} of float32);"
         f" {META}: {byte_size(sizes['meta'])}"
-    )
-    report.info(
-        f"Agreement with float32 over {agreement['queries']} perturbed queries:"
-        f" best row {agreement['top_1']:.1%}, best 10 rows {agreement['top_10']:.1%}"
     )
     report.info(f"Written to {args.out}")
     return 0

@@ -1,31 +1,22 @@
 #!/usr/bin/env python3
 """Check a published index: are its files whole, and do they belong together row by row?"""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import FlagGroup
+from helpers.errors import DataError
 from helpers.index.options import INDEX
+from helpers.report import Reporter
 
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
-
-
-FLAGS = FlagGroup("index", (INDEX,))
-
-PARSER = cli.parser(__doc__, FLAGS)
+PARSER = cli.parser(__doc__, FlagGroup("index", (INDEX,)))
 
 
 def work(args: Namespace, report: Reporter) -> int:
     """Check, name every problem, and fail if there is one."""
-    from helpers.errors import DataError
     from helpers.index.manifest import read_manifest, rebuild_command
     from helpers.index.verify import check_index
 

@@ -1,120 +1,135 @@
-"""Recall and speed of HNSW; runs in a `helpers.worker_process`, where alone FAISS is loaded."""
-
-from __future__ import annotations
+"""What the graph loses against exact search, on perturbed vectors and on real photos."""
 
 import statistics
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-from helpers.building.hnsw import new_graph
-from helpers.index.card_index import open_set
-from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.graph import graph_of, read_graph, stored_vectors
-from helpers.index.publish import INDEX
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+from helpers.evaluation.labelled_photos import Heard
+from helpers.index.card_index import CardIndex, Hit
+from helpers.index.exact_search import exact_top
+from helpers.index.graph import graph_of, stored_vectors
+from helpers.report import Progress
 
-    import faiss
-    import numpy as np
-    from numpy.typing import NDArray
-
-NEIGHBOURS = 10
 QUERIES = 1000
-GRID_EF_SEARCH = (16, 64)  # where pairs differ most, and the default
+NEIGHBOURS = 10
+#: Cosine of a perturbed query to the row it was made from. A photo of a card is about as far from
+#: its scan, so the right row is mostly, but not always, still the nearest.
+CLOSENESS = 0.8
+#: Rows of a candidate that count: the search compares the scans of that many with the photo.
+COMPARED = 8
 _TIMED = 200  # queries asked one at a time for the median
-_BLOCK = 4096
 
-
-class Trial:
-    """Queries with their true answers among the distinct vectors of an index.
-
-    Args:
-        vectors: float32 [n, D], distinct rows of unit length, whitened if the index is.
-        seed: of the queries.
-    """
-
-    def __init__(self, vectors: NDArray[np.float32], seed: int) -> None:
-        self.vectors = vectors
-        self.queries = perturbed(vectors, QUERIES, seed)
-        _, self.truth = exact_top(vectors, self.queries, NEIGHBOURS)
-        self._k = min(NEIGHBOURS, len(vectors))
-
-    def search(self, graph: faiss.Index, ef_search: int) -> dict[str, Any]:
-        """Return recall and latency of a graph over `vectors` at one efSearch."""
-        import faiss
-
-        parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
-        _, found = graph.search(self.queries, self._k, params=parameters)
-        return {
-            "ef_search": ef_search,
-            "recall_at_1": recall(found, self.truth, 1),
-            "recall_at_10": recall(found, self.truth, NEIGHBOURS),
-            "ms": self._median_ms(lambda q: graph.search(q, self._k, params=parameters)),
-        }
-
-    def exact_ms(self) -> float:
-        """Return the median time of one exact query, in milliseconds."""
-        return self._median_ms(lambda query: exact_top(self.vectors, query, self._k))
-
-    def build(self, m: int, ef_construction: int) -> dict[str, Any]:
-        """Build another graph over `vectors` in memory and measure it."""
-        start = time.perf_counter()
-        graph = new_graph(self.vectors.shape[1], m, ef_construction)
-        for begin in range(0, len(self.vectors), _BLOCK):
-            graph.add(self.vectors[begin : begin + _BLOCK])
-        return {
-            "m": m,
-            "ef_construction": ef_construction,
-            "seconds": time.perf_counter() - start,
-            "bytes": _written_size(graph),
-            "search": [self.search(graph, ef_search) for ef_search in GRID_EF_SEARCH],
-        }
-
-    def _median_ms(self, ask: Callable[[NDArray[np.float32]], object]) -> float:
-        seconds = []
-        for place in range(_TIMED):
-            start = time.perf_counter()
-            ask(self.queries[place : place + 1])
-            seconds.append(time.perf_counter() - start)
-        return 1000 * statistics.median(seconds)
-
-
-def _written_size(graph: faiss.Index) -> int:
-    """Return the bytes of the graph's file, without holding a second copy of it in memory."""
-    import faiss
-
-    size = 0
-
-    def count(data: bytes) -> int:
-        nonlocal size
-        size += len(data)
-        return len(data)
-
-    faiss.write_index(graph, faiss.PyCallbackIOWriter(count))
-    return size
+Ask = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
 
 
 def measure(
-    directory: Path, seed: int, ladder: Sequence[int], grid: Sequence[tuple[int, int]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Measure an index at several efSearch (`ladder`), and graphs of other M and efConstruction.
+    index: CardIndex, seed: int, ladder: Sequence[int], progress: Progress
+) -> dict[str, Any]:
+    """Ask the graph and exact search for the neighbours of perturbed vectors.
 
-    Yields:
-        `"graph"` and what all measurements share, then each as `"recall"` or `"grid"` and its
-        figures.
-
-    Raises:
-        DataError: the index cannot be used.
+    Returns:
+        `graph`: what all share; `recall`: recall and median time in ms for each efSearch.
     """
-    with open_set(directory, (INDEX,)) as (manifest, files):
-        index = read_graph(files[INDEX], manifest["index"])
+    import faiss
+
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
-    trial = Trial(stored_vectors(index), seed)
-    yield "graph", {"queries": QUERIES, "exact_ms": trial.exact_ms()}
-    graph = graph_of(index)
+    vectors = stored_vectors(index.graph)
+    graph, k = graph_of(index.graph), min(NEIGHBOURS, len(vectors))
+    queries = perturbed(vectors, QUERIES, seed)
+    exact: Ask = partial(exact_top, vectors, k=k)
+    _, truth = exact(queries)
+    rows = []
     for ef_search in ladder:
-        yield "recall", trial.search(graph, ef_search)
-    for m, ef_construction in grid:
-        yield "grid", trial.build(m, ef_construction)
+        ask: Ask = partial(graph.search, k=k, params=faiss.SearchParametersHNSW(efSearch=ef_search))
+        _, found = ask(queries)
+        rows.append(
+            {
+                "ef_search": ef_search,
+                "recall_at_1": recall(found, truth, 1),
+                "recall_at_10": recall(found, truth, NEIGHBOURS),
+                "ms": _median_ms(ask, queries),
+            }
+        )
+        progress.advance()
+    return {"graph": {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}, "recall": rows}
+
+
+def perturbed(vectors: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
+    """Return seeded queries, float32 [count, D], each at the cosine `CLOSENESS` from a random row.
+
+    The noise is the difference of two other rows: it points where pictures of cards really differ.
+    Plain Gaussian noise is at right angles to everything in 512 dimensions and would make every
+    query easy. `vectors` are float32 [n > 0, D] of unit length.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(vectors), (3, count))
+    base, plus, minus = (vectors[each].astype(np.float64) for each in rows)
+    # The last term only matters where two drawn rows are the same.
+    noise = plus - minus + 1e-3 * rng.standard_normal(base.shape)
+    noise -= (noise * base).sum(axis=1, keepdims=True) * base
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    return np.asarray(CLOSENESS * base + np.sqrt(1 - CLOSENESS**2) * noise, dtype=np.float32)
+
+
+def recall(found: NDArray[np.int64], truth: NDArray[np.int64], k: int) -> float:
+    """Return the share of the true best `k` rows of each query among its first `k` found rows.
+
+    Both are int64 [q, k or more, or all rows there are]; a found -1 stands for nothing.
+    """
+    k = min(k, truth.shape[1])
+    hits = (found[:, :k, None] == truth[:, None, :k]).any(axis=2)
+    return float(hits.sum() / truth[:, :k].size)
+
+
+def _median_ms(ask: Ask, queries: NDArray[np.float32]) -> float:
+    seconds = []
+    for place in range(_TIMED):
+        start = time.perf_counter()
+        ask(queries[place : place + 1])
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
+
+
+def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> list[dict[str, Any]]:
+    """Compare the graph with exact search on the candidates of photos.
+
+    Returns:
+        For each efSearch: `candidates`, the shares `recall_at_1` and `recall_at_8` of the true best
+        rows that the graph finds, and `lost` of `right`: vectors among whose true best 8 rows is a
+        card that the photo shows, and none is among those of the graph.
+    """
+    if not heard:
+        return []
+    vectors = np.stack([vector for _, vector in heard])
+    exact = index.search_exactly(vectors, COMPARED)
+    truth = _rows(exact, len(exact[0]))
+    right = [
+        {row for row in rows if label.fits(index.card(row))}
+        for (label, _), rows in zip(heard, truth.tolist(), strict=True)
+    ]
+    measured = []
+    for ef_search in ladder:
+        found = _rows(index.search(vectors, COMPARED, ef_search), truth.shape[1])
+        pairs = zip(right, found.tolist(), strict=True)
+        measured.append(
+            {
+                "ef_search": ef_search,
+                "candidates": len(heard),
+                "recall_at_1": recall(found, truth, 1),
+                "recall_at_8": recall(found, truth, COMPARED),
+                "right": sum(map(bool, right)),
+                "lost": sum(bool(wanted) and wanted.isdisjoint(rows) for wanted, rows in pairs),
+            }
+        )
+    return measured
+
+
+def _rows(answers: Sequence[Sequence[Hit]], width: int) -> NDArray[np.int64]:
+    """Return the rows of each answer, int64 [n, width], with -1 where the graph found too few."""
+    lists = ([hit.row for hit in hits] for hits in answers)
+    return np.array([rows + [-1] * (width - len(rows)) for rows in lists])

@@ -2,29 +2,11 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import Any
 
-from helpers.cli_validation import (
-    Directory,
-    FileName,
-    Flag,
-    FlagGroup,
-    ListOf,
-    Number,
-    OneOf,
-    existing_file,
-)
+from helpers.cli_validation import FileName, Flag, FlagGroup, ListOf, Number, OneOf, existing_file
 from helpers.index.options import INDEX, SCANS
 
-PARTS = ("recall", "grid", "identify", "photos")
-
-
-def m_and_ef(value: Any) -> tuple[int, int]:
-    """Return M and efConstruction, typed with a slash between them, or raise ValueError."""
-    m, slash, ef = str(value).partition("/")
-    if slash and m.isdecimal() and ef.isdecimal() and 4 <= int(m) <= int(ef) <= 2000:  # noqa: PLR2004
-        return int(m), int(ef)
-    raise ValueError(f"must be pairs such as 32/200 (4 to 2000, M first), not {str(value)!r}")
+PARTS = ("recall", "identify", "photos")
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -42,47 +24,21 @@ FLAGS = FlagGroup(
         Flag(
             "--parts",
             ListOf(OneOf(PARTS)),
-            "recall,grid,identify",
+            "recall,identify",
             "LIST",
             "what to measure; `photos` alone asks only about --photos",
         ),
         Flag("--seed", Number(int, 0), 0, "N", "of everything that is random"),
         Flag("--plot", FileName((".png",)), None, "FILE", "draw the result into a .png file"),
-    ),
-    _contradictions,
-)
-GRAPH_FLAGS = FlagGroup(
-    "recall and grid: the graph against exact search",
-    (
         Flag(
-            "--ladder", ListOf(Number(int, 1, 10_000)), "16,32,64,128,256,512", "LIST", "efSearch"
-        ),
-        Flag(
-            "--grid",
-            ListOf(m_and_ef),
-            "16/100,32/200,48/400,64/400",
+            "--ladder",
+            ListOf(Number(int, 1, 10_000)),
+            "16,32,64,128,256,512",
             "LIST",
-            "pairs M/efConstruction to build with",
+            "efSearch at which the graph is compared with exact search",
         ),
-    ),
-)
-IDENTIFY_FLAGS = FlagGroup(
-    "identify: distorted pictures of cards",
-    (
         Flag("--sample", Number(int, 1), 100, "N", "cards to distort"),
         SCANS,
-        Flag(
-            "--negatives",
-            Directory(must_exist=True),
-            None,
-            "DIR",
-            "further pictures that show no card",
-        ),
-    ),
-)
-PHOTO_FLAGS = FlagGroup(
-    "photos: labelled by a person",
-    (
         Flag(
             "--photos",
             existing_file,
@@ -96,4 +52,5 @@ PHOTO_FLAGS = FlagGroup(
             action="store_true",
         ),
     ),
+    _contradictions,
 )

@@ -42,6 +42,7 @@ class CardIndex:
     Attributes:
         manifest: how the index was made.
         encoder: embeds queries as the index was, None if none came along or none was wanted.
+        graph: a FAISS index, see `helpers.index.graph`.
         whitening: what the graph's vectors went through, None if they are those of the model.
 
     Raises:
@@ -70,12 +71,12 @@ class CardIndex:
                 found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
                 raise no_index(out, found, self.manifest)
             try:
-                self._graph = read_graph(files[INDEX], about)
+                self.graph = read_graph(files[INDEX], about)
                 self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
                 problem = f"{INDEX} or {VECTORS}: {error}"
                 raise no_index(out, problem, self.manifest) from error
-        self.whitening = whitening_of(self._graph)
+        self.whitening = whitening_of(self.graph)
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
         """Return the efSearch that is used: at least 2 k, since HNSW returns short lists below."""
@@ -94,16 +95,16 @@ class CardIndex:
         import faiss
 
         parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
-        queries, most = self._checked(queries), min(k, self._graph.ntotal)
-        scores, rows = self._graph.search(queries, most, params=parameters)
+        queries, most = self._checked(queries), min(k, self.graph.ntotal)
+        scores, rows = self.graph.search(queries, most, params=parameters)
         return self._listed(scores, rows, k)
 
     def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the same, compared with every vector: what the graph should find."""
         from helpers.index.graph import row_numbers, stored_vectors
 
-        scores, places = exact_top(stored_vectors(self._graph), self._whitened(queries), k)
-        return self._listed(scores, row_numbers(self._graph)[places], k)
+        scores, places = exact_top(stored_vectors(self.graph), self._whitened(queries), k)
+        return self._listed(scores, row_numbers(self.graph)[places], k)
 
     def _listed(
         self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
@@ -145,8 +146,8 @@ class CardIndex:
         from helpers.index.graph import row_numbers, stored_vectors
 
         first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
-        places = np.searchsorted(row_numbers(self._graph), [first.get(row, row) for row in rows])
-        scores = (stored_vectors(self._graph)[places] @ self._whitened(queries).T).max(axis=1)
+        places = np.searchsorted(row_numbers(self.graph), [first.get(row, row) for row in rows])
+        scores = (stored_vectors(self.graph)[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
         return sorted(hits, key=lambda hit: -hit.score)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from helpers.evaluation.graph_recall import losses
 from helpers.evaluation.labelled_photos import (
-    Holdings,
     Label,
     Shown,
+    holdings_of,
     judge,
     read_labels,
     shown_cards,
 )
-from helpers.evaluation.photo_recall import losses
 from helpers.evaluation.photo_totals import counts, precision, stages, totals
 from helpers.index.card_index import Hit
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
@@ -37,7 +37,7 @@ def record(name: str, scryfall_id: str = "") -> dict[str, Any]:
     return {"name": name, "card_name": name, "score": 0.5, "also": [], **printing}
 
 
-HOLDINGS = Holdings(map(record, NAMES))
+HOLDINGS = holdings_of(map(record, NAMES))
 
 
 def found(name: str, verdict: Verdict = MATCH, inliers: int | None = 100) -> Found:

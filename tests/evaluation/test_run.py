@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from support import run
 
+from helpers.evaluation.graph_recall import CLOSENESS, perturbed, recall
 from helpers.images.non_cards import NON_CARDS, non_card
-from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
+from helpers.index.exact_search import exact_top
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,27 +98,21 @@ def full(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
         writer.writerow(("known.png", "? | Sol Ring", known["scryfall_id"], "single"))
         writer.writerow(("none.png", "", "", "none"))
         writer.writerow(("broken.jpg", known["name"], "", "single"))
-    sample = ("--sample", 2, "--seed", 1, "--negatives", folder)
-    options = ("--ladder", "16,64", "--grid", "8/40", *sample)
+    options = ("--ladder", "16,64", "--sample", 2, "--seed", 1)
     photos = ("--photos", folder / "photos.csv", "--ablate", "--plot", folder / "plot.png")
     return run(SCRIPT, "--index", built_index, "--json", *options, *photos), folder
 
 
 def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
-    """The document holds ladder, grid, conditions, distributions; clean scans find themselves."""
+    """The document holds ladder, conditions and scenes; clean scans find themselves."""
     result, _ = full
     found = result.json()
     assert [row["ef_search"] for row in found["recall"]] == [16, 64]
     assert found["recall"][1]["recall_at_10"] == 1.0
-    assert [(row["m"], row["ef_construction"]) for row in found["grid"]] == [(8, 40)]
-    assert found["grid"][0]["bytes"] > 24 * 32 * 4
     conditions = {row["condition"]: row for row in found["identify"]["conditions"]}
     assert conditions["clean"]["card_top_1"] == conditions["clean"]["printing_top_1"] == 1.0
     assert {"sleeve", "jpeg", "easy", "photo", "hard"} <= conditions.keys()
-    counts = {name: each["pictures"] for name, each in found["identify"]["answers"].items()}
-    assert counts["right"] + counts["wrong"] == 6  # 3 levels of 2 cards
-    assert counts["unknown_card"] == 2
-    assert counts["no_card"] == 4  # 2 drawn, 2 of the directory
+    assert found["identify"]["sample"] == conditions["photo"]["pictures"] == 2
     assert (found["scenes"]["photos"], found["scenes"]["cards"]) == (1, 2)
     assert found["scenes"]["found"] == 2
 
@@ -150,18 +145,18 @@ def test_stages_are_switched_off(full: tuple[Result, Path]) -> None:
 
 
 def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
-    """A panel for recall, one for the grid, two for distorted cards, three for photos."""
+    """A panel for distorted cards, three for photos."""
     with Image.open(full[1] / "plot.png") as plot:
-        assert plot.size == (1100, 7 * 380 + 50)
+        assert plot.size == (1100, 4 * 380 + 50)
 
 
 @pytest.mark.parametrize(
     ("flags", "complaints"),
     [
         (("--parts", "recall,all"), ["--parts"]),
-        (("--grid", "32/16", "--ladder", "0"), ["--grid", "--ladder"]),
+        (("--ladder", "0"), ["--ladder"]),
         (("--parts", "photos", "--ablate"), ["photos needs --photos", "--ablate needs --photos"]),
-        (("--plot", "a.pdf", "--negatives", "missing", "--photos", "missing"), ["plot", "neg"]),
+        (("--plot", "a.pdf", "--photos", "missing"), ["--plot", "--photos"]),
         (("--sample", "0", "--seed", "-1"), ["--sample", "--seed"]),
     ],
 )
