@@ -8,8 +8,9 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.lib import format as npy
@@ -47,15 +48,13 @@ class RowFile:
         Where the disk refuses, nothing is left behind.
         """
         header = _header(row, count)
-        with disk_errors(path):
+        with disk_errors(path), contextlib.ExitStack() as undo:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            try:
-                _write_all(file, header, 0)
-                _allocate(file, len(header) + count * row.itemsize)
-            except BaseException:
-                os.close(file)
-                path.unlink(missing_ok=True)
-                raise
+            undo.callback(path.unlink, missing_ok=True)
+            undo.callback(os.close, file)
+            _write_all(file, header, 0)
+            _allocate(file, len(header) + count * row.itemsize)
+            undo.pop_all()
         return cls(path, file, row, count)
 
     @classmethod
@@ -69,14 +68,11 @@ class RowFile:
         header = _header(row, count)
         size = len(header) + count * row.itemsize
         file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
-        fits = False
-        try:
-            fits = os.pread(file, len(header), 0) == header and os.fstat(file).st_size == size
-        finally:
-            if not fits:
-                os.close(file)
-        if not fits:
-            raise ValueError(f"{path.name} does not hold {count:,} rows of {row}")
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, file)
+            if os.pread(file, len(header), 0) != header or os.fstat(file).st_size != size:
+                raise ValueError(f"{path.name} does not hold {count:,} rows of {row}")
+            undo.pop_all()
         return cls(path, file, row, count)
 
     def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
@@ -130,26 +126,17 @@ def vector_type(dim: int) -> np.dtype[Any]:
 
 
 def _header(row: np.dtype[Any], count: int) -> bytes:
-    buffer: IO[bytes] = io.BytesIO()
-    fields = {
-        "descr": npy.dtype_to_descr(row.base),
-        "fortran_order": False,
-        "shape": (count, *row.shape),
-    }
+    buffer = io.BytesIO()
+    shape = (count, *row.shape)
+    fields = {"descr": npy.dtype_to_descr(row.base), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(buffer, fields)
-    buffer.seek(0)
-    return buffer.read()
+    return buffer.getvalue()
 
 
 def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Yield begin and end of each stretch of consecutive row numbers, `BLOCK` rows at most."""
-    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
-    ends = [*cuts.tolist(), len(rows)] if len(rows) else []
-    begin = 0
-    for end in ends:
-        for start in range(begin, end, BLOCK):
-            yield start, min(start + BLOCK, end)
-        begin = end
+    gaps = np.flatnonzero(np.diff(rows) != 1) + 1
+    yield from pairwise(sorted({0, *gaps.tolist(), *range(BLOCK, len(rows), BLOCK), len(rows)}))
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:

@@ -26,6 +26,8 @@ from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
 from helpers.report import DOCUMENT_VERSION
 
+Manifest = dict[str, Any]
+
 _KEYS = ("name", "scryfall_id", "face_id", "image_file", "image_sha256")
 _SAMPLE = 10_000  # rows asked for; the stored vectors are compared one and all
 _WHITENED_TOLERANCE = 1e-5  # per component: FAISS multiplies in another order than numpy
@@ -43,50 +45,42 @@ def check_index(out: Path) -> dict[str, Any]:
         DataError: there is no index.
     """
     manifest = read_manifest(out)
-    about = manifest["index"]
     done: list[str] = []
     wrong: list[str] = []
-    checks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
-        ("size and SHA-256 of every file", lambda: _files(out, manifest)),
-        ("vectors: form, finite, unit length", lambda: _vectors(out, about)),
-        ("metadata: one whole line per row", lambda: _metadata(out, about)),
-        ("graph: every vector under its row", lambda: _graph(out, about)),
-        ("graph: rows find themselves", lambda: _finds_itself(out, about)),
-    )
-    for name, check in checks:
+    for name, check in _CHECKS.items():
         try:
-            problems = list(itertools.islice(check(), _MANY))
+            problems = list(itertools.islice(check(out, manifest), _MANY))
         except Exception as error:  # noqa: BLE001 - damaged data fail in every way there is
             problems = [f"{type(error).__name__}: {error}"]
         done.append(name)
         wrong.extend(f"{name}: {problem}" for problem in problems)
-        if problems and check is checks[0][1]:
+        if problems and check is _files:
             break  # what is not what was built is not looked into: FAISS would believe its sizes
     return {
         "version": DOCUMENT_VERSION,
         "index": str(out),
         "build_id": manifest["build_id"],
-        "rows": about["vectors"],
+        "rows": manifest["index"]["vectors"],
         "checks": done,
         "problems": wrong,
     }
 
 
-def _files(out: Path, manifest: dict[str, Any]) -> Iterator[str]:
+def _files(out: Path, manifest: Manifest) -> Iterator[str]:
     yield from filter(None, (damage(out, manifest, (name,)) for name in manifest["outputs"]))
 
 
-def _vectors(out: Path, about: dict[str, Any]) -> Iterator[str]:
-    vectors = _open_vectors(out, about)
+def _vectors(out: Path, manifest: Manifest) -> Iterator[str]:
+    vectors = _open_vectors(out, manifest)
     for start in range(0, len(vectors), BLOCK):
         for row in off_unit(np.asarray(vectors[start : start + BLOCK])).tolist():
             yield f"row {start + row} is not of unit length"
 
 
-def _metadata(out: Path, about: dict[str, Any]) -> Iterator[str]:
-    lines, vectors = _open_lines(out), _open_vectors(out, about)
-    if len(lines) != about["vectors"]:
-        yield f"{len(lines):,} lines, {about['vectors']:,} rows"
+def _metadata(out: Path, manifest: Manifest) -> Iterator[str]:
+    lines, vectors = _open_lines(out), _open_vectors(out, manifest)
+    if len(lines) != len(vectors):
+        yield f"{len(lines):,} lines, {len(vectors):,} rows"
         return
     faces = np.zeros(len(lines), dtype=f"S{_FACE_BYTES}")
     with open_published(out, METADATA) as file:  # in a stream: no page of a map stays in memory
@@ -104,10 +98,10 @@ def _metadata(out: Path, about: dict[str, Any]) -> Iterator[str]:
         yield f"line {row} repeats the face {lines.read(row)['face_id']}"
 
 
-def _graph(out: Path, about: dict[str, Any]) -> Iterator[str]:
+def _graph(out: Path, manifest: Manifest) -> Iterator[str]:
     """Compare what the graph holds with the rows that its ids name, to the bit unless whitened."""
-    vectors = _open_vectors(out, about)
-    index = _open_graph(out, about)
+    vectors = _open_vectors(out, manifest)
+    index = _open_graph(out, manifest)
     ids, stored, whitening = row_numbers(index), stored_vectors(index), whitening_of(index)
     copies = sorted(itertools.chain.from_iterable(_open_lines(out).copies.values()))
     if not np.array_equal(ids, np.delete(np.arange(len(vectors)), copies)):
@@ -123,8 +117,8 @@ def _graph(out: Path, about: dict[str, Any]) -> Iterator[str]:
             yield f"row {block[wrong]} has another vector in {VECTORS}"
 
 
-def _finds_itself(out: Path, about: dict[str, Any]) -> Iterator[str]:
-    vectors, index = _open_vectors(out, about), _open_graph(out, about)
+def _finds_itself(out: Path, manifest: Manifest) -> Iterator[str]:
+    vectors, index = _open_vectors(out, manifest), _open_graph(out, manifest)
     sample = np.sort(np.random.default_rng(0).permutation(row_numbers(index))[:_SAMPLE])
     for start in range(0, len(sample), BLOCK):
         rows = sample[start : start + BLOCK]
@@ -132,9 +126,9 @@ def _finds_itself(out: Path, about: dict[str, Any]) -> Iterator[str]:
         yield from (f"row {row} does not find itself" for row in lost.tolist())
 
 
-def _open_vectors(out: Path, about: dict[str, Any]) -> NDArray[np.float32]:
+def _open_vectors(out: Path, manifest: Manifest) -> NDArray[np.float32]:
     with open_published(out, VECTORS) as file:
-        return map_vectors(file, about)
+        return map_vectors(file, manifest["index"])
 
 
 def _open_lines(out: Path) -> MetadataLines:
@@ -142,6 +136,15 @@ def _open_lines(out: Path) -> MetadataLines:
         return MetadataLines(file)
 
 
-def _open_graph(out: Path, about: dict[str, Any]) -> Any:
+def _open_graph(out: Path, manifest: Manifest) -> Any:
     with open_published(out, INDEX) as file:
-        return read_graph(file, about)
+        return read_graph(file, manifest["index"])
+
+
+_CHECKS: dict[str, Callable[[Path, Manifest], Iterator[str]]] = {
+    "size and SHA-256 of every file": _files,
+    "vectors: form, finite, unit length": _vectors,
+    "metadata: one whole line per row": _metadata,
+    "graph: every vector under its row": _graph,
+    "graph: rows find themselves": _finds_itself,
+}

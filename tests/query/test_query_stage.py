@@ -204,7 +204,7 @@ def test_an_index_of_a_later_version(out: Path, built: Deck, capsys: Capture) ->
     result = ask(out, capsys, built.image(1))
 
     assert result.code == 5
-    assert "another version: 9.0" in result.err
+    assert "manifest.version is '9.0'" in result.err
 
 
 def test_other_weights_than_the_index_was_built_with(
