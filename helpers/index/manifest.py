@@ -88,11 +88,7 @@ def last_manifest(out: Path) -> dict[str, Any] | None:
 
 
 def write_manifest(directory: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Write a manifest with its own digest, whole or not at all, and return it.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Write a manifest with its own digest, whole or not at all, and return it."""
     sealed = {**document, SEAL: seal(document)}
     atomic_write_json(directory / MANIFEST, sealed)
     return sealed

@@ -22,16 +22,9 @@ BLOCK = 4096  # rows held in memory at a time
 
 
 class RowFile:
-    """An open `.npy` file of `count` rows.
+    """An open `.npy` file of `count` rows of the type `row`, see `vector_type`.
 
-    Args:
-        path: where it is.
-        file: its descriptor; `close` closes it.
-        row: type of one row: float32 [dim] is `np.dtype(("<f4", (dim,)))`.
-        count: number of rows.
-
-    Raises:
-        WriteError: from any method that writes, if the disk refuses.
+    Any method that writes raises `WriteError` if the disk refuses.
     """
 
     def __init__(self, path: Path, file: int, row: np.dtype[Any], count: int) -> None:
@@ -43,10 +36,7 @@ class RowFile:
 
     @classmethod
     def create(cls, path: Path, row: np.dtype[Any], count: int) -> Self:
-        """Make a new file at its full size, so that a full disk is noticed now.
-
-        Where the disk refuses, nothing is left behind.
-        """
+        """Make a new file at its full size, so that a full disk is noticed now, or none."""
         header = _header(row, count)
         with disk_errors(path), contextlib.ExitStack() as undo:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -82,11 +72,7 @@ class RowFile:
                 _write_all(self._file, values[begin:end].tobytes(), self._offset(rows[begin]))
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the rows int64 [m] as an array [m, …].
-
-        Raises:
-            OSError: the file has become shorter, or the disk refuses.
-        """
+        """Return the rows int64 [m] as an array [m, …]; `OSError` if the file is shorter by now."""
         data = bytearray()
         for begin, end in _runs(rows):
             size = (end - begin) * self.row.itemsize
