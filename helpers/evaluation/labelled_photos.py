@@ -36,15 +36,10 @@ _COUNT = re.compile(r"^\d+\s*x\s+")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A card that a person saw in a photo.
+    """A card that a person saw in a photo."""
 
-    Args:
-        text: its name, perhaps with notes in parentheses or a count ("2x") before it.
-        scryfall_id: of the printing, may be empty.
-    """
-
-    text: str
-    scryfall_id: str = ""
+    text: str  # its name, perhaps with notes in parentheses or a count ("2x") before it
+    scryfall_id: str = ""  # of the printing
 
     @property
     def name(self) -> str:
@@ -106,7 +101,7 @@ def read_labels(path: Path) -> list[Label]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.DictReader(file))
+            lines = list(csv.DictReader(file, restval=""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV", details=str(error)) from error
     missing = [column for column in ("file", "shows") if not lines or column not in lines[0]]
@@ -119,10 +114,9 @@ def read_labels(path: Path) -> list[Label]:
     return [_label(line, path.parent) for line in lines]
 
 
-def _label(line: dict[str, str | None], folder: Path) -> Label:
-    file, shows = line["file"] or "", line["shows"] or ""
-    cards = shown_cards(shows, line.get("scryfall_id") or "")
-    return Label(file, folder / file, shows, cards, line.get("kind") or "")
+def _label(line: dict[str, str], folder: Path) -> Label:
+    cards = shown_cards(line["shows"], line.get("scryfall_id", ""))
+    return Label(line["file"], folder / line["file"], line["shows"], cards, line.get("kind", ""))
 
 
 def shown_cards(shows: str, ids: str) -> tuple[Shown, ...]:
