@@ -1,7 +1,5 @@
 """What the tests share: running the real scripts, and a loopback Scryfall to run them against."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource

@@ -1,8 +1,7 @@
 """Which engine embeds a build: what `auto` means, what is missing, what cannot be mixed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +13,6 @@ from helpers.building import engine
 from helpers.building.engine import export_in_child
 from helpers.errors import DataError
 from helpers.index.publish import ENCODER, NAMES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Capture = pytest.CaptureFixture[str]
 BUILD = "build_embeddings.py"

@@ -1,18 +1,18 @@
 """The graph: duplicates, self-check, short lists, and a disk that refuses."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from builds import METADATA, VECTORS, made_up_manifest, manifest
+from numpy.typing import NDArray
 from support import ROOT, environment
 
 from helpers import worker_process
@@ -36,11 +36,6 @@ from helpers.index.publish import INDEX
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 
 def random_vectors(count: int, dim: int = 16, seed: int = 0) -> NDArray[np.float32]:

@@ -1,12 +1,11 @@
 """What photos show, judged by whole names and ids, and what the answers to them add up to."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.evaluation.graph_recall import losses
 from helpers.evaluation.labelled_photos import (
@@ -19,13 +18,8 @@ from helpers.evaluation.labelled_photos import (
 )
 from helpers.evaluation.photo_totals import counts, precision, stages, totals
 from helpers.index.card_index import Hit
-from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found, Verdict
 from helpers.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from helpers.query.answer import Verdict
 
 NAMES = ("Smoke Shroud", "Steam Vents", "Sulfur Falls", "Fire // Ice", "Erase (Not the Urza's One)")
 

@@ -1,8 +1,7 @@
 """The plot of an evaluation: every panel holds something, and names what was evaluated."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -11,9 +10,6 @@ from support import run
 
 from helpers.errors import WriteError
 from helpers.evaluation.plot import WIDTH, draw_precision, title, write_plot
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEAD: dict[str, Any] = {
     "index": {"vectors": 54963},

@@ -1,25 +1,18 @@
 """scripts/evaluate_index.py: what it measures, what it saves, and what it refuses."""
 
-from __future__ import annotations
-
 import csv
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
-from support import run
+from support import Result, run
 
 from helpers.evaluation.graph_recall import CLOSENESS, perturbed, recall
 from helpers.images.non_cards import NON_CARDS, non_card
 from helpers.index.exact_search import exact_top
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-    from support import Result
 
 SCRIPT = "scripts/evaluate_index.py"
 

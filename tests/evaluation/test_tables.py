@@ -1,7 +1,5 @@
 """The tables of an evaluation: which figure stands in which column."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from helpers.evaluation import tables

@@ -1,13 +1,11 @@
 """What a download leaves behind: files, lists, numbers, messages; and how it shares its work."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support import ROOT, Scryfall, run
@@ -19,9 +17,6 @@ from helpers.images.cache import ImageCache
 from helpers.images.forecast import MEAN_BYTES, Forecast, mean_bytes, warn_if_short
 from helpers.parallel import STOP_SECONDS, bounded_map
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """A manifest is believed only as a whole: by its own digest, and by what its fields may be."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from builds import MANIFEST, made_up_manifest, manifest
@@ -15,10 +15,6 @@ from support import run
 from helpers.errors import DataError
 from helpers.index import publish
 from helpers.index.manifest import read_manifest, write_manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture

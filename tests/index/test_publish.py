@@ -1,11 +1,11 @@
 """The files of one build appear together, whatever happens on the way."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import shutil
-from typing import TYPE_CHECKING
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
 
 import pytest
 from builds import Deck, build, flip, manifest, names
@@ -14,11 +14,6 @@ from support import run
 from helpers.errors import DataError, WriteError
 from helpers.index import publish
 from helpers.index.card_index import CardIndex
-
-if TYPE_CHECKING:
-    from multiprocessing.synchronize import Event
-    from pathlib import Path
-    from typing import Any
 
 Capture = pytest.CaptureFixture[str]
 

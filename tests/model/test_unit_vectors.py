@@ -1,21 +1,15 @@
 """Unit vectors, row keys, and files of rows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.building.row_keys import KEY_TYPE, match_rows, row_key
 from helpers.errors import DataError, WriteError
 from helpers.index.npy_file import RowFile, reading, vector_type
 from helpers.model.unit_vectors import check_unit, normalize
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 
 def unit(count: int, dim: int = 8, seed: int = 0) -> NDArray[np.float32]:

@@ -1,7 +1,5 @@
 """What every script prints with --json is what its JSON Schema in docs/schemas describes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from subprocess import PIPE

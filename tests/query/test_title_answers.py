@@ -1,13 +1,13 @@
 """Titles as a second opinion: what is read, which names it resembles, and what is made of it."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from table import Corners, Pixels, lay, place, scan, table
 
@@ -22,11 +22,6 @@ from helpers.query.searcher import Searcher
 from helpers.query.title_answers import TitleSearch
 from helpers.report import Reporter
 from helpers.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 NAMES = ("Shallow Grave", "Fire // Ice", "Æther Vial", "Lim-Dûl's Vault", "Fire")
 
