@@ -3,6 +3,8 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 from support import Result, run
 
 from helpers.evaluation.graph_recall import CLOSENESS, perturbed, recall
+from helpers.evaluation.identify import sample_sources
 from helpers.images.non_cards import NON_CARDS, non_card
 from helpers.index.exact_search import exact_top
 
@@ -68,6 +71,20 @@ def test_non_cards_are_seeded() -> None:
     assert len(contents) == len(drawn)
     assert {picture.mode for picture in drawn} == {"RGB"}
     assert non_card(3).tobytes() == drawn[3].tobytes()
+
+
+# --- the cards that are asked about ------------------------------------------------------------
+
+
+def test_damaged_pictures_are_left_out(filled_cache: Path, tmp_path: Path) -> None:
+    """What is missing or cut off in the cache does not end an evaluation."""
+    whole, cut = sorted(filled_cache.glob("*.jpg"))[:2]
+    (tmp_path / whole.name).write_bytes(whole.read_bytes())
+    (tmp_path / cut.name).write_bytes(cut.read_bytes()[:-100])
+    files = (whole.name, cut.name, "missing.jpg")
+    rows = SimpleNamespace(vectors=3, card=lambda row: {"image_file": files[row]})
+    index: Any = SimpleNamespace(searcher=SimpleNamespace(index=rows))
+    assert [source.row for source in sample_sources(index, tmp_path, 3, seed=0)] == [0]
 
 
 # --- the script ------------------------------------------------------------------------------
