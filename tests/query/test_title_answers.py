@@ -53,9 +53,9 @@ def test_a_print_is_found_by_both_its_names() -> None:
     assert [names[name] for name in ("eis", "ice", "feuereis")] == [[1], [0, 1], [1]]
 
 
-def line(text: str, y: float, x: float = 100, height: float = 20) -> Line:
+def line(text: str, y: float, x: float = 100) -> Line:
     """Return an upright line that begins at (x, y)."""
-    corners = np.asarray([[0, 0], [10 * len(text), 0], [10 * len(text), height], [0, height]])
+    corners = np.asarray([[0, 0], [10 * len(text), 0], [10 * len(text), 20], [0, 20]])
     return Line(text, np.asarray(corners + np.asarray([x, y]), np.float32))
 
 
