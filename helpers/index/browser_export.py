@@ -19,11 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
-from helpers.index.card_index import map_vectors, open_set
-from helpers.index.graph import read_graph, whitening_of
-from helpers.index.metadata import MetadataLines
+from helpers.index.card_index import CardIndex
 from helpers.index.npy_file import BLOCK
-from helpers.index.publish import INDEX, METADATA, VECTORS
 from helpers.report import DOCUMENT_VERSION
 
 EMBEDDINGS, WHITENING, META = "embeddings.i8bin", "whitening.f32bin", "meta.json"
@@ -48,10 +45,8 @@ def export(index: Path, out: Path) -> dict[str, Any]:
         WriteError: the disk refuses.
     """
     make_directory(out)
-    with open_set(index, (VECTORS, INDEX, METADATA)) as (manifest, files):
-        vectors = map_vectors(files[VECTORS], manifest["index"])
-        whitening = whitening_of(read_graph(files[INDEX], manifest["index"]))
-        lines = MetadataLines(files[METADATA])
+    opened = CardIndex(index, with_vectors=True)
+    vectors, whitening, manifest = opened.unit_vectors, opened.whitening, opened.manifest
     blocks = (vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK))
     whitened = blocks if whitening is None else map(whitening.apply, blocks)
     embeddings = _write(out / EMBEDDINGS, (quantize(block).tobytes() for block in whitened))
@@ -69,7 +64,7 @@ def export(index: Path, out: Path) -> dict[str, Any]:
     else:
         numbers = np.concatenate([whitening.matrix.ravel(), whitening.bias])
         head["whitening"] = _write(out / WHITENING, [numbers.astype("<f4").tobytes()])
-    size_meta = atomic_write_stream(out / META, _meta(head, lines))
+    size_meta = atomic_write_stream(out / META, _meta(head, opened))
     sizes = {"embeddings": vectors.size, "meta": size_meta, "float32": vectors.nbytes}
     return {"version": DOCUMENT_VERSION, "shape": list(vectors.shape), "bytes": sizes}
 
@@ -84,12 +79,12 @@ def _write(target: Path, chunks: Iterable[bytes]) -> dict[str, str]:
     return {"file": target.name, "sha256": digest.hexdigest()}
 
 
-def _meta(head: dict[str, Any], lines: MetadataLines) -> Iterator[bytes]:
+def _meta(head: dict[str, Any], index: CardIndex) -> Iterator[bytes]:
     """Yield the JSON document with one record a line, so that it is never whole in memory."""
     opening = json.dumps(head, ensure_ascii=False).removesuffix("}")
     yield f'{opening}, "records": [\n'.encode()
-    for row in range(len(lines)):
-        record = lines.read(row)
+    for row in range(index.vectors):
+        record = index.card(row)
         text = json.dumps({key: record.get(key) for key in KEYS}, ensure_ascii=False)
-        yield (text + ("" if row == len(lines) - 1 else ",") + "\n").encode()
+        yield (text + ("" if row == index.vectors - 1 else ",") + "\n").encode()
     yield b"]}\n"

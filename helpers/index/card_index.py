@@ -38,9 +38,10 @@ class CardIndex:
         out: the output directory of a build.
         exact: compare with every vector of the graph instead of walking it.
         with_encoder: also load the `encoder` that embeds queries as the index was, if one is there.
-        with_vectors: also open the unit vectors, which `search_unwhitened` needs.
+        with_vectors: also open the `unit_vectors`, which `search_unwhitened` needs.
 
     Attributes:
+        lines: the metadata.
         graph: a FAISS index, see `helpers.index.graph`.
         whitening: what the graph's vectors went through, None if they are those of the model.
 
@@ -62,21 +63,28 @@ class CardIndex:
             names.append(VECTORS)
         if with_encoder:
             names.append(ENCODER)
-        with open_set(out, names) as (self.manifest, files):
+        with _open_set(out, names) as (self.manifest, files):
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
-            self._lines = MetadataLines(files[METADATA])
-            if len(self._lines) != self.vectors:
-                found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
+            self.lines = MetadataLines(files[METADATA])
+            if len(self.lines) != self.vectors:
+                found = f"{self.vectors} vectors, {len(self.lines)} metadata lines"
                 raise no_index(out, found, self.manifest)
             try:
                 self.graph = read_graph(files[INDEX], about)
-                self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
+                self._vectors = _map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
                 problem = f"{', '.join(names)}: {error}"
                 raise no_index(out, problem, self.manifest) from error
         self.whitening = whitening_of(self.graph)
+
+    @property
+    def unit_vectors(self) -> NDArray[np.float32]:
+        """The vectors of all rows as the model gave them, float32 [N, D], mapped."""
+        if self._vectors is None:
+            raise ValueError("the index was opened without its vectors")
+        return self._vectors
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
         """Return the efSearch that is used: at least 2 k, since HNSW returns short lists below."""
@@ -111,7 +119,7 @@ class CardIndex:
             hits: list[Hit] = []
             for row, score in zip(*found, strict=True):
                 if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                    hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
+                    hits += [Hit(copy, score) for copy in (row, *self.lines.copies.get(row, ()))]
             lists.append(hits[:k])
         return lists
 
@@ -120,9 +128,7 @@ class CardIndex:
 
         A whitening is learned from pictures; of a sentence's vector it would make nothing good.
         """
-        if self._vectors is None:
-            raise ValueError("the index was opened without its vectors")
-        scores, rows = exact_top(self._vectors, self._checked(queries), k)
+        scores, rows = exact_top(self.unit_vectors, self._checked(queries), k)
         return [
             [Hit(row, score) for row, score in zip(*pair, strict=True)]
             for pair in zip(rows.tolist(), scores.tolist(), strict=True)
@@ -130,7 +136,7 @@ class CardIndex:
 
     def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
         """Return given rows with their cosine to the query that is nearest to each, best first."""
-        first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
+        first = {copy: row for row, copies in self.lines.copies.items() for copy in copies}
         places = np.searchsorted(row_numbers(self.graph), [first.get(row, row) for row in rows])
         scores = (stored_vectors(self.graph)[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
@@ -149,7 +155,7 @@ class CardIndex:
 
     def card(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row."""
-        return self._lines.read(row)
+        return self.lines.read(row)
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
@@ -162,7 +168,7 @@ def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
 
 
 @contextlib.contextmanager
-def open_set(
+def _open_set(
     out: Path, names: Iterable[str]
 ) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader]]]:
     """Yield the manifest and, opened, the files of the very build that it describes.
@@ -192,7 +198,7 @@ def open_set(
     raise no_index(out, "its files keep changing")
 
 
-def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
+def _map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
     """Return float32 [N, D], mapped from an `.npy` file, or `ValueError` if it is another one."""
     file.seek(0)
     if npy.read_magic(file) != (1, 0):

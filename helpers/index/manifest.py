@@ -125,6 +125,8 @@ def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> st
 
 def mismatch(file: BufferedReader, name: str, manifest: dict[str, Any]) -> str | None:
     """Return how an open file differs from what the manifest says of `name`, None if it doesn't."""
+    if name not in manifest["outputs"]:
+        return f"{name} is no file of this build"
     expected = manifest["outputs"][name]
     size = os.fstat(file.fileno()).st_size
     if size != expected["bytes"]:

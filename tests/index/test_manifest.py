@@ -14,7 +14,7 @@ from support import run
 
 from helpers.errors import DataError
 from helpers.index import publish
-from helpers.index.manifest import read_manifest, write_manifest
+from helpers.index.manifest import mismatch, read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -120,6 +120,14 @@ def test_outputs_are_files_of_the_directory(folder: Path, name: str) -> None:
 
     with pytest.raises(DataError, match="no usable index"):
         read_manifest(folder)
+
+
+def test_a_file_that_the_manifest_does_not_name(folder: Path) -> None:
+    """It belongs to no build, whatever it holds."""
+    with (folder / publish.VECTORS).open("rb") as file:
+        problem = mismatch(file, publish.INDEX, manifest(folder))
+
+    assert problem == "mtg_cards.faiss is no file of this build"
 
 
 def test_older_manifests_are_read(folder: Path) -> None:
