@@ -41,7 +41,6 @@ class CardIndex:
         with_vectors: also open the `unit_vectors`, which `search_unwhitened` needs.
 
     Attributes:
-        lines: the metadata.
         graph: a FAISS index, see `helpers.index.graph`.
         whitening: what the graph's vectors went through, None if they are those of the model.
 
@@ -67,13 +66,13 @@ class CardIndex:
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
-            self.lines = MetadataLines(files[METADATA])
-            if len(self.lines) != self.vectors:
-                found = f"{self.vectors} vectors, {len(self.lines)} metadata lines"
+            self._lines = MetadataLines(files[METADATA])
+            if len(self._lines) != self.vectors:
+                found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
                 raise no_index(out, found, self.manifest)
             try:
                 self.graph = read_graph(files[INDEX], about)
-                self._vectors = _map_vectors(files[VECTORS], about) if with_vectors else None
+                self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
                 problem = f"{', '.join(names)}: {error}"
                 raise no_index(out, problem, self.manifest) from error
@@ -119,7 +118,7 @@ class CardIndex:
             hits: list[Hit] = []
             for row, score in zip(*found, strict=True):
                 if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                    hits += [Hit(copy, score) for copy in (row, *self.lines.copies.get(row, ()))]
+                    hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
             lists.append(hits[:k])
         return lists
 
@@ -136,7 +135,7 @@ class CardIndex:
 
     def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
         """Return given rows with their cosine to the query that is nearest to each, best first."""
-        first = {copy: row for row, copies in self.lines.copies.items() for copy in copies}
+        first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
         places = np.searchsorted(row_numbers(self.graph), [first.get(row, row) for row in rows])
         scores = (stored_vectors(self.graph)[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
@@ -155,7 +154,7 @@ class CardIndex:
 
     def card(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row."""
-        return self.lines.read(row)
+        return self._lines.read(row)
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
@@ -198,7 +197,7 @@ def _open_set(
     raise no_index(out, "its files keep changing")
 
 
-def _map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
+def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
     """Return float32 [N, D], mapped from an `.npy` file, or `ValueError` if it is another one."""
     file.seek(0)
     if npy.read_magic(file) != (1, 0):

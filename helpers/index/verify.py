@@ -2,16 +2,26 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from helpers.index.card_index import CardIndex
-from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, row_numbers, stored_vectors
+from helpers.index.card_index import map_vectors
+from helpers.index.graph import (
+    EF_SEARCH_AGAIN,
+    lost_rows,
+    read_graph,
+    row_numbers,
+    stored_vectors,
+    whitening_of,
+)
 from helpers.index.manifest import damage, read_manifest
+from helpers.index.metadata import MetadataLines
 from helpers.index.npy_file import BLOCK
-from helpers.index.publish import VECTORS
+from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
 from helpers.report import DOCUMENT_VERSION
 
@@ -22,18 +32,40 @@ _WHITENED_TOLERANCE = 1e-5  # per component: FAISS multiplies in another order t
 _MANY = 20  # problems of one kind that are named
 
 
+class _Files:
+    """The files of an index, opened one by one as they are asked for: some may not be readable."""
+
+    def __init__(self, out: Path, about: dict[str, Any]) -> None:
+        self.out, self.about = out, about
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        with open_published(self.out, VECTORS) as file:
+            return map_vectors(file, self.about)
+
+    @cached_property
+    def lines(self) -> MetadataLines:
+        with open_published(self.out, METADATA) as file:
+            return MetadataLines(file)
+
+    @cached_property
+    def graph(self) -> Any:
+        with open_published(self.out, INDEX) as file:
+            return read_graph(file, self.about)
+
+
 def check_index(out: Path) -> dict[str, Any]:
     """Return the `--json` document: what was checked of the index in `out`, and what is wrong.
 
     Raises:
-        DataError: there is no index, or its files are whole and yet none.
+        DataError: there is no index.
     """
     manifest = read_manifest(out)
     damages = (damage(out, manifest, (name,)) for name in manifest["outputs"])
     found = {_FILES: list(filter(None, damages))}
     if not found[_FILES]:  # FAISS would believe the sizes in files that are not what was built
-        index = CardIndex(out, with_vectors=True)
-        found |= {name: _problems(check, index) for name, check in _CHECKS.items()}
+        files = _Files(out, manifest["index"])
+        found |= {name: _problems(check, files) for name, check in _CHECKS.items()}
     return {
         "version": DOCUMENT_VERSION,
         "index": str(out),
@@ -44,25 +76,28 @@ def check_index(out: Path) -> dict[str, Any]:
     }
 
 
-def _problems(check: Callable[[CardIndex], Iterator[str]], index: CardIndex) -> list[str]:
+def _problems(check: Callable[[_Files], Iterator[str]], files: _Files) -> list[str]:
     try:
-        return list(itertools.islice(check(index), _MANY))
+        return list(itertools.islice(check(files), _MANY))
     except Exception as error:  # noqa: BLE001 - damaged data fail in every way there is
         return [f"{type(error).__name__}: {error}"]
 
 
-def _vectors(index: CardIndex) -> Iterator[str]:
-    vectors = index.unit_vectors
+def _vectors(files: _Files) -> Iterator[str]:
+    vectors = files.vectors
     for start in range(0, len(vectors), BLOCK):
         for row in off_unit(np.asarray(vectors[start : start + BLOCK])).tolist():
             yield f"row {start + row} is not of unit length"
 
 
-def _metadata(index: CardIndex) -> Iterator[str]:
+def _metadata(files: _Files) -> Iterator[str]:
     seen: set[str] = set()
-    vectors = index.unit_vectors
-    for row in range(len(vectors)):
-        card = index.card(row)
+    lines, vectors = files.lines, files.vectors
+    if len(lines) != len(vectors):
+        yield f"{len(lines):,} lines, {len(vectors):,} rows"
+        return
+    for row in range(len(lines)):
+        card = lines.read(row)
         missing = [key for key in _KEYS if not card.get(key)]
         if missing:
             yield f"line {row} lacks {', '.join(missing)}"
@@ -73,32 +108,33 @@ def _metadata(index: CardIndex) -> Iterator[str]:
         seen.add(card.get("face_id", ""))
 
 
-def _graph(index: CardIndex) -> Iterator[str]:
+def _graph(files: _Files) -> Iterator[str]:
     """Compare what the graph holds with the rows that its ids name, to the bit unless whitened."""
-    ids, stored = row_numbers(index.graph), stored_vectors(index.graph)
-    copies = sorted(itertools.chain.from_iterable(index.lines.copies.values()))
-    if not np.array_equal(ids, np.delete(np.arange(index.vectors), copies)):
+    ids, stored = row_numbers(files.graph), stored_vectors(files.graph)
+    whitening = whitening_of(files.graph)
+    copies = sorted(itertools.chain.from_iterable(files.lines.copies.values()))
+    if not np.array_equal(ids, np.delete(np.arange(len(files.vectors)), copies)):
         yield "its ids and the copies in the metadata are not all rows, each once"
         return
-    tolerance = 0 if index.whitening is None else _WHITENED_TOLERANCE
+    tolerance = 0 if whitening is None else _WHITENED_TOLERANCE
     for start in range(0, len(ids), BLOCK):
         block = ids[start : start + BLOCK]
-        held, wanted = stored[start : start + BLOCK], index.unit_vectors[block]
-        if index.whitening is not None:
-            wanted = index.whitening.apply(wanted)
+        held, wanted = stored[start : start + BLOCK], files.vectors[block]
+        if whitening is not None:
+            wanted = whitening.apply(wanted)
         for wrong in np.flatnonzero((np.abs(held - wanted) > tolerance).any(axis=1)).tolist():
             yield f"row {block[wrong]} has another vector in {VECTORS}"
 
 
-def _finds_itself(index: CardIndex) -> Iterator[str]:
-    sample = np.sort(np.random.default_rng(0).permutation(row_numbers(index.graph))[:_SAMPLE])
+def _finds_itself(files: _Files) -> Iterator[str]:
+    sample = np.sort(np.random.default_rng(0).permutation(row_numbers(files.graph))[:_SAMPLE])
     for start in range(0, len(sample), BLOCK):
         rows = sample[start : start + BLOCK]
-        lost = lost_rows(index.graph, index.unit_vectors, rows, EF_SEARCH_AGAIN)
+        lost = lost_rows(files.graph, files.vectors, rows, EF_SEARCH_AGAIN)
         yield from (f"row {row} does not find itself" for row in lost.tolist())
 
 
-_CHECKS: dict[str, Callable[[CardIndex], Iterator[str]]] = {
+_CHECKS: dict[str, Callable[[_Files], Iterator[str]]] = {
     "vectors: form, finite, unit length": _vectors,
     "metadata: one whole line per row": _metadata,
     "graph: every vector under its row": _graph,
