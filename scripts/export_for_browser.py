@@ -7,7 +7,7 @@ from functools import partial
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
-from helpers.cli_validation import Directory, Flag, FlagGroup
+from helpers.cli_validation import Directory, Flag, FlagGroup, Number
 from helpers.index.options import INDEX
 from helpers.report import Reporter, byte_size, safe_percentage
 
@@ -16,6 +16,7 @@ FLAGS = FlagGroup(
     (
         INDEX,
         Flag("--out", Directory(), metavar="DIR", help="directory for the files", required=True),
+        Flag("--seed", Number(int, 0), 0, "N", "of the queries that compare"),
     ),
 )
 
@@ -23,16 +24,20 @@ PARSER = cli.parser(__doc__, FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
-    """Write and report."""
+    """Write, compare, report."""
     from helpers.index.browser_export import EMBEDDINGS, META, export
 
-    done = export(args.index, args.out)
+    done = export(args.index, args.out, args.seed)
     report.document(done)
-    (rows, dimension), sizes = done["shape"], done["bytes"]
+    (rows, dimension), sizes, agreement = done["shape"], done["bytes"], done["agreement"]
     report.info(
         f"{EMBEDDINGS}: {rows:,} × {dimension}, {byte_size(sizes['embeddings'])}"
         f" ({safe_percentage(sizes['embeddings'], sizes['float32'])} of float32);"
         f" {META}: {byte_size(sizes['meta'])}"
+    )
+    report.info(
+        f"Agreement with float32 over {agreement['queries']} perturbed queries:"
+        f" best row {agreement['top_1']:.1%}, best 10 rows {agreement['top_10']:.1%}"
     )
     report.info(f"Written to {args.out}")
     return 0

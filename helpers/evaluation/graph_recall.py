@@ -1,4 +1,4 @@
-"""What the graph loses against exact search, on perturbed vectors and on real photos."""
+"""What a graph loses against exact search, on perturbed vectors and on real photos."""
 
 import statistics
 import time
@@ -9,81 +9,91 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers.building.hnsw import BLOCK, new_graph
 from helpers.evaluation.labelled_photos import Heard
 from helpers.index.card_index import CardIndex, Hit
-from helpers.index.exact_search import exact_top
+from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.graph import graph_of, stored_vectors
 from helpers.report import Progress
 
 QUERIES = 1000
 NEIGHBOURS = 10
-#: Cosine of a perturbed query to the row it was made from. A photo of a card is about as far from
-#: its scan, so the right row is mostly, but not always, still the nearest.
-CLOSENESS = 0.8
+GRID_EF_SEARCH = (16, 64)  # where pairs differ most, and the default
 #: Rows of a candidate that count: the search compares the scans of that many with the photo.
 COMPARED = 8
 _TIMED = 200  # queries asked one at a time for the median
 
 Ask = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
+Pair = tuple[int, int]  # M and efConstruction
 
 
 def measure(
-    index: CardIndex, seed: int, ladder: Sequence[int], progress: Progress
+    index: CardIndex, seed: int, ladder: Sequence[int], grid: Sequence[Pair], progress: Progress
 ) -> dict[str, Any]:
-    """Ask the graph and exact search for the neighbours of perturbed vectors.
+    """Ask graphs and exact search for the neighbours of perturbed vectors.
 
     Returns:
-        `graph`: what all share; `recall`: recall and median time in ms for each efSearch.
+        `graph`: what all share; `recall`: recall and median time in ms of the index for each
+        efSearch of `ladder`; `grid`: those of graphs built anew with each M and efConstruction.
     """
-    import faiss
-
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
     vectors = stored_vectors(index.graph)
-    graph, k = graph_of(index.graph), min(NEIGHBOURS, len(vectors))
     queries = perturbed(vectors, QUERIES, seed)
-    exact: Ask = partial(exact_top, vectors, k=k)
+    exact: Ask = partial(exact_top, vectors, k=NEIGHBOURS)
     _, truth = exact(queries)
-    rows = []
+    search = partial(_search, queries, truth)
+    shared = {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}
+    found: dict[str, Any] = {"graph": shared, "recall": [], "grid": []}
     for ef_search in ladder:
-        ask: Ask = partial(graph.search, k=k, params=faiss.SearchParametersHNSW(efSearch=ef_search))
-        _, found = ask(queries)
-        rows.append(
-            {
-                "ef_search": ef_search,
-                "recall_at_1": recall(found, truth, 1),
-                "recall_at_10": recall(found, truth, NEIGHBOURS),
-                "ms": _median_ms(ask, queries),
-            }
-        )
+        found["recall"].append(search(graph_of(index.graph), ef_search))
         progress.advance()
-    return {"graph": {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}, "recall": rows}
+    for pair in grid:
+        found["grid"].append(_built(vectors, pair, search))
+        progress.advance()
+    return {part: content for part, content in found.items() if content}
 
 
-def perturbed(vectors: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
-    """Return seeded queries, float32 [count, D], each at the cosine `CLOSENESS` from a random row.
+def _search(
+    queries: NDArray[np.float32], truth: NDArray[np.int64], graph: Any, ef_search: int
+) -> dict[str, Any]:
+    import faiss
 
-    The noise is the difference of two other rows: it points where pictures of cards really differ.
-    Plain Gaussian noise is at right angles to everything in 512 dimensions and would make every
-    query easy. `vectors` are float32 [n > 0, D] of unit length.
-    """
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(0, len(vectors), (3, count))
-    base, plus, minus = (vectors[each].astype(np.float64) for each in rows)
-    # The last term only matters where two drawn rows are the same.
-    noise = plus - minus + 1e-3 * rng.standard_normal(base.shape)
-    noise -= (noise * base).sum(axis=1, keepdims=True) * base
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    return np.asarray(CLOSENESS * base + np.sqrt(1 - CLOSENESS**2) * noise, dtype=np.float32)
+    parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
+    ask: Ask = partial(graph.search, k=truth.shape[1], params=parameters)
+    _, found = ask(queries)
+    return {
+        "ef_search": ef_search,
+        "recall_at_1": recall(found, truth, 1),
+        "recall_at_10": recall(found, truth, NEIGHBOURS),
+        "ms": _median_ms(ask, queries),
+    }
 
 
-def recall(found: NDArray[np.int64], truth: NDArray[np.int64], k: int) -> float:
-    """Return the share of the true best `k` rows of each query among its first `k` found rows.
+def _built(
+    vectors: NDArray[np.float32], pair: Pair, search: Callable[[Any, int], dict[str, Any]]
+) -> dict[str, Any]:
+    """Build another graph over the vectors, in memory, and search it."""
+    import faiss
 
-    Both are int64 [q, k or more, or all rows there are]; a found -1 stands for nothing.
-    """
-    k = min(k, truth.shape[1])
-    hits = (found[:, :k, None] == truth[:, None, :k]).any(axis=2)
-    return float(hits.sum() / truth[:, :k].size)
+    start = time.perf_counter()
+    graph = new_graph(vectors.shape[1], *pair)
+    for begin in range(0, len(vectors), BLOCK):
+        graph.add(vectors[begin : begin + BLOCK])
+    seconds = time.perf_counter() - start
+    written: list[int] = []
+
+    def count(data: bytes) -> int:  # so that there is no second copy of the graph in memory
+        written.append(len(data))
+        return len(data)
+
+    faiss.write_index(graph, faiss.PyCallbackIOWriter(count))
+    return {
+        "m": pair[0],
+        "ef_construction": pair[1],
+        "seconds": seconds,
+        "bytes": sum(written),
+        "search": [search(graph, ef_search) for ef_search in GRID_EF_SEARCH],
+    }
 
 
 def _median_ms(ask: Ask, queries: NDArray[np.float32]) -> float:

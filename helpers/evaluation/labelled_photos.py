@@ -144,7 +144,7 @@ def identify_photos(
         times.take()
         with times.stage("other"):
             with times.stage("read"):
-                picture = _read(label)
+                picture = read_photo(str(label.path))
             answer = index.answer(picture)
         seconds = {stage: round(spent, 4) for stage, spent in times.take().items()}
         seconds["total"] = round(sum(seconds.values()), 4)
@@ -157,11 +157,12 @@ def _hear(heard: list[Heard], label: Label, vectors: NDArray[np.float32]) -> Non
     heard += [(label, vector) for vector in vectors]
 
 
-def _read(label: Label) -> Picture:
+def read_photo(name: str) -> Picture:
+    """Return a picture of this machine, read as a query reads it; a failure is a value."""
     try:
-        return Picture(str(label.path), load_photo(label.path))
+        return Picture(name, load_photo(name))
     except InvalidImageError as error:
-        return Picture(str(label.path), error=str(error))
+        return Picture(name, error=str(error))
 
 
 def judge(label: Label, answer: Answer, holdings: set[str]) -> Record:

@@ -2,11 +2,29 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import Any
 
-from helpers.cli_validation import FileName, Flag, FlagGroup, ListOf, Number, OneOf, existing_file
+from helpers.cli_validation import (
+    Directory,
+    FileName,
+    Flag,
+    FlagGroup,
+    ListOf,
+    Number,
+    OneOf,
+    existing_file,
+)
 from helpers.index.options import INDEX, SCANS
 
-PARTS = ("recall", "identify", "photos")
+PARTS = ("recall", "grid", "identify", "photos")
+
+
+def m_and_ef(value: Any) -> tuple[int, int]:
+    """Return M and efConstruction, typed with a slash between them, or raise ValueError."""
+    m, slash, ef = str(value).partition("/")
+    if slash and m.isdecimal() and ef.isdecimal() and 4 <= int(m) <= int(ef) <= 2000:  # noqa: PLR2004
+        return int(m), int(ef)
+    raise ValueError(f"must be pairs such as 32/200 (4 to 2000, M first), not {str(value)!r}")
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
@@ -24,7 +42,7 @@ FLAGS = FlagGroup(
         Flag(
             "--parts",
             ListOf(OneOf(PARTS)),
-            "recall,identify",
+            "recall,grid,identify",
             "LIST",
             "what to measure; `photos` alone asks only about --photos",
         ),
@@ -37,8 +55,16 @@ FLAGS = FlagGroup(
             "LIST",
             "efSearch at which the graph is compared with exact search",
         ),
+        Flag(
+            "--grid",
+            ListOf(m_and_ef),
+            "16/100,32/200,48/400,64/400",
+            "LIST",
+            "pairs M/efConstruction to build with",
+        ),
         Flag("--sample", Number(int, 1), 100, "N", "cards to distort"),
         SCANS,
+        Flag("--negatives", Directory(must_exist=True), None, "DIR", "more pictures without cards"),
         Flag(
             "--photos",
             existing_file,

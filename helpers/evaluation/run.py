@@ -11,6 +11,7 @@ from helpers.evaluation.labelled_photos import Label
 from helpers.evaluation.photo_totals import counts, stages, totals
 from helpers.index.card_index import CardIndex
 from helpers.index.manifest import read_manifest
+from helpers.query.inputs import expand
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
 from helpers.report import DOCUMENT_VERSION, Reporter
@@ -42,15 +43,21 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
         "model": manifest["model"],
         "seed": args.seed,
     }
-    if "recall" in args.parts:
-        with report.progress(len(args.ladder), "Measuring the graph", "settings") as progress:
-            index = CardIndex(args.index)
-            document |= graph_recall.measure(index, args.seed, args.ladder, progress)
+    if {"recall", "grid"} & set(args.parts):
+        document |= _measure_graphs(args, report)
     if "identify" in args.parts:
         document |= _identify(args, report)
     if labels:
         document |= _ask_photos(labels, args, report)
     return document
+
+
+def _measure_graphs(args: Namespace, report: Reporter) -> dict[str, Any]:
+    ladder = args.ladder if "recall" in args.parts else ()
+    grid = args.grid if "grid" in args.parts else ()
+    steps = len(ladder) + len(grid)
+    with report.progress(steps, "Measuring the graph", "settings") as progress:
+        return graph_recall.measure(CardIndex(args.index), args.seed, ladder, grid, progress)
 
 
 def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -61,12 +68,15 @@ def _identify(args: Namespace, report: Reporter) -> dict[str, Any]:
     sources = identify.sample_sources(index, cache, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
-    total = len(sources) * len(identify.CONDITIONS)
+    negatives = list(expand(str(args.negatives))) if args.negatives else []
+    total = len(sources) * (len(identify.CONDITIONS) + 1) + len(negatives)
     with report.progress(total, "Asking about pictures", "pictures") as progress:
-        conditions = identify.identify_cards(index, sources, args.seed, progress)
+        cards = identify.identify_cards(index, sources, args.seed, progress)
+        drawn = range(len(sources) * args.seed, len(sources) * (args.seed + 1))
+        no_card = identify.identify_non_cards(index, drawn, negatives, progress)
     tables = OpenIndex(QueryOptions(args.index, cache=cache), report)
     return {
-        "identify": {"sample": len(sources), "conditions": conditions},
+        "identify": identify.describe(cards, no_card),
         "scenes": identify.identify_scenes(tables, sources, args.seed, report),
     }
 

@@ -9,9 +9,16 @@ from helpers.report import Reporter
 def show(document: dict[str, Any], report: Reporter) -> None:
     """Print every part of the document; the first cell of a row names its part."""
     scenes, totals = document.get("scenes"), document.get("photo_totals", {})
+    identify = document.get("identify", {})
     parts = {
         "recall": document.get("recall"),
-        "identify": document.get("identify", {}).get("conditions"),
+        "grid": [
+            {key: row[key] for key in ("m", "ef_construction", "seconds", "bytes")} | found
+            for row in document.get("grid", ())
+            for found in row["search"]
+        ],
+        "identify": identify.get("conditions"),
+        "scores": list(map(_scores, identify.get("answers", {}).items())),
         "scenes": [{"kind": "simulated", **scenes}] if scenes else [],
         "photo": list(map(_photo, document.get("photos", ()))),
         "photos": totals.get("kinds"),
@@ -37,6 +44,15 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _scores(answers: tuple[str, dict[str, Any]]) -> dict[str, object]:
+    """Return the columns of a group of answers."""
+    name, found = answers
+    row = {"answers": name, "pictures": found["pictures"]}
+    for kind in ("scores", "margins"):
+        row |= {f"{kind} {p}": (found[kind] or {}).get(p) for p in ("p5", "p50", "p95")}
+    return row
 
 
 def _photo(entry: dict[str, Any]) -> dict[str, object]:

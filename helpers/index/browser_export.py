@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 
 from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
 from helpers.index.card_index import CardIndex
+from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.npy_file import BLOCK
 from helpers.report import DOCUMENT_VERSION
 
 EMBEDDINGS, WHITENING, META = "embeddings.i8bin", "whitening.f32bin", "meta.json"
 SCALE = 127
+QUERIES = 500  # asked of both forms, to see what is lost
+_NEIGHBOURS = 10
 KEYS = (
     *("name", "set", "collector_number", "lang", "scryfall_id", "face_id"),
     *("card_url", "scryfall_uri", "image_url"),
@@ -37,8 +40,11 @@ def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     return np.asarray(np.clip(scaled, -SCALE, SCALE), dtype=np.int8)
 
 
-def export(index: Path, out: Path) -> dict[str, Any]:
-    """Write the files and return the `--json` document: what was written.
+def export(index: Path, out: Path, seed: int) -> dict[str, Any]:
+    """Write the files, read the vectors back and compare their answers to queries of that seed.
+
+    Returns:
+        The `--json` document: what was written, and how well it agrees with the original.
 
     Raises:
         DataError: the index cannot be used.
@@ -47,9 +53,11 @@ def export(index: Path, out: Path) -> dict[str, Any]:
     make_directory(out)
     opened = CardIndex(index, with_vectors=True)
     vectors, whitening, manifest = opened.unit_vectors, opened.whitening, opened.manifest
-    blocks = (vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK))
-    whitened = blocks if whitening is None else map(whitening.apply, blocks)
-    embeddings = _write(out / EMBEDDINGS, (quantize(block).tobytes() for block in whitened))
+    blocks = [vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK)]
+    if whitening is not None:
+        blocks = list(map(whitening.apply, blocks))
+        vectors = np.concatenate(blocks)
+    embeddings = _write(out / EMBEDDINGS, (quantize(block).tobytes() for block in blocks))
     head = {
         "version": DOCUMENT_VERSION,
         "quantization": {"dtype": "int8", "scale": SCALE},
@@ -65,8 +73,14 @@ def export(index: Path, out: Path) -> dict[str, Any]:
         numbers = np.concatenate([whitening.matrix.ravel(), whitening.bias])
         head["whitening"] = _write(out / WHITENING, [numbers.astype("<f4").tobytes()])
     size_meta = atomic_write_stream(out / META, _meta(head, opened))
-    sizes = {"embeddings": vectors.size, "meta": size_meta, "float32": vectors.nbytes}
-    return {"version": DOCUMENT_VERSION, "shape": list(vectors.shape), "bytes": sizes}
+    written = np.memmap(out / EMBEDDINGS, dtype=np.int8, mode="r", shape=vectors.shape)
+    top_1, top_10 = agreement(vectors, written, seed)
+    return {
+        "version": DOCUMENT_VERSION,
+        "shape": list(vectors.shape),
+        "bytes": {"embeddings": vectors.size, "meta": size_meta, "float32": vectors.nbytes},
+        "agreement": {"queries": QUERIES, "top_1": top_1, "top_10": top_10},
+    }
 
 
 def _write(target: Path, chunks: Iterable[bytes]) -> dict[str, str]:
@@ -88,3 +102,17 @@ def _meta(head: dict[str, Any], index: CardIndex) -> Iterator[bytes]:
         text = json.dumps({key: record.get(key) for key in KEYS}, ensure_ascii=False)
         yield (text + ("" if row == index.vectors - 1 else ",") + "\n").encode()
     yield b"]}\n"
+
+
+def agreement(
+    vectors: NDArray[np.float32], written: NDArray[np.int8], seed: int
+) -> tuple[float, float]:
+    """Return how much of the exact best 1 and best 10 rows the int8 rows find, 0 to 1.
+
+    `vectors` are float32 [n, D], `written` int8 of the same rows; the perturbed queries of that
+    `seed` stay float32, as they do in a client.
+    """
+    queries = perturbed(vectors, QUERIES, seed)
+    _, truth = exact_top(vectors, queries, _NEIGHBOURS)
+    _, found = exact_top(written, queries, _NEIGHBOURS)
+    return recall(found, truth, 1), recall(found, truth, _NEIGHBOURS)

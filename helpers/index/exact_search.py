@@ -1,20 +1,40 @@
-"""Exact search: what a graph should find."""
+"""Exact search: what a graph should find; and queries to ask, made from the vectors themselves."""
 
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+#: Cosine of a perturbed query to the row it was made from. A photo of a card is about as far from
+#: its scan, so the right row is mostly, but not always, still the nearest.
+CLOSENESS = 0.8
 _BLOCK = 8192  # rows multiplied at a time: about 100 MB for 1,000 queries
 
 
+def perturbed(vectors: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
+    """Return seeded queries, float32 [count, D], each at the cosine `CLOSENESS` from a random row.
+
+    The noise is the difference of two other rows: it points where pictures of cards really differ.
+    Plain Gaussian noise is at right angles to everything in 512 dimensions and would make every
+    query easy. `vectors` are float32 [n > 0, D] of unit length.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(vectors), (3, count))
+    base, plus, minus = (vectors[each].astype(np.float64) for each in rows)
+    # The last term only matters where two drawn rows are the same.
+    noise = plus - minus + 1e-3 * rng.standard_normal(base.shape)
+    noise -= (noise * base).sum(axis=1, keepdims=True) * base
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    return np.asarray(CLOSENESS * base + np.sqrt(1 - CLOSENESS**2) * noise, dtype=np.float32)
+
+
 def exact_top(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], k: int
+    vectors: NDArray[np.float32] | NDArray[np.int8], queries: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the largest dot products, best first, and their rows, each [q, min(k, n)].
 
     Args:
-        vectors: float32 [n, D]; multiplied in blocks, so they may be mapped.
+        vectors: float32 or int8 [n, D]; multiplied in blocks, so they may be mapped.
         queries: float32 [q, D].
         k: at least 1; equal products are in the order of their rows.
     """
@@ -52,3 +72,13 @@ def nearest(
         best = order[np.searchsorted(of[order], numbers)[:, None] + np.arange(k)]
         best_scores, best_rows = all_scores[best], all_rows[best]
     return best_scores, best_rows
+
+
+def recall(found: NDArray[np.int64], truth: NDArray[np.int64], k: int) -> float:
+    """Return the share of the true best `k` rows of each query among its first `k` found rows.
+
+    Both are int64 [q, k or more, or all rows there are]; a found -1 stands for nothing.
+    """
+    k = min(k, truth.shape[1])
+    hits = (found[:, :k, None] == truth[:, None, :k]).any(axis=2)
+    return float(hits.sum() / truth[:, :k].size)

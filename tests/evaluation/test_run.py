@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from support import Result, run
 
-from helpers.evaluation.graph_recall import CLOSENESS, perturbed, recall
 from helpers.evaluation.identify import sample_sources
 from helpers.images.non_cards import NON_CARDS, non_card
-from helpers.index.exact_search import exact_top
+from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
 
 SCRIPT = "scripts/evaluate_index.py"
 
@@ -108,21 +107,29 @@ def full(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
         writer.writerow(("known.png", "? | Sol Ring", known["scryfall_id"], "single"))
         writer.writerow(("none.png", "", "", "none"))
         writer.writerow(("broken.jpg", known["name"], "", "single"))
-    options = ("--ladder", "16,64", "--sample", 2, "--seed", 1)
+    sample = ("--sample", 2, "--seed", 1, "--negatives", folder)
+    options = ("--ladder", "16,64", "--grid", "8/40", *sample)
     photos = ("--photos", folder / "photos.csv", "--ablate", "--plot", folder / "plot.png")
     return run(SCRIPT, "--index", built_index, "--json", *options, *photos), folder
 
 
 def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
-    """The document holds ladder, conditions and scenes; clean scans find themselves."""
+    """The document holds ladder, grid, conditions, distributions; clean scans find themselves."""
     result, _ = full
     found = result.json()
     assert [row["ef_search"] for row in found["recall"]] == [16, 64]
     assert found["recall"][1]["recall_at_10"] == 1.0
+    assert [(row["m"], row["ef_construction"]) for row in found["grid"]] == [(8, 40)]
+    assert [row["ef_search"] for row in found["grid"][0]["search"]] == [16, 64]
+    assert found["grid"][0]["bytes"] > 24 * 32 * 4
     conditions = {row["condition"]: row for row in found["identify"]["conditions"]}
     assert conditions["clean"]["card_top_1"] == conditions["clean"]["printing_top_1"] == 1.0
     assert {"sleeve", "jpeg", "easy", "photo", "hard"} <= conditions.keys()
     assert found["identify"]["sample"] == conditions["photo"]["pictures"] == 2
+    counts = {name: each["pictures"] for name, each in found["identify"]["answers"].items()}
+    assert counts["right"] + counts["wrong"] == 6  # 3 levels of 2 cards
+    assert counts["unknown_card"] == 2
+    assert counts["no_card"] == 4  # 2 drawn, 2 of the directory
     assert (found["scenes"]["photos"], found["scenes"]["cards"]) == (1, 2)
     assert found["scenes"]["found"] == 2
 
@@ -164,9 +171,9 @@ def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
     ("flags", "complaints"),
     [
         (("--parts", "recall,all"), ["--parts"]),
-        (("--ladder", "0"), ["--ladder"]),
+        (("--grid", "32/16", "--ladder", "0"), ["--grid", "--ladder"]),
         (("--parts", "photos", "--ablate"), ["photos needs --photos", "--ablate needs --photos"]),
-        (("--plot", "a.pdf", "--photos", "missing"), ["--plot", "--photos"]),
+        (("--plot", "a.pdf", "--negatives", "missing", "--photos", "missing"), ["plot", "neg"]),
         (("--sample", "0", "--seed", "-1"), ["--sample", "--seed"]),
     ],
 )

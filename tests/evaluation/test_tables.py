@@ -24,9 +24,14 @@ PHOTO = {
     "matches": [],
     "seconds": {"total": 1.5},
 }
+SCORES = {"p5": 0.25, "p25": 0.3, "p50": 0.5, "p75": 0.7, "p95": 0.75}
 DOCUMENT: dict[str, Any] = {
     "recall": [SEARCH],
-    "identify": {"conditions": [{"condition": "blur", "pictures": 4, **SHARES}]},
+    "grid": [{"m": 8, "ef_construction": 40, "seconds": 1.234, "bytes": 99, "search": [SEARCH]}],
+    "identify": {
+        "conditions": [{"condition": "blur", "pictures": 4, **SHARES}],
+        "answers": {"right": {"pictures": 3, "scores": SCORES, "margins": None}},
+    },
     "scenes": COUNTS,
     "photos": [PHOTO],
     "photo_totals": {
@@ -63,7 +68,10 @@ def test_every_figure_stands_in_its_column() -> None:
         "recall_at_10": "0.8765",
         "ms": "0.1234",
     }
+    grid = rows["grid"]
+    assert (grid["m"], grid["bytes"], grid["recall_at_10"]) == ("8", "99", "0.8765")
     assert rows["identify"]["card_top_5"] == "0.7500"
+    assert (rows["scores"]["scores p95"], rows["scores"]["margins p5"]) == ("0.7500", "-")
     assert (rows["scenes"]["kind"], rows["scenes"]["false_matches"]) == ("simulated", "2")
     assert (rows["photo"]["answer"], rows["photo"]["cards"]) == ("Sol Ring CMR", "1 found")
     assert (rows["ablation"]["without"], rows["ablation"]["seconds"]) == ("graph", "-")

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from support import ROOT, run
 
-from helpers.index.browser_export import KEYS, quantize
+from helpers.index.browser_export import KEYS, agreement, quantize
 from helpers.index.graph import read_whitening
 
 SCRIPT = "scripts/export_for_browser.py"
@@ -27,6 +27,7 @@ def exported(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     document = result.json()
     assert document["shape"] == [24, 32]
     assert document["bytes"]["embeddings"] * 4 == document["bytes"]["float32"]
+    assert document["agreement"]["top_10"] > 0.9
     return out
 
 
@@ -47,6 +48,12 @@ def test_quantize_rounds_and_clips() -> None:
     """The value is round(x · 127), and never -128."""
     values = np.array([[1, -1, 0, 0.5, -1.02, 1.02, 0.0039, 0.004]], dtype=np.float32)
     assert quantize(values).tolist() == [[127, -127, 0, 64, -127, 127, 0, 1]]
+
+
+def test_agreement_of_lossless_rows() -> None:
+    """Rows that int8 holds exactly lose nothing."""
+    vectors = np.eye(20, dtype=np.float32)
+    assert agreement(vectors, quantize(vectors), seed=0) == (1.0, 1.0)
 
 
 def test_the_files_say_what_they_hold(exported: Path, built_index: Path) -> None:

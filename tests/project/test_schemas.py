@@ -111,7 +111,7 @@ def test_the_index_tools(built_index: Path, tmp_path: Path) -> None:
     check(run("scripts/verify_index.py", *flags).json(), "verify_index")
     exported = run("scripts/export_for_browser.py", *flags, "--out", tmp_path / "page")
     check(exported.json(), "export_for_browser")
-    measured = run("scripts/evaluate_index.py", *flags, "--sample", 2)
+    measured = run("scripts/evaluate_index.py", *flags, "--sample", 2, "--grid", "8/40")
     check(measured.json(), "evaluate_index")
 
 
