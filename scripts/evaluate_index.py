@@ -1,37 +1,29 @@
 #!/usr/bin/env python3
 """How good is this index? Recall and speed of the graph, and cards found from bad pictures."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.evaluation import options
+from helpers.report import Reporter
 
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
-
-PARSER = cli.parser(
-    __doc__, options.FLAGS, options.GRAPH_FLAGS, options.IDENTIFY_FLAGS, options.PHOTO_FLAGS
-)
+PARSER = cli.parser(__doc__, options.FLAGS)
 
 
 def work(args: Namespace, report: Reporter) -> int:
     """Measure, show, draw."""
-    from helpers.evaluation import plot, run, tables
+    from helpers.evaluation import run, tables
 
-    if args.plot:
-        plot.check_installed()
+    if args.plot:  # before anything is measured: matplotlib may be missing
+        from helpers.evaluation.plot import write_plot
     document = run.evaluate(args, report)
     tables.show(document, report)
     report.document(document)
     if args.plot:
-        plot.write_plot(args.plot, document)
+        write_plot(args.plot, document)
         report.info(f"Plot: {args.plot}")
     run.check_photos(document)
     return 0

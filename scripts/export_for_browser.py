@@ -1,22 +1,15 @@
 #!/usr/bin/env python3
 """Write an index for web clients: int8 vectors and the cards as JSON."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import Directory, Flag, FlagGroup, Number
 from helpers.index.options import INDEX
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
-
+from helpers.report import Reporter, byte_size, safe_percentage
 
 FLAGS = FlagGroup(
     "export",
@@ -33,7 +26,6 @@ PARSER = cli.parser(__doc__, FLAGS)
 def work(args: Namespace, report: Reporter) -> int:
     """Write, compare, report."""
     from helpers.index.browser_export import EMBEDDINGS, META, export
-    from helpers.report import byte_size, safe_percentage
 
     done = export(args.index, args.out, args.seed)
     report.document(done)

@@ -8,6 +8,7 @@ import _project  # noqa: F401 - puts the project's root on the path
 
 from helpers import cli
 from helpers.cli_validation import FlagGroup
+from helpers.errors import DataError
 from helpers.index.options import INDEX
 from helpers.report import Reporter
 
@@ -16,7 +17,6 @@ PARSER = cli.parser(__doc__, FlagGroup("index", (INDEX,)))
 
 def work(args: Namespace, report: Reporter) -> int:
     """Check, name every problem, and fail if there is one."""
-    from helpers.errors import DataError
     from helpers.index.manifest import read_manifest, rebuild_command
     from helpers.index.verify import check_index
 

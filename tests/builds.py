@@ -1,7 +1,5 @@
 """What the tests of the build share: a cache of small pictures, and builds inside this process."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -10,10 +8,13 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import pytest
 from PIL import Image
 from support import ROOT, Result
 
@@ -23,12 +24,6 @@ from helpers.cards.card_face import safe_filename
 from helpers.index.manifest import VERSION, describe_outputs, write_manifest
 from helpers.index.publish import ENCODER
 from helpers.model.onnx_export import export_encoder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    import pytest
 
 VECTORS, METADATA, INDEX = "mtg_embeddings.npy", "mtg_meta.jsonl", "mtg_cards.faiss"
 MANIFEST = "build_manifest.json"
@@ -70,7 +65,7 @@ class Deck:
         self.cache.mkdir(parents=True, exist_ok=True)
 
     @classmethod
-    def of(cls, folder: Path, count: int) -> Deck:
+    def of(cls, folder: Path, count: int) -> Self:
         """Make a deck of the cards 0 to `count` - 1."""
         deck = cls(folder)
         deck.put([(number, 1) for number in range(count)])

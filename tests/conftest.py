@@ -1,13 +1,12 @@
 """Fixtures: a drawn deck, a Scryfall that serves it, a small model, a cache and an index of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from builds import Deck, card, manifest
@@ -16,9 +15,6 @@ from filelock import FileLock
 from support import Scryfall, run
 
 from helpers import packages
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 FACES = 24
 

@@ -1,16 +1,11 @@
 """Encoders of a few lines, as somebody else would export them: no torch, no wait."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 SIDE, WIDTH = 16, 32
 FLOAT = {"size": SIDE, "dtype": "float32", "layout": "NCHW", "mean": [0.5] * 3, "std": [0.2] * 3}

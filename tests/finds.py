@@ -1,7 +1,5 @@
 """Answers for tests of what is made of them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from helpers.query.answer import Answer, Evidence, Found, Verdict

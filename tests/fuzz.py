@@ -7,8 +7,6 @@ Prints one line per kind: cases, refused, tracebacks, hangs. Ends with 1 if ther
 last two, and names seed and number of the case, which repeat it.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io
@@ -23,9 +21,11 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
+
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from builds import card, made_up_manifest
@@ -39,9 +39,6 @@ from helpers.index.verify import check_index
 from helpers.query import inputs
 from helpers.query.photo_file import load_photo
 from helpers.validation import FORMATS, InvalidImageError, validate_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 HANG_SECONDS = 20
 _DIM, _ROWS = 8, 40

@@ -1,7 +1,5 @@
 """What the tests share: running the real scripts, and a loopback Scryfall to run them against."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource
@@ -112,9 +110,9 @@ class Scryfall:
         """Return the requests for images so far."""
         return [entry for entry in self.log() if "/cards.scryfall.io/" in entry["path"]]
 
-    def faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
+    def faults(self, *rules: dict[str, Any]) -> None:
         """Replace the fault rules; see `devtools/scryfall/faults.py`."""
-        body = json.dumps({"seed": seed, "rules": list(rules)}).encode()
+        body = json.dumps({"seed": 1, "rules": list(rules)}).encode()
         request = urllib.request.Request(f"{self.url}/_faults", data=body, method="POST")  # noqa: S310
         with urllib.request.urlopen(request):  # noqa: S310 - loopback
             pass

@@ -1,7 +1,5 @@
 """Drawn cards laid on a drawn table, for tests of photos."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

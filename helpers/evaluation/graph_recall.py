@@ -1,120 +1,145 @@
-"""Recall and speed of HNSW; runs in a `helpers.worker_process`, where alone FAISS is loaded."""
-
-from __future__ import annotations
+"""What a graph loses against exact search, on perturbed vectors and on real photos."""
 
 import statistics
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-from helpers.building.hnsw import new_graph
-from helpers.index.card_index import open_set
+import numpy as np
+from numpy.typing import NDArray
+
+from helpers.building.hnsw import BLOCK, new_graph
+from helpers.evaluation.labelled_photos import Heard
+from helpers.index.card_index import CardIndex, Hit
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.graph import graph_of, read_graph, stored_vectors
-from helpers.index.publish import INDEX
+from helpers.index.graph import graph_of, stored_vectors
+from helpers.report import Progress
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    import faiss
-    import numpy as np
-    from numpy.typing import NDArray
-
-NEIGHBOURS = 10
 QUERIES = 1000
+NEIGHBOURS = 10
 GRID_EF_SEARCH = (16, 64)  # where pairs differ most, and the default
+#: Rows of a candidate that count: the search compares the scans of that many with the photo.
+COMPARED = 8
 _TIMED = 200  # queries asked one at a time for the median
-_BLOCK = 4096
 
-
-class Trial:
-    """Queries with their true answers among the distinct vectors of an index.
-
-    Args:
-        vectors: float32 [n, D], distinct rows of unit length, whitened if the index is.
-        seed: of the queries.
-    """
-
-    def __init__(self, vectors: NDArray[np.float32], seed: int) -> None:
-        self.vectors = vectors
-        self.queries = perturbed(vectors, QUERIES, seed)
-        _, self.truth = exact_top(vectors, self.queries, NEIGHBOURS)
-        self._k = min(NEIGHBOURS, len(vectors))
-
-    def search(self, graph: faiss.Index, ef_search: int) -> dict[str, Any]:
-        """Return recall and latency of a graph over `vectors` at one efSearch."""
-        import faiss
-
-        parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
-        _, found = graph.search(self.queries, self._k, params=parameters)
-        return {
-            "ef_search": ef_search,
-            "recall_at_1": recall(found, self.truth, 1),
-            "recall_at_10": recall(found, self.truth, NEIGHBOURS),
-            "ms": self._median_ms(lambda q: graph.search(q, self._k, params=parameters)),
-        }
-
-    def exact_ms(self) -> float:
-        """Return the median time of one exact query, in milliseconds."""
-        return self._median_ms(lambda query: exact_top(self.vectors, query, self._k))
-
-    def build(self, m: int, ef_construction: int) -> dict[str, Any]:
-        """Build another graph over `vectors` in memory and measure it."""
-        start = time.perf_counter()
-        graph = new_graph(self.vectors.shape[1], m, ef_construction)
-        for begin in range(0, len(self.vectors), _BLOCK):
-            graph.add(self.vectors[begin : begin + _BLOCK])
-        return {
-            "m": m,
-            "ef_construction": ef_construction,
-            "seconds": time.perf_counter() - start,
-            "bytes": _written_size(graph),
-            "search": [self.search(graph, ef_search) for ef_search in GRID_EF_SEARCH],
-        }
-
-    def _median_ms(self, ask: Callable[[NDArray[np.float32]], object]) -> float:
-        seconds = []
-        for place in range(_TIMED):
-            start = time.perf_counter()
-            ask(self.queries[place : place + 1])
-            seconds.append(time.perf_counter() - start)
-        return 1000 * statistics.median(seconds)
-
-
-def _written_size(graph: faiss.Index) -> int:
-    """Return the bytes of the graph's file, without holding a second copy of it in memory."""
-    import faiss
-
-    size = 0
-
-    def count(data: bytes) -> int:
-        nonlocal size
-        size += len(data)
-        return len(data)
-
-    faiss.write_index(graph, faiss.PyCallbackIOWriter(count))
-    return size
+Ask = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
+Pair = tuple[int, int]  # M and efConstruction
 
 
 def measure(
-    directory: Path, seed: int, ladder: Sequence[int], grid: Sequence[tuple[int, int]]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Measure an index at several efSearch (`ladder`), and graphs of other M and efConstruction.
+    index: CardIndex, seed: int, ladder: Sequence[int], grid: Sequence[Pair], progress: Progress
+) -> dict[str, Any]:
+    """Ask graphs and exact search for the neighbours of perturbed vectors.
 
-    Yields:
-        `"graph"` and what all measurements share, then each as `"recall"` or `"grid"` and its
-        figures.
-
-    Raises:
-        DataError: the index cannot be used.
+    Returns:
+        `graph`: what all share; `recall`: recall and median time in ms of the index for each
+        efSearch of `ladder`; `grid`: those of graphs built anew with each M and efConstruction.
     """
-    with open_set(directory, (INDEX,)) as (manifest, files):
-        index = read_graph(files[INDEX], manifest["index"])
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
-    trial = Trial(stored_vectors(index), seed)
-    yield "graph", {"queries": QUERIES, "exact_ms": trial.exact_ms()}
-    graph = graph_of(index)
+    vectors = stored_vectors(index.graph)
+    queries = perturbed(vectors, QUERIES, seed)
+    exact: Ask = partial(exact_top, vectors, k=NEIGHBOURS)
+    _, truth = exact(queries)
+    search = partial(_search, queries, truth)
+    shared = {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}
+    found: dict[str, Any] = {"graph": shared, "recall": [], "grid": []}
     for ef_search in ladder:
-        yield "recall", trial.search(graph, ef_search)
-    for m, ef_construction in grid:
-        yield "grid", trial.build(m, ef_construction)
+        found["recall"].append(search(graph_of(index.graph), ef_search))
+        progress.advance()
+    for pair in grid:
+        found["grid"].append(_built(vectors, pair, search))
+        progress.advance()
+    return {part: content for part, content in found.items() if content}
+
+
+def _search(
+    queries: NDArray[np.float32], truth: NDArray[np.int64], graph: Any, ef_search: int
+) -> dict[str, Any]:
+    import faiss
+
+    parameters = faiss.SearchParametersHNSW(efSearch=ef_search)
+    ask: Ask = partial(graph.search, k=truth.shape[1], params=parameters)
+    _, found = ask(queries)
+    return {
+        "ef_search": ef_search,
+        "recall_at_1": recall(found, truth, 1),
+        "recall_at_10": recall(found, truth, NEIGHBOURS),
+        "ms": _median_ms(ask, queries),
+    }
+
+
+def _built(
+    vectors: NDArray[np.float32], pair: Pair, search: Callable[[Any, int], dict[str, Any]]
+) -> dict[str, Any]:
+    """Build another graph over the vectors, in memory, and search it."""
+    import faiss
+
+    start = time.perf_counter()
+    graph = new_graph(vectors.shape[1], *pair)
+    for begin in range(0, len(vectors), BLOCK):
+        graph.add(vectors[begin : begin + BLOCK])
+    seconds = time.perf_counter() - start
+    written: list[int] = []
+
+    def count(data: bytes) -> int:  # so that there is no second copy of the graph in memory
+        written.append(len(data))
+        return len(data)
+
+    faiss.write_index(graph, faiss.PyCallbackIOWriter(count))
+    return {
+        "m": pair[0],
+        "ef_construction": pair[1],
+        "seconds": seconds,
+        "bytes": sum(written),
+        "search": [search(graph, ef_search) for ef_search in GRID_EF_SEARCH],
+    }
+
+
+def _median_ms(ask: Ask, queries: NDArray[np.float32]) -> float:
+    seconds = []
+    for place in range(_TIMED):
+        start = time.perf_counter()
+        ask(queries[place : place + 1])
+        seconds.append(time.perf_counter() - start)
+    return 1000 * statistics.median(seconds)
+
+
+def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> list[dict[str, Any]]:
+    """Compare the graph with exact search on the candidates of photos.
+
+    Returns:
+        For each efSearch: `candidates`, the shares `recall_at_1` and `recall_at_8` of the true best
+        rows that the graph finds, and `lost` of `right`: vectors among whose true best 8 rows is a
+        card that the photo shows, and none is among those of the graph.
+    """
+    if not heard:
+        return []
+    vectors = np.stack([vector for _, vector in heard])
+    exact = index.search_exactly(vectors, COMPARED)
+    truth = _rows(exact, len(exact[0]))
+    right = [
+        {row for row in rows if label.fits(index.card(row))}
+        for (label, _), rows in zip(heard, truth.tolist(), strict=True)
+    ]
+    measured = []
+    for ef_search in ladder:
+        found = _rows(index.search(vectors, COMPARED, ef_search), truth.shape[1])
+        pairs = zip(right, found.tolist(), strict=True)
+        measured.append(
+            {
+                "ef_search": ef_search,
+                "candidates": len(heard),
+                "recall_at_1": recall(found, truth, 1),
+                "recall_at_8": recall(found, truth, COMPARED),
+                "right": sum(map(bool, right)),
+                "lost": sum(bool(wanted) and wanted.isdisjoint(rows) for wanted, rows in pairs),
+            }
+        )
+    return measured
+
+
+def _rows(answers: Sequence[Sequence[Hit]], width: int) -> NDArray[np.int64]:
+    """Return the rows of each answer, int64 [n, width], with -1 where the graph found too few."""
+    lists = ([hit.row for hit in hits] for hits in answers)
+    return np.array([rows + [-1] * (width - len(rows)) for rows in lists])

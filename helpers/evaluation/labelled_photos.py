@@ -2,10 +2,10 @@
 
 import csv
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.errors import DataError
-from helpers.evaluation.identify import load_file
 from helpers.query.answer import MATCH, UNSURE, Answer, Found
+from helpers.query.inputs import Picture
 from helpers.query.open_index import OpenIndex
+from helpers.query.photo_file import load_photo
 from helpers.report import Progress
+from helpers.validation import InvalidImageError
 
 Record = dict[str, Any]
+#: A vector that was searched for, float32 [D], and the photo that it is of.
 Heard = tuple["Label", NDArray[np.float32]]
-
 
 #: What the surest answer to a photo is.
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"
@@ -34,40 +36,40 @@ _COUNT = re.compile(r"^\d+\s*x\s+")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A card that a person saw in a photo.
+    """A card that a person saw in a photo."""
 
-    Args:
-        text: its name, perhaps with notes in parentheses or a count ("2x") before it.
-        scryfall_id: of the printing, may be empty.
-    """
-
-    text: str
-    scryfall_id: str = ""
+    text: str  # its name, perhaps with notes in parentheses or a count ("2x") before it
+    scryfall_id: str = ""  # of the printing
 
     @property
     def name(self) -> str:
         """The name without notes and count."""
         return _COUNT.sub("", _NOTE.sub(" ", self.text).strip())
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """What the card may be known by; a few real names end in parentheses."""
+        return _keys(self.name, self.text, self.scryfall_id)
+
     def fits(self, record: Record) -> bool:
         """Tell whether a card of the index is this one: by its id, or by its whole name."""
-        same = bool(self.scryfall_id) and record.get("scryfall_id") == self.scryfall_id
-        return same or not self.names.isdisjoint(names_of(record))
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What the card may be called; a few real names end in parentheses."""
-        return _names(self.name) | _names(self.text)
+        return not self.keys.isdisjoint(known_as(record))
 
 
-def names_of(record: Record) -> frozenset[str]:
-    """Return what a card of the index is called: the face, the whole card, its halves."""
-    return _names(record.get("name")) | _names(record.get("card_name"))
+def known_as(record: Record) -> frozenset[str]:
+    """Return what a card of the index is known by: the face, the whole card, its halves, its id."""
+    return _keys(record.get("name"), record.get("card_name"), record.get("scryfall_id"))
 
 
-def _names(text: str | None) -> frozenset[str]:
-    whole = " ".join((text or "").casefold().split())
-    return frozenset(filter(None, {whole, *map(str.strip, whole.split("//"))}))
+def _keys(*texts: str | None) -> frozenset[str]:
+    whole = [" ".join((text or "").casefold().split()) for text in texts]
+    halves = (half.strip() for text in whole for half in text.split("//"))
+    return frozenset(filter(None, (*whole, *halves)))
+
+
+def holdings_of(records: Iterable[Record]) -> set[str]:
+    """Return what the cards of an index are known by; `records` is the metadata of its rows."""
+    return set(chain.from_iterable(map(known_as, records)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,96 +101,82 @@ def read_labels(path: Path) -> list[Label]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.DictReader(file))
+            lines = list(csv.DictReader(file, restval=""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV", details=str(error)) from error
-    missing = {"file", "shows"} - (lines[0].keys() if lines else set())
+    missing = [column for column in ("file", "shows") if not lines or column not in lines[0]]
     if missing:
         raise DataError(
             f"{path} is no list of labelled photos",
-            details=f"missing: {', '.join(sorted(missing))}" if lines else "it has no lines",
+            details=f"{len(lines)} lines; missing: {', '.join(missing)}",
             suggestion="columns: file, shows (names of cards), scryfall_id and kind (may be empty)",
         )
     return [_label(line, path.parent) for line in lines]
 
 
-def _label(line: dict[str, str | None], folder: Path) -> Label:
-    file, shows = line["file"] or "", line["shows"] or ""
-    cards = shown_cards(shows, line.get("scryfall_id") or "")
-    return Label(file, folder / file, shows, cards, line.get("kind") or "")
+def _label(line: dict[str, str], folder: Path) -> Label:
+    cards = shown_cards(line["shows"], line.get("scryfall_id", ""))
+    return Label(line["file"], folder / line["file"], line["shows"], cards, line.get("kind", ""))
 
 
 def shown_cards(shows: str, ids: str) -> tuple[Shown, ...]:
     """Return the cards of a line: names with ` | ` between them, and their ids likewise."""
     texts, known = ([part.strip() for part in text.split("|")] for text in (shows, ids))
-    pairs = zip_longest(texts, known, fillvalue="")
-    cards = (Shown(text, scryfall_id) for text, scryfall_id in pairs)
+    cards = (Shown(*pair) for pair in zip_longest(texts, known, fillvalue=""))
     return tuple(card for card in cards if card.name or card.scryfall_id)
 
 
-class Holdings:
-    """Which cards an index holds, by name and by id; `records` is the metadata of its rows."""
-
-    def __init__(self, records: Iterable[Record]) -> None:
-        self._names: set[str] = set()
-        self._ids: set[str] = set()
-        for record in records:
-            self._names |= names_of(record)
-            self._ids.add(record["scryfall_id"])
-
-    def hold(self, card: Shown) -> bool:
-        """Tell whether any row of the index is this card."""
-        return card.scryfall_id in self._ids or not self._names.isdisjoint(card.names)
-
-
 def identify_photos(
-    index: OpenIndex,
-    labels: Iterable[Label],
-    progress: Progress,
-    heard: list[Heard] | None = None,
-) -> list[Record]:
-    """Ask about every photo; `heard` gets the vectors that are searched for, and their photo.
+    index: OpenIndex, labels: Iterable[Label], progress: Progress
+) -> tuple[list[Record], list[Heard]]:
+    """Ask about every photo.
 
     Returns:
-        For each what `judge` says of it, and `seconds` by stage, `total` among them.
+        For each what `judge` says of it, and `seconds` by stage, `total` among them; and all
+        vectors that were searched for.
     """
     rows, times = index.searcher.index, index.searcher.times
-    holdings = Holdings(map(rows.card, range(rows.vectors)))
-    entries = []
+    holdings = holdings_of(map(rows.card, range(rows.vectors)))
+    entries: list[Record] = []
+    heard: list[Heard] = []
     for label in labels:
-        if heard is not None:
-            index.searcher.listen = partial(_hear, heard, label)
+        index.searcher.listen = partial(_hear, heard, label)
         times.take()
         with times.stage("other"):
             with times.stage("read"):
-                picture = load_file(str(label.path))
+                picture = read_photo(str(label.path))
             answer = index.answer(picture)
         seconds = {stage: round(spent, 4) for stage, spent in times.take().items()}
         seconds["total"] = round(sum(seconds.values()), 4)
         entries.append({**judge(label, answer, holdings), "seconds": seconds})
         progress.advance()
-    return entries
+    return entries, heard
 
 
 def _hear(heard: list[Heard], label: Label, vectors: NDArray[np.float32]) -> None:
-    """Keep the vectors of one candidate: float32 [views, D]."""
     heard += [(label, vector) for vector in vectors]
 
 
-def judge(label: Label, answer: Answer, holdings: Holdings) -> Record:
+def read_photo(name: str) -> Picture:
+    """Return a picture of this machine, read as a query reads it; a failure is a value."""
+    try:
+        return Picture(name, load_photo(name))
+    except InvalidImageError as error:
+        return Picture(name, error=str(error))
+
+
+def judge(label: Label, answer: Answer, holdings: set[str]) -> Record:
     """Compare an answer with what a person saw.
 
     Returns:
-        `{"file", "kind", "shows", "complete", "result", "verdict", "error", "score", "answer",
-        "cards", "matches"}`. `complete` is false where the label does not name every card. `result`
-        is that of the surest card: `right` or `wrong`, `not in the index` where none of the cards
-        is in the index, or `unreadable`. `cards` has an entry for each card that is shown: its
-        `outcome` is `found` (a match), `unsure` (rank 1, but no match), `missed` or `not in the
-        index`. `matches` has an entry for each match; `right` is null where the label is not
-        complete.
+        `result` is that of the surest card: `right` or `wrong`, `not in the index` where none of
+        the cards is in the index, or `unreadable`. `complete` is false where the label does not
+        name every card. `cards` has an entry for each card that is shown: its `outcome` is `found`
+        (a match), `unsure` (rank 1, but no match), `missed` or `not in the index`. `matches` has
+        an entry for each match; `right` is null where the label is not complete.
     """
-    held = [card for card in label.cards if holdings.hold(card)]
-    best = None if answer.error is not None else next(iter(answer.hits), None)
+    held = [card for card in label.cards if not card.keys.isdisjoint(holdings)]
+    best = next(iter(answer.hits), None)
     return {
         "file": label.file,
         "kind": label.kind,
@@ -212,17 +200,13 @@ def _result(label: Label, answer: Answer, *, is_held: bool) -> str:
     return RIGHT if answer.surest is not None and _fits(label, answer.surest) else WRONG
 
 
-def _outcomes(label: Label, held: Container[Shown], answer: Answer) -> Iterator[Record]:
+def _outcomes(label: Label, held: Sequence[Shown], answer: Answer) -> Iterator[Record]:
     """Yield what became of each card; of two that are alike, each needs an answer of its own."""
     left = list(answer.cards)
     for card in label.cards:
         outcome, inliers = _outcome(card, left) if card in held else (ABSENT, None)
-        yield {
-            "name": card.name,
-            "scryfall_id": card.scryfall_id,
-            "outcome": outcome,
-            "inliers": inliers,
-        }
+        about = {"name": card.name, "scryfall_id": card.scryfall_id}
+        yield {**about, "outcome": outcome, "inliers": inliers}
 
 
 def _outcome(card: Shown, left: list[Found]) -> tuple[str, int | None]:
@@ -242,13 +226,12 @@ def _fits(wanted: Shown | Label, found: Found) -> bool:
 
 
 def _match(found: Found, label: Label) -> Record:
-    right = _fits(label, found)
     return {
-        **(_named(found.hits[0]) if found.hits else {}),
+        **_named(found.hits[0]),
         "verified_by": found.verified_by,
         "inliers": found.evidence.inliers,
         "score": found.evidence.score,
-        "right": right or (False if label.is_complete else None),
+        "right": _fits(label, found) or (False if label.is_complete else None),
     }
 
 

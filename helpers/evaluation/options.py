@@ -48,14 +48,12 @@ FLAGS = FlagGroup(
         ),
         Flag("--seed", Number(int, 0), 0, "N", "of everything that is random"),
         Flag("--plot", FileName((".png",)), None, "FILE", "draw the result into a .png file"),
-    ),
-    _contradictions,
-)
-GRAPH_FLAGS = FlagGroup(
-    "recall and grid: the graph against exact search",
-    (
         Flag(
-            "--ladder", ListOf(Number(int, 1, 10_000)), "16,32,64,128,256,512", "LIST", "efSearch"
+            "--ladder",
+            ListOf(Number(int, 1, 10_000)),
+            "16,32,64,128,256,512",
+            "LIST",
+            "efSearch at which the graph is compared with exact search",
         ),
         Flag(
             "--grid",
@@ -64,25 +62,9 @@ GRAPH_FLAGS = FlagGroup(
             "LIST",
             "pairs M/efConstruction to build with",
         ),
-    ),
-)
-IDENTIFY_FLAGS = FlagGroup(
-    "identify: distorted pictures of cards",
-    (
         Flag("--sample", Number(int, 1), 100, "N", "cards to distort"),
         SCANS,
-        Flag(
-            "--negatives",
-            Directory(must_exist=True),
-            None,
-            "DIR",
-            "further pictures that show no card",
-        ),
-    ),
-)
-PHOTO_FLAGS = FlagGroup(
-    "photos: labelled by a person",
-    (
+        Flag("--negatives", Directory(must_exist=True), None, "DIR", "more pictures without cards"),
         Flag(
             "--photos",
             existing_file,
@@ -96,4 +78,5 @@ PHOTO_FLAGS = FlagGroup(
             action="store_true",
         ),
     ),
+    _contradictions,
 )

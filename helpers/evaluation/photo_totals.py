@@ -11,29 +11,22 @@ from helpers.evaluation.labelled_photos import ABSENT, FOUND, MISSED, UNREADABLE
 Entry = dict[str, Any]
 
 
-TOTAL = "all"
-
-
 def totals(photos: Sequence[Entry]) -> dict[str, Any]:
     """Return `kinds` (the last one `all`), `precision` and `stages` of entries of `judge`."""
     kinds = sorted({photo["kind"] for photo in photos})
-    groups = {kind: [photo for photo in photos if photo["kind"] == kind] for kind in kinds}
-    rows = [{"kind": kind or "-", **counts(group)} for kind, group in groups.items()]
+    rows = [
+        {"kind": kind or "-", **counts([photo for photo in photos if photo["kind"] == kind])}
+        for kind in kinds
+    ]
     return {
-        "kinds": [*rows, {"kind": TOTAL, **counts(photos)}],
+        "kinds": [*rows, {"kind": "all", **counts(photos)}],
         "precision": precision(photos),
         "stages": stages(photos),
     }
 
 
 def counts(photos: Sequence[Entry]) -> dict[str, int]:
-    """Return how often what happened.
-
-    Returns:
-        `photos`, of these `unreadable`; `cards` that are shown and that the index holds, of these
-        `found`, `unsure` and `missed`; `matches`, of these `false_matches` and `unlabelled` ones;
-        `absent_photos` that show no card of the index, of these `absent_matched`.
-    """
+    """Return how often what happened, as docs/json.md says."""
     readable = [photo for photo in photos if photo["result"] != UNREADABLE]
     outcomes = Counter(card["outcome"] for photo in readable for card in photo["cards"])
     matches = Counter(match["right"] for photo in readable for match in photo["matches"])
@@ -59,11 +52,8 @@ def precision(photos: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return precision and recall of the matches for each number of inliers that one of them has.
 
     Matches below the threshold of the search itself are not known, so the first entry is what the
-    search does, and the others are what a higher threshold would do.
-
-    Returns:
-        `{"inliers", "right", "false", "precision", "recall"}`, the lowest threshold first; `recall`
-        is the share of the cards that are shown and in the index.
+    search does, and the others are what a higher threshold would do. `recall` is the share of the
+    cards that are shown and in the index.
     """
     judged = [
         (match["inliers"], match["right"])

@@ -14,17 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from helpers.images.distort import (
-    SKINS,
-    TABLES,
-    Point,
-    blur,
-    die_cut,
-    jpeg,
-    low_light,
-    projection,
-    table,
-)
+from helpers.images import distort
+from helpers.images.distort import Point, projection
 
 CARD_RATIO = 63 / 88  # width to height of a card, in millimetres
 _MOST_TURN = 22.0  # degrees
@@ -35,18 +26,13 @@ _DIM, _BLUR, _JPEG = 0.2, 0.12, 0.35  # strengths, see helpers.images.distort
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A card in a scene.
+    """A card in a scene."""
 
-    Args:
-        card: which of the pictures that were given.
-        corners: float64 [4, 2], x and y in pixels: the card's own top left, top right, bottom
-            right and bottom left, wherever they lie in the photo.
-        covered: a thumb lies on it.
-    """
-
-    card: int
+    card: int  # which of the pictures that were given
+    #: float64 [4, 2], x and y in pixels: the card's own top left, top right, bottom right, bottom
+    #: left, wherever they lie in the photo.
     corners: NDArray[np.float64]
-    covered: bool
+    covered: bool  # a thumb lies on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +44,9 @@ class Scene:
 
 
 def compose(cards: Sequence[Image.Image], seed: int, size: tuple[int, int] = (1600, 1200)) -> Scene:
-    """Lay cards on a table and take a photo of them.
-
-    Args:
-        cards: at least one upright RGB picture of a whole card, any size.
-        seed: names the variant.
-        size: width and height of the photo in pixels.
-    """
+    """Lay cards (upright RGB pictures of any size) on a table and take a photo of them."""
     rng = Random(f"scene {seed}")
-    photo = table(size, rng.choice(TABLES), rng)
+    photo = distort.table(size, rng.choice(distort.TABLES), rng)
     seen = _seen_by_camera(_scattered(len(cards), size, rng), size, rng)
     drop = (rng.choice((-1, 1)) * size[0] / 160, size[1] / 120)
     for card, corners in zip(cards, seen, strict=True):
@@ -98,14 +78,12 @@ def _grid(count: int, size: tuple[int, int], sine: float) -> tuple[int, int, flo
     """Return the columns and rows in which cards may be largest, and how high a card is then."""
     cosine = math.sqrt(1 - sine**2)
     across, down = CARD_RATIO * cosine + sine, cosine + CARD_RATIO * sine
-    grids = [(columns, math.ceil(count / columns)) for columns in range(1, count + 1)]
-    return max(
-        (
-            (columns, rows, _ROOM * min(size[0] / columns / across, size[1] / rows / down))
-            for columns, rows in grids
-        ),
-        key=lambda grid: grid[2],
-    )
+    grids = []
+    for columns in range(1, count + 1):
+        rows = math.ceil(count / columns)
+        height = _ROOM * min(size[0] / columns / across, size[1] / rows / down)
+        grids.append((columns, rows, height))
+    return max(grids, key=lambda grid: grid[2])
 
 
 def _seen_by_camera(
@@ -126,7 +104,7 @@ def _seen_by_camera(
 def _lay(photo: Image.Image, card: Image.Image, corners: NDArray[np.float64], drop: Point) -> None:
     """Draw one card, and before it the shadow that it casts, `drop` pixels aside and below."""
     longest = max(np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1))
-    small = die_cut(card.resize((round(longest * CARD_RATIO), round(longest))))
+    small = distort.die_cut(card.resize((round(longest * CARD_RATIO), round(longest))))
     margin = 8
     left, top = (math.floor(side) - margin for side in corners.min(axis=0))
     right, bottom = (math.ceil(side) + margin for side in corners.max(axis=0))
@@ -150,7 +128,7 @@ def _hold(photo: Image.Image, corners: NDArray[np.float64], rng: Random) -> None
     tip = corner + (corners.mean(axis=0) - corner) * 0.25
     radius = float(np.linalg.norm(corners[1] - corners[0])) * 0.13
     root = (tip[0] + rng.uniform(-2, 2) * radius, photo.height + 3 * radius)
-    skin = rng.choice(SKINS)
+    skin = rng.choice(distort.SKINS)
     nail = tuple(min(255, channel + 22) for channel in skin)
     thumb = Image.new("RGBA", photo.size)
     pen = ImageDraw.Draw(thumb)
@@ -168,5 +146,5 @@ def _exposed(photo: Image.Image, rng: Random) -> Image.Image:
     light = light.point([min(255, 120 + level) for level in range(256)])
     lit = ImageChops.multiply(photo.convert("RGB"), Image.merge("RGB", (light,) * 3))
     lit.putalpha(255)
-    dim = low_light(lit, rng, _DIM)
-    return jpeg(blur(dim, rng, _BLUR), rng, _JPEG).convert("RGB")
+    dim = distort.low_light(lit, rng, _DIM)
+    return distort.jpeg(distort.blur(dim, rng, _BLUR), rng, _JPEG).convert("RGB")

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from helpers.index.exact_search import exact_top
+from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
 from helpers.index.manifest import mismatch, no_index, read_manifest
 from helpers.index.metadata import MetadataLines
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
@@ -36,12 +37,11 @@ class CardIndex:
     Args:
         out: the output directory of a build.
         exact: compare with every vector of the graph instead of walking it.
-        with_encoder: also load the encoder that came with it, if one did.
-        with_vectors: also open the unit vectors, which `search_unwhitened` needs.
+        with_encoder: also load the `encoder` that embeds queries as the index was, if one is there.
+        with_vectors: also open the `unit_vectors`, which `search_unwhitened` needs.
 
     Attributes:
-        manifest: how the index was made.
-        encoder: embeds queries as the index was, None if none came along or none was wanted.
+        graph: a FAISS index, see `helpers.index.graph`.
         whitening: what the graph's vectors went through, None if they are those of the model.
 
     Raises:
@@ -56,12 +56,13 @@ class CardIndex:
         with_encoder: bool = False,
         with_vectors: bool = False,
     ) -> None:
-        from helpers.index.graph import read_graph, whitening_of
-
         self.exact = exact
-        names = (INDEX, METADATA, VECTORS) if with_vectors else (INDEX, METADATA)
-        optional = (ENCODER,) if with_encoder else ()
-        with open_set(out, names, optional) as (self.manifest, files):
+        names = [INDEX, METADATA]
+        if with_vectors:
+            names.append(VECTORS)
+        if with_encoder:
+            names.append(ENCODER)
+        with _open_set(out, names) as (self.manifest, files):
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
@@ -70,12 +71,19 @@ class CardIndex:
                 found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
                 raise no_index(out, found, self.manifest)
             try:
-                self._graph = read_graph(files[INDEX], about)
+                self.graph = read_graph(files[INDEX], about)
                 self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
-                problem = f"{INDEX} or {VECTORS}: {error}"
+                problem = f"{', '.join(names)}: {error}"
                 raise no_index(out, problem, self.manifest) from error
-        self.whitening = whitening_of(self._graph)
+        self.whitening = whitening_of(self.graph)
+
+    @property
+    def unit_vectors(self) -> NDArray[np.float32]:
+        """The vectors of all rows as the model gave them, float32 [N, D], mapped."""
+        if self._vectors is None:
+            raise ValueError("the index was opened without its vectors")
+        return self._vectors
 
     def effective_ef_search(self, k: int, ef_search: int) -> int:
         """Return the efSearch that is used: at least 2 k, since HNSW returns short lists below."""
@@ -84,26 +92,22 @@ class CardIndex:
     def search(self, queries: NDArray[np.float32], k: int, ef_search: int) -> list[list[Hit]]:
         """Return up to `k` hits per query, best first; equal pictures in the order of their rows.
 
-        Args:
-            queries: float32 [n, D], rows of unit length, as the model gives them.
-            k: at least 1.
-            ef_search: candidates that the graph search keeps, raised to 2 k.
+        `queries` are float32 [n, D], rows of unit length, as the model gives them; `ef_search` is
+        raised to 2 k.
         """
         if self.exact:
             return self.search_exactly(queries, k)
         import faiss
 
         parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
-        queries, most = self._checked(queries), min(k, self._graph.ntotal)
-        scores, rows = self._graph.search(queries, most, params=parameters)
+        queries, most = self._checked(queries), min(k, self.graph.ntotal)
+        scores, rows = self.graph.search(queries, most, params=parameters)
         return self._listed(scores, rows, k)
 
     def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the same, compared with every vector: what the graph should find."""
-        from helpers.index.graph import row_numbers, stored_vectors
-
-        scores, places = exact_top(stored_vectors(self._graph), self._whitened(queries), k)
-        return self._listed(scores, row_numbers(self._graph)[places], k)
+        scores, places = exact_top(stored_vectors(self.graph), self._whitened(queries), k)
+        return self._listed(scores, row_numbers(self.graph)[places], k)
 
     def _listed(
         self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
@@ -122,31 +126,18 @@ class CardIndex:
         """Return up to `k` hits per query by plain cosines, compared with every row.
 
         A whitening is learned from pictures; of a sentence's vector it would make nothing good.
-
-        Args:
-            queries: float32 [n, D], rows of unit length.
-            k: at least 1.
         """
-        if self._vectors is None:
-            raise ValueError("the index was opened without its vectors")
-        scores, rows = exact_top(self._vectors, self._checked(queries), k)
+        scores, rows = exact_top(self.unit_vectors, self._checked(queries), k)
         return [
             [Hit(row, score) for row, score in zip(*pair, strict=True)]
             for pair in zip(rows.tolist(), scores.tolist(), strict=True)
         ]
 
     def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
-        """Return given rows with their cosine to the query that is nearest to each, best first.
-
-        Args:
-            queries: float32 [n, D], rows of unit length.
-            rows: of the index.
-        """
-        from helpers.index.graph import row_numbers, stored_vectors
-
+        """Return given rows with their cosine to the query that is nearest to each, best first."""
         first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
-        places = np.searchsorted(row_numbers(self._graph), [first.get(row, row) for row in rows])
-        scores = (stored_vectors(self._graph)[places] @ self._whitened(queries).T).max(axis=1)
+        places = np.searchsorted(row_numbers(self.graph), [first.get(row, row) for row in rows])
+        scores = (stored_vectors(self.graph)[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
         return sorted(hits, key=lambda hit: -hit.score)
 
@@ -167,38 +158,35 @@ class CardIndex:
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
-    from helpers.model.onnx_embedder import OnnxEmbedder
-
-    fingerprint = {**manifest["model"], "precision": manifest["encoder"]["precision"]}
+    precision = manifest["encoder"]["precision"]
+    fingerprint = {**manifest["model"], "precision": precision, "engine": "onnx"}
     # The very file that was checked: a new build may have replaced it by now.
     opened = Path(f"/proc/self/fd/{file.fileno()}")
     path = opened if opened.exists() else Path(file.name)  # only Linux has the former
-    return OnnxEmbedder(path, {**fingerprint, "engine": "onnx"}, cpu_count())
+    return OnnxEmbedder(path, fingerprint, cpu_count())
 
 
 @contextlib.contextmanager
-def open_set(
-    out: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()
+def _open_set(
+    out: Path, names: Iterable[str]
 ) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader]]]:
     """Yield the manifest and, opened, the files of the very build that it describes.
 
     While a build is being published, a reader may come upon some old and some new files; so what
-    counts is the content of what was opened, and a mismatch only counts if it stays. Those of
-    `optional` are opened if the build has them.
+    counts is the content of what was opened, and a mismatch only counts if it stays. The encoder is
+    opened if the build has one.
     """
     before = None
     for _ in range(_TRIES):
         manifest = read_manifest(out)
-        wanted = (*names, *(name for name in optional if name in manifest["outputs"]))
+        wanted = [name for name in names if name != ENCODER or name in manifest["outputs"]]
         with contextlib.ExitStack() as stack:
-            problem = None
             try:
                 files = {name: stack.enter_context(open_published(out, name)) for name in wanted}
+                problems = (mismatch(file, name, manifest) for name, file in files.items())
+                problem = next(filter(None, problems), None)
             except OSError as error:
                 problem = f"{error.strerror or error}: {error.filename}"
-            else:
-                problems = (mismatch(files[name], name, manifest) for name in wanted)
-                problem = next(filter(None, problems), None)
             if problem is None:
                 yield manifest, files
                 return
@@ -210,11 +198,7 @@ def open_set(
 
 
 def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
-    """Return float32 [N, D], mapped from an `.npy` file that `about` describes.
-
-    Raises:
-        ValueError: it is something else.
-    """
+    """Return float32 [N, D], mapped from an `.npy` file, or `ValueError` if it is another one."""
     file.seek(0)
     if npy.read_magic(file) != (1, 0):
         raise ValueError("it is no .npy file of format 1.0")

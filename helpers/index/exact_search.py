@@ -1,4 +1,4 @@
-"""Queries made from the vectors themselves, and the exact answers to them."""
+"""Exact search: what a graph should find; and queries to ask, made from the vectors themselves."""
 
 from collections.abc import Iterable
 
@@ -12,19 +12,11 @@ _BLOCK = 8192  # rows multiplied at a time: about 100 MB for 1,000 queries
 
 
 def perturbed(vectors: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:
-    """Return seeded queries, each at the cosine `CLOSENESS` from a random row.
+    """Return seeded queries, float32 [count, D], each at the cosine `CLOSENESS` from a random row.
 
     The noise is the difference of two other rows: it points where pictures of cards really differ.
     Plain Gaussian noise is at right angles to everything in 512 dimensions and would make every
-    query easy.
-
-    Args:
-        vectors: float32 [n > 0, D], rows of unit length.
-        count: number of queries; rows may serve several times.
-        seed: the same seed gives the same queries.
-
-    Returns:
-        float32 [count, D], rows of unit length.
+    query easy. `vectors` are float32 [n > 0, D] of unit length.
     """
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(vectors), (3, count))
@@ -85,10 +77,7 @@ def nearest(
 def recall(found: NDArray[np.int64], truth: NDArray[np.int64], k: int) -> float:
     """Return the share of the true best `k` rows of each query among its first `k` found rows.
 
-    Args:
-        found: int64 [q, >= k]; -1 stands for nothing.
-        truth: int64 [q, >= k, or all rows there are].
-        k: at least 1.
+    Both are int64 [q, k or more, or all rows there are]; a found -1 stands for nothing.
     """
     k = min(k, truth.shape[1])
     hits = (found[:, :k, None] == truth[:, None, :k]).any(axis=2)

@@ -7,17 +7,17 @@ file with FAISS alone asks it with the unit vectors of the model and gets cosine
 
 from __future__ import annotations
 
+from io import BufferedReader
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from helpers.model.whitening import Whitening
 
 if TYPE_CHECKING:
-    from io import BufferedReader
-    from pathlib import Path
-
     import faiss
-    import numpy as np
-    from numpy.typing import NDArray
 
 EF_SEARCH_AGAIN = 512  # the check looks harder than a query does
 _SELF_SCORE = 0.99
@@ -83,8 +83,7 @@ def row_numbers(index: faiss.Index) -> NDArray[np.int64]:
     """Return int64 [n], the row of each vector of the graph, ascending."""
     import faiss
 
-    numbers: NDArray[np.int64] = faiss.vector_to_array(_id_map(index).id_map)
-    return numbers
+    return np.asarray(faiss.vector_to_array(_id_map(index).id_map))
 
 
 def graph_of(index: faiss.Index) -> faiss.IndexHNSWFlat:
@@ -100,8 +99,7 @@ def stored_vectors(index: faiss.Index) -> NDArray[np.float32]:
 
     storage = faiss.downcast_index(graph_of(index).storage)
     flat = faiss.rev_swig_ptr(storage.get_xb(), index.ntotal * index.d)
-    vectors: NDArray[np.float32] = flat.reshape(index.ntotal, index.d)
-    return vectors
+    return np.asarray(flat.reshape(index.ntotal, index.d))
 
 
 def lost_rows(

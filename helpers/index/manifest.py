@@ -1,5 +1,6 @@
 """`build_manifest.json`: how an index was made, and which files belong to it."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,13 +10,13 @@ import subprocess
 from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from helpers.atomic_io import atomic_write_json, sha256_file
 from helpers.cards import options as cards
 from helpers.cli_validation import command_line
 from helpers.errors import DataError
-from helpers.index.manifest_schema import SEAL, SchemaError, check_manifest, seal
+from helpers.index.manifest_schema import SEAL, check_manifest, seal
 from helpers.index.publish import MANIFEST, NAMES, open_published
 from helpers.model import options as model
 
@@ -26,13 +27,11 @@ _PACKAGES = ("numpy", "torch", "open_clip_torch", "onnxruntime", "faiss-cpu", "p
 
 def describe_outputs(staging: Path) -> dict[str, dict[str, Any]]:
     """Return size in bytes and SHA-256 of each file of a build."""
+    paths = [staging / name for name in NAMES if name != MANIFEST]
     return {
-        name: {
-            "bytes": (staging / name).stat().st_size,
-            "sha256": sha256_file(staging / name),
-        }
-        for name in NAMES
-        if name != MANIFEST and (staging / name).exists()
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        for path in paths
+        if path.exists()
     }
 
 
@@ -42,10 +41,8 @@ def describe_environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
 
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     for package in packages:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return versions
 
 
@@ -73,14 +70,13 @@ def read_manifest(out: Path) -> dict[str, Any]:
     """
     try:
         with open_published(out, MANIFEST) as file:
-            document = json.loads(file.read(_LONGEST + 1)[:_LONGEST])
-        check_version(document)
+            document: dict[str, Any] = json.loads(file.read(_LONGEST))
         check_manifest(document)
     except FileNotFoundError as error:
         raise no_index(out, f"there is no {MANIFEST}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise no_index(out, f"{MANIFEST} cannot be used: {error}") from error
-    return cast("dict[str, Any]", document)
+    return document
 
 
 def last_manifest(out: Path) -> dict[str, Any] | None:
@@ -91,20 +87,8 @@ def last_manifest(out: Path) -> dict[str, Any] | None:
         return None
 
 
-def check_version(document: Any) -> None:
-    """Raise `SchemaError` unless a manifest is of a version that this program can read."""
-    if not isinstance(document, dict) or "version" not in document:
-        raise SchemaError("it is not one of this program")
-    if str(document["version"]).partition(".")[0] != VERSION.partition(".")[0]:
-        raise SchemaError(f"it was built by another version: {document['version']!s:.40}")
-
-
 def write_manifest(directory: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """Write a manifest with its own digest, whole or not at all, and return it.
-
-    Raises:
-        WriteError: the disk refuses.
-    """
+    """Write a manifest with its own digest, whole or not at all, and return it."""
     sealed = {**document, SEAL: seal(document)}
     atomic_write_json(directory / MANIFEST, sealed)
     return sealed
@@ -141,6 +125,8 @@ def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> st
 
 def mismatch(file: BufferedReader, name: str, manifest: dict[str, Any]) -> str | None:
     """Return how an open file differs from what the manifest says of `name`, None if it doesn't."""
+    if name not in manifest["outputs"]:
+        return f"{name} is no file of this build"
     expected = manifest["outputs"][name]
     size = os.fstat(file.fileno()).st_size
     if size != expected["bytes"]:

@@ -5,22 +5,21 @@ A damaged manifest would make every answer wrong without an error: other preproc
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from helpers.model.options import FITS
 from helpers.model.own_encoder import INTERPOLATIONS
 
+_VERSIONS = re.compile(r"1\..*")  # that this program reads
 SEAL = "sha256"  # of the manifest without this field
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: The name of a file in the index's own directory: no path, nothing hidden.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LARGEST = 65_536  # dimension of a vector, side of a picture, size of a channel's mean
 _CHANNELS = 3
-
-Rule = Callable[[Any], bool]
+_SIDE = range(1, _LARGEST + 1)
+_COUNT, _AT_LEAST_1 = range(1 << 63), range(1, 1 << 63)
 
 
 class SchemaError(ValueError):
@@ -31,22 +30,6 @@ def seal(document: dict[str, Any]) -> str:
     """Return the SHA-256 of a manifest without its own digest, whatever its layout."""
     rest = {key: value for key, value in document.items() if key != SEAL}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _a(kind: type) -> Rule:
-    return lambda value: isinstance(value, kind)
-
-
-def _whole(least: int, most: float = math.inf) -> Rule:
-    return lambda value: type(value) is int and least <= value <= most
-
-
-def _among(words: tuple[str, ...]) -> Rule:
-    return lambda value: value in words
-
-
-def _like(pattern: re.Pattern[str]) -> Rule:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _are_channels(value: Any) -> bool:
@@ -61,43 +44,52 @@ def _are_divisors(value: Any) -> bool:
     return _are_channels(value) and 0 not in value
 
 
-#: Field → what its value must be: a rule, or the fields of an object. One with `?` may be missing.
-Fields = Mapping[str, "Rule | Fields"]
+#: Field → what its value must be: of a type, a whole number of a range, one of some words, text of
+#: a pattern, what a function says, or an object with fields. One with `?` may be missing.
+Fields = dict[str, Any]
 _INPUT: Fields = {
-    "side": _whole(1, _LARGEST),
+    "side": _SIDE,
     "mean": _are_channels,
     "std": _are_divisors,
-    "interpolation": _among(INTERPOLATIONS),
+    "interpolation": INTERPOLATIONS,
 }
-_OUTPUT: Fields = {"bytes": _whole(0), "sha256": _like(_DIGEST)}
+_OUTPUT: Fields = {"bytes": _COUNT, "sha256": _DIGEST}
 _MANIFEST: Fields = {
-    "version": _a(str),
-    "build_id": _a(str),
-    "parameters": {"cache": _a(str), "fit?": _a(str), "size?": _whole(0)},
-    "outputs": _a(dict),
+    "version": _VERSIONS,
+    "build_id": str,
+    "parameters": {"cache": str, "fit?": str, "size?": _COUNT},
+    "outputs": dict,
     "model": {
-        "model": _a(str),
-        "preprocessing": {
-            **_INPUT,
-            "fit": _among(FITS),
-            "size": _whole(1, _LARGEST),
-            "resizes?": _whole(1, 2),
-        },
-        "trained?": _a(bool),
-        "precision?": _a(str),
+        "model": str,
+        "preprocessing": {**_INPUT, "fit": FITS, "size": _SIDE, "resizes?": range(1, 3)},
+        "trained?": bool,
+        "precision?": str,
     },
     "index": {
-        "type": _a(str),
-        "metric": _a(str),
-        "vectors": _whole(1),
-        "dimension": _whole(1, _LARGEST),
-        "distinct": _whole(1),
+        "type": str,
+        "metric": str,
+        "vectors": _AT_LEAST_1,
+        "dimension": _SIDE,
+        "distinct": _AT_LEAST_1,
     },
-    "source": _a(dict),
-    "statistics": _a(dict),
-    "encoder?": {"key": _a(str), "precision": _a(str), "input": _INPUT},
-    f"{SEAL}?": _a(str),
+    "source": dict,
+    "statistics": dict,
+    "encoder?": {"key": str, "precision": str, "input": _INPUT},
+    f"{SEAL}?": str,
 }
+
+
+def _fits(value: Any, rule: Any) -> bool:
+    match rule:
+        case type():
+            return isinstance(value, rule)
+        case range():
+            return type(value) is int and value in rule
+        case tuple():
+            return value in rule
+        case re.Pattern():
+            return isinstance(value, str) and rule.fullmatch(value) is not None
+    return bool(rule(value))
 
 
 def _read(value: Any, wanted: Fields, where: str) -> None:
@@ -109,17 +101,16 @@ def _read(value: Any, wanted: Fields, where: str) -> None:
         if name not in value:
             if name == field:
                 raise SchemaError(f"{where}.{name} is missing")
-        elif isinstance(rule, Mapping):
+        elif isinstance(rule, dict):
             _read(value[name], rule, f"{where}.{name}")
-        elif not rule(value[name]):
+        elif not _fits(value[name], rule):
             raise SchemaError(f"{where}.{name} is {value[name]!r:.60}")
 
 
 def check_manifest(document: Any) -> None:
     """Raise `SchemaError` unless `document` is a manifest that can be believed.
 
-    One without a digest, as version 1.1 wrote them, is judged by its fields and by whether they
-    agree with each other.
+    One without a digest, as version 1.1 wrote them, is judged by its fields alone.
     """
     _read(document, _MANIFEST, "manifest")
     if document["index"]["distinct"] > document["index"]["vectors"]:
@@ -128,13 +119,5 @@ def check_manifest(document: Any) -> None:
         if _FILE_NAME.fullmatch(name) is None:
             raise SchemaError(f"manifest.outputs names {name!r:.60}, which is no file of it")
         _read(output, _OUTPUT, f"manifest.outputs.{name}")
-    if SEAL in document:
-        if document[SEAL] != seal(document):
-            raise SchemaError("its own SHA-256 differs: it has been changed")
-        return
-    shape, flags = document["model"]["preprocessing"], document["parameters"]
-    saw = document.get("encoder", {}).get("input", {})
-    for other in ({key: flags[key] for key in ("fit", "size") if key in flags}, saw):
-        for key, value in other.items():
-            if key in shape and shape[key] != value:
-                raise SchemaError(f"model.preprocessing.{key} is {shape[key]!r}, not {value!r}")
+    if SEAL in document and document[SEAL] != seal(document):
+        raise SchemaError("its own SHA-256 differs: it has been changed")

@@ -8,8 +8,9 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.lib import format as npy
@@ -21,16 +22,9 @@ BLOCK = 4096  # rows held in memory at a time
 
 
 class RowFile:
-    """An open `.npy` file of `count` rows.
+    """An open `.npy` file of `count` rows of the type `row`, see `vector_type`.
 
-    Args:
-        path: where it is.
-        file: its descriptor; `close` closes it.
-        row: type of one row: float32 [dim] is `np.dtype(("<f4", (dim,)))`.
-        count: number of rows.
-
-    Raises:
-        WriteError: from any method that writes, if the disk refuses.
+    Any method that writes raises `WriteError` if the disk refuses.
     """
 
     def __init__(self, path: Path, file: int, row: np.dtype[Any], count: int) -> None:
@@ -42,20 +36,15 @@ class RowFile:
 
     @classmethod
     def create(cls, path: Path, row: np.dtype[Any], count: int) -> Self:
-        """Make a new file at its full size, so that a full disk is noticed now.
-
-        Where the disk refuses, nothing is left behind.
-        """
+        """Make a new file at its full size, so that a full disk is noticed now, or none."""
         header = _header(row, count)
-        with disk_errors(path):
+        with disk_errors(path), contextlib.ExitStack() as undo:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-            try:
-                _write_all(file, header, 0)
-                _allocate(file, len(header) + count * row.itemsize)
-            except BaseException:
-                os.close(file)
-                path.unlink(missing_ok=True)
-                raise
+            undo.callback(path.unlink, missing_ok=True)
+            undo.callback(os.close, file)
+            _write_all(file, header, 0)
+            _allocate(file, len(header) + count * row.itemsize)
+            undo.pop_all()
         return cls(path, file, row, count)
 
     @classmethod
@@ -69,14 +58,11 @@ class RowFile:
         header = _header(row, count)
         size = len(header) + count * row.itemsize
         file = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
-        fits = False
-        try:
-            fits = os.pread(file, len(header), 0) == header and os.fstat(file).st_size == size
-        finally:
-            if not fits:
-                os.close(file)
-        if not fits:
-            raise ValueError(f"{path.name} does not hold {count:,} rows of {row}")
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, file)
+            if os.pread(file, len(header), 0) != header or os.fstat(file).st_size != size:
+                raise ValueError(f"{path.name} does not hold {count:,} rows of {row}")
+            undo.pop_all()
         return cls(path, file, row, count)
 
     def write(self, rows: NDArray[np.int64], values: NDArray[Any]) -> None:
@@ -86,11 +72,7 @@ class RowFile:
                 _write_all(self._file, values[begin:end].tobytes(), self._offset(rows[begin]))
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the rows int64 [m] as an array [m, …].
-
-        Raises:
-            OSError: the file has become shorter, or the disk refuses.
-        """
+        """Return the rows int64 [m] as an array [m, …]; `OSError` if the file is shorter by now."""
         data = bytearray()
         for begin, end in _runs(rows):
             size = (end - begin) * self.row.itemsize
@@ -130,26 +112,17 @@ def vector_type(dim: int) -> np.dtype[Any]:
 
 
 def _header(row: np.dtype[Any], count: int) -> bytes:
-    buffer: IO[bytes] = io.BytesIO()
-    fields = {
-        "descr": npy.dtype_to_descr(row.base),
-        "fortran_order": False,
-        "shape": (count, *row.shape),
-    }
+    buffer = io.BytesIO()
+    shape = (count, *row.shape)
+    fields = {"descr": npy.dtype_to_descr(row.base), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(buffer, fields)
-    buffer.seek(0)
-    return buffer.read()
+    return buffer.getvalue()
 
 
 def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Yield begin and end of each stretch of consecutive row numbers, `BLOCK` rows at most."""
-    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
-    ends = [*cuts.tolist(), len(rows)] if len(rows) else []
-    begin = 0
-    for end in ends:
-        for start in range(begin, end, BLOCK):
-            yield start, min(start + BLOCK, end)
-        begin = end
+    gaps = np.flatnonzero(np.diff(rows) != 1) + 1
+    yield from pairwise(sorted({0, *gaps.tolist(), *range(BLOCK, len(rows), BLOCK), len(rows)}))
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:

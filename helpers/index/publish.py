@@ -51,27 +51,20 @@ def new_staging(out: Path) -> Path:
 @contextlib.contextmanager
 def staging(out: Path) -> Iterator[Path]:
     """Yield `new_staging(out)`; if the block fails before its files are published, they go."""
-    directory = new_staging(out)
     try:
-        yield directory
+        yield new_staging(out)
     except BaseException:
-        journal = _journal(out)
-        if journal is None or journal["staging"] != directory.name:
-            shutil.rmtree(directory, ignore_errors=True)
+        if _journal(out) is None:
+            recover(out)
         raise
 
 
 def publish(out: Path, staging: Path, obsolete: Iterable[Path] = ()) -> None:
     """Put the files of `staging`, complete and flushed, in the place of those of `out`.
 
-    Args:
-        out: the output directory, whose lock is held.
-        staging: what `new_staging` returned.
-        obsolete: files of a checkpoint in `out` that go once the new build counts; so does the
-            encoder of the old build if the new one has none.
-
-    Raises:
-        WriteError: the disk refuses; readers see one whole build, and `recover` goes on.
+    The lock of `out` is held. Once the new build counts, the `obsolete` files of a checkpoint go,
+    and so does the encoder of the old build if the new one has none. Where the disk refuses,
+    readers see one whole build, and `recover` goes on.
     """
     with disk_errors(staging):
         fsync_directory(staging)
@@ -106,11 +99,7 @@ def published_path(out: Path, name: str) -> Path:
 
 
 def open_published(out: Path, name: str) -> BufferedReader:
-    """Open the file `name` of the build that counts now, though it may be on the move.
-
-    Raises:
-        OSError: it is missing or cannot be read.
-    """
+    """Open the file `name` of the build that counts now, though it may be on the move."""
     for _ in range(_LOOKS):
         with contextlib.suppress(FileNotFoundError):
             return open_regular(published_path(out, name))

@@ -1,9 +1,8 @@
 """Is the index in a directory whole, and does every row mean the same card in all its files?"""
 
-import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,122 +25,118 @@ from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
 from helpers.report import DOCUMENT_VERSION
 
+_FILES = "size and SHA-256 of every file"
 _KEYS = ("name", "scryfall_id", "face_id", "image_file", "image_sha256")
 _SAMPLE = 10_000  # rows asked for; the stored vectors are compared one and all
 _WHITENED_TOLERANCE = 1e-5  # per component: FAISS multiplies in another order than numpy
-_FACE_BYTES = 16  # of a hash of each face id; half a million ids would take 70 MB
 _MANY = 20  # problems of one kind that are named
 
 
-def check_index(out: Path) -> dict[str, Any]:
-    """Check digests, vectors, metadata and graph of the index in `out`.
+class _Files:
+    """The files of an index, opened one by one as they are asked for: some may not be readable."""
 
-    Returns:
-        The `--json` document: the build, its rows, what was checked, and what is wrong.
+    def __init__(self, out: Path, about: dict[str, Any]) -> None:
+        self.out, self.about = out, about
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        with open_published(self.out, VECTORS) as file:
+            return map_vectors(file, self.about)
+
+    @cached_property
+    def lines(self) -> MetadataLines:
+        with open_published(self.out, METADATA) as file:
+            return MetadataLines(file)
+
+    @cached_property
+    def graph(self) -> Any:
+        with open_published(self.out, INDEX) as file:
+            return read_graph(file, self.about)
+
+
+def check_index(out: Path) -> dict[str, Any]:
+    """Return the `--json` document: what was checked of the index in `out`, and what is wrong.
 
     Raises:
         DataError: there is no index.
     """
     manifest = read_manifest(out)
-    about = manifest["index"]
-    done: list[str] = []
-    wrong: list[str] = []
-    checks: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
-        ("size and SHA-256 of every file", lambda: _files(out, manifest)),
-        ("vectors: form, finite, unit length", lambda: _vectors(out, about)),
-        ("metadata: one whole line per row", lambda: _metadata(out, about)),
-        ("graph: every vector under its row", lambda: _graph(out, about)),
-        ("graph: rows find themselves", lambda: _finds_itself(out, about)),
-    )
-    for name, check in checks:
-        try:
-            problems = list(itertools.islice(check(), _MANY))
-        except Exception as error:  # noqa: BLE001 - damaged data fail in every way there is
-            problems = [f"{type(error).__name__}: {error}"]
-        done.append(name)
-        wrong.extend(f"{name}: {problem}" for problem in problems)
-        if problems and check is checks[0][1]:
-            break  # what is not what was built is not looked into: FAISS would believe its sizes
+    damages = (damage(out, manifest, (name,)) for name in manifest["outputs"])
+    found = {_FILES: list(filter(None, damages))}
+    if not found[_FILES]:  # FAISS would believe the sizes in files that are not what was built
+        files = _Files(out, manifest["index"])
+        found |= {name: _problems(check, files) for name, check in _CHECKS.items()}
     return {
         "version": DOCUMENT_VERSION,
         "index": str(out),
         "build_id": manifest["build_id"],
-        "rows": about["vectors"],
-        "checks": done,
-        "problems": wrong,
+        "rows": manifest["index"]["vectors"],
+        "checks": list(found),
+        "problems": [f"{name}: {problem}" for name, each in found.items() for problem in each],
     }
 
 
-def _files(out: Path, manifest: dict[str, Any]) -> Iterator[str]:
-    yield from filter(None, (damage(out, manifest, (name,)) for name in manifest["outputs"]))
+def _problems(check: Callable[[_Files], Iterator[str]], files: _Files) -> list[str]:
+    try:
+        return list(itertools.islice(check(files), _MANY))
+    except Exception as error:  # noqa: BLE001 - damaged data fail in every way there is
+        return [f"{type(error).__name__}: {error}"]
 
 
-def _vectors(out: Path, about: dict[str, Any]) -> Iterator[str]:
-    vectors = _open_vectors(out, about)
+def _vectors(files: _Files) -> Iterator[str]:
+    vectors = files.vectors
     for start in range(0, len(vectors), BLOCK):
         for row in off_unit(np.asarray(vectors[start : start + BLOCK])).tolist():
             yield f"row {start + row} is not of unit length"
 
 
-def _metadata(out: Path, about: dict[str, Any]) -> Iterator[str]:
-    lines, vectors = _open_lines(out), _open_vectors(out, about)
-    if len(lines) != about["vectors"]:
-        yield f"{len(lines):,} lines, {about['vectors']:,} rows"
+def _metadata(files: _Files) -> Iterator[str]:
+    seen: set[str] = set()
+    lines, vectors = files.lines, files.vectors
+    if len(lines) != len(vectors):
+        yield f"{len(lines):,} lines, {len(vectors):,} rows"
         return
-    faces = np.zeros(len(lines), dtype=f"S{_FACE_BYTES}")
-    with open_published(out, METADATA) as file:  # in a stream: no page of a map stays in memory
-        for row, card in enumerate(map(json.loads, file)):
-            missing = [key for key in _KEYS if not card.get(key)]
-            if missing:
-                yield f"line {row} lacks {', '.join(missing)}"
-            elif "same_as" in card and not np.array_equal(vectors[row], vectors[card["same_as"]]):
-                yield f"line {row} is no copy of row {card['same_as']}"
-            face_id = str(card.get("face_id") or row).encode()
-            faces[row] = hashlib.blake2b(face_id, digest_size=_FACE_BYTES).digest()
-    order = np.argsort(faces, kind="stable")
-    repeats = order[1:][faces[order[1:]] == faces[order[:-1]]]
-    for row in np.sort(repeats).tolist():
-        yield f"line {row} repeats the face {lines.read(row)['face_id']}"
+    for row in range(len(lines)):
+        card = lines.read(row)
+        missing = [key for key in _KEYS if not card.get(key)]
+        if missing:
+            yield f"line {row} lacks {', '.join(missing)}"
+        elif card["face_id"] in seen:
+            yield f"line {row} repeats the face {card['face_id']}"
+        elif "same_as" in card and not np.array_equal(vectors[row], vectors[card["same_as"]]):
+            yield f"line {row} is no copy of row {card['same_as']}"
+        seen.add(card.get("face_id", ""))
 
 
-def _graph(out: Path, about: dict[str, Any]) -> Iterator[str]:
+def _graph(files: _Files) -> Iterator[str]:
     """Compare what the graph holds with the rows that its ids name, to the bit unless whitened."""
-    vectors = _open_vectors(out, about)
-    index = _open_graph(out, about)
-    ids, stored, whitening = row_numbers(index), stored_vectors(index), whitening_of(index)
-    copies = sorted(itertools.chain.from_iterable(_open_lines(out).copies.values()))
-    if not np.array_equal(ids, np.delete(np.arange(len(vectors)), copies)):
+    ids, stored = row_numbers(files.graph), stored_vectors(files.graph)
+    whitening = whitening_of(files.graph)
+    copies = sorted(itertools.chain.from_iterable(files.lines.copies.values()))
+    if not np.array_equal(ids, np.delete(np.arange(len(files.vectors)), copies)):
         yield "its ids and the copies in the metadata are not all rows, each once"
         return
+    tolerance = 0 if whitening is None else _WHITENED_TOLERANCE
     for start in range(0, len(ids), BLOCK):
         block = ids[start : start + BLOCK]
-        held, wanted = stored[start : start + BLOCK], vectors[block]
+        held, wanted = stored[start : start + BLOCK], files.vectors[block]
         if whitening is not None:
             wanted = whitening.apply(wanted)
-        off = np.abs(held - wanted) > (0 if whitening is None else _WHITENED_TOLERANCE)
-        for wrong in np.flatnonzero(off.any(axis=1)).tolist():
+        for wrong in np.flatnonzero((np.abs(held - wanted) > tolerance).any(axis=1)).tolist():
             yield f"row {block[wrong]} has another vector in {VECTORS}"
 
 
-def _finds_itself(out: Path, about: dict[str, Any]) -> Iterator[str]:
-    vectors, index = _open_vectors(out, about), _open_graph(out, about)
-    sample = np.sort(np.random.default_rng(0).permutation(row_numbers(index))[:_SAMPLE])
+def _finds_itself(files: _Files) -> Iterator[str]:
+    sample = np.sort(np.random.default_rng(0).permutation(row_numbers(files.graph))[:_SAMPLE])
     for start in range(0, len(sample), BLOCK):
         rows = sample[start : start + BLOCK]
-        lost = lost_rows(index, vectors, rows, EF_SEARCH_AGAIN)
+        lost = lost_rows(files.graph, files.vectors, rows, EF_SEARCH_AGAIN)
         yield from (f"row {row} does not find itself" for row in lost.tolist())
 
 
-def _open_vectors(out: Path, about: dict[str, Any]) -> NDArray[np.float32]:
-    with open_published(out, VECTORS) as file:
-        return map_vectors(file, about)
-
-
-def _open_lines(out: Path) -> MetadataLines:
-    with open_published(out, METADATA) as file:
-        return MetadataLines(file)
-
-
-def _open_graph(out: Path, about: dict[str, Any]) -> Any:
-    with open_published(out, INDEX) as file:
-        return read_graph(file, about)
+_CHECKS: dict[str, Callable[[_Files], Iterator[str]]] = {
+    "vectors: form, finite, unit length": _vectors,
+    "metadata: one whole line per row": _metadata,
+    "graph: every vector under its row": _graph,
+    "graph: rows find themselves": _finds_itself,
+}

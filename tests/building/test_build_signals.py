@@ -1,13 +1,11 @@
 """A build that is stopped or killed, and then goes on."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,6 @@ from builds import Deck, build, names, same_files, statistics
 from support import ROOT, environment
 
 from helpers.index.publish import NAMES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Capture = pytest.CaptureFixture[str]
 

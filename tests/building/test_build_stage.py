@@ -1,11 +1,10 @@
 """Step 2 as a whole: which rows come out, in which order, and what is refused."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +14,6 @@ from support import run
 
 from helpers.images.cache import ImageCache
 from helpers.images.digests import note_digest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,26 +1,21 @@
 """Checkpoints: what survives, what is carried over, and what is never mixed in."""
 
-from __future__ import annotations
-
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from builds import flip
+from numpy.typing import NDArray
 
 from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore, leftovers, remove
 from helpers.building.resume import open_store
 from helpers.errors import WriteError
 from helpers.model.unit_vectors import normalize
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 DIM = 8
 PARAMETERS: dict[str, Any] = {

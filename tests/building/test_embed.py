@@ -1,13 +1,8 @@
 """The whole way: Scryfall → cache → index → query, with the real scripts."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from support import Scryfall, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OUTPUTS = ("mtg_embeddings.npy", "mtg_meta.jsonl")
 

@@ -1,9 +1,8 @@
 """Which engine embeds a build: what `auto` means, what is missing, what cannot be mixed."""
 
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +14,6 @@ from helpers.building import engine
 from helpers.errors import DataError
 from helpers.index.publish import ENCODER, NAMES
 from helpers.model.onnx_export import export_encoder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Capture = pytest.CaptureFixture[str]
 BUILD = "build_embeddings.py"

@@ -1,18 +1,18 @@
 """The graph: duplicates, self-check, short lists, and a disk that refuses."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from builds import METADATA, VECTORS, made_up_manifest, manifest
+from numpy.typing import NDArray
 from support import ROOT, environment
 
 from helpers import worker_process
@@ -28,19 +28,14 @@ from helpers.building.hnsw import (
     self_check,
 )
 from helpers.errors import DataError, WriteError
-from helpers.index import metadata
 from helpers.index.card_index import CardIndex
 from helpers.index.graph import lost_rows
 from helpers.index.manifest import describe_outputs, write_manifest
+from helpers.index.metadata import MetadataLines
 from helpers.index.publish import INDEX
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 
 def random_vectors(count: int, dim: int = 16, seed: int = 0) -> NDArray[np.float32]:
@@ -100,12 +95,8 @@ def test_copies_come_in_the_order_of_their_rows(tmp_path: Path) -> None:
     assert len(index.search(vectors[4:5], 50, 64)[0]) == 50
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 1000])
-def test_metadata_are_read_in_blocks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    """Wherever a block ends, every line and every copy is found."""
-    monkeypatch.setattr(metadata, "_BLOCK_BYTES", size)
+def test_metadata_are_looked_up_by_row(tmp_path: Path) -> None:
+    """Every line and every copy is found."""
     cards = [
         {"name": f"Card {row}", **({"same_as": row % 3} if row > 7 else {})} for row in range(40)
     ]
@@ -113,7 +104,7 @@ def test_metadata_are_read_in_blocks(
     path.write_text("".join(json.dumps(card) + "\n" for card in cards))
 
     with path.open("rb") as file:
-        lines = metadata.MetadataLines(file)
+        lines = MetadataLines(file)
 
     assert [lines.read(row) for row in range(len(lines))] == cards
     assert lines.copies == {n: [row for row in range(8, 40) if row % 3 == n] for n in range(3)}

@@ -1,7 +1,5 @@
 """What a build needs is known before anything is downloaded, and every suggestion is complete."""
 
-from __future__ import annotations
-
 import random
 import re
 import shlex

@@ -1,15 +1,10 @@
 """An index never loses rows, and a build never leaves out images, in silence."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from builds import MANIFEST, VECTORS, Deck, build, manifest, statistics
 from support import Scryfall, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,14 +1,12 @@
 """The next build: nothing to do, or only what is new."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from builds import (
@@ -26,13 +24,9 @@ from builds import (
 from support import command, environment
 
 from helpers.building import build_stage
+from helpers.building.options import BuildOptions
 from helpers.index.manifest_schema import SEAL
 from helpers.index.publish import NAMES
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from helpers.building.options import BuildOptions
 
 Capture = pytest.CaptureFixture[str]
 

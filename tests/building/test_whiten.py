@@ -1,9 +1,8 @@
 """The whitening of a build: learned, taken over, learned anew, left out."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -15,9 +14,6 @@ from helpers.building.views import DISTORTIONS, amounts
 from helpers.building.whiten import by_content, sample_size
 from helpers.index.graph import read_whitening
 from helpers.index.view_answers import Answers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,13 +1,13 @@
 """The bulk file: every shape it comes in, how it is kept up to date, and what is refused."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support import Scryfall, run
@@ -15,10 +15,6 @@ from support import Scryfall, run
 from helpers.cards.bulk_file import cached_bulk, iter_cards, local_bulk
 from helpers.cards.face_list import list_path, read_list, write_faces
 from helpers.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 CARDS = [{"object": "card", "name": f"Card {n}", "artist": "a\u2028b [{,"} for n in range(40)]
 JSONL = "".join(json.dumps(card, ensure_ascii=False) + "\n" for card in CARDS).encode()

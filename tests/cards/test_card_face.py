@@ -1,19 +1,15 @@
 """Card objects to faces: every layout by where its images are, and names that tell scans apart."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support import run
 
 from helpers.cards.card_face import CardFace, faces_of, safe_filename
 from helpers.cards.face_list import list_path, read_list
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOST = "https://cards.scryfall.io"
 LONE = "\ud800"  # half of a surrogate pair: JSON can hold it, UTF-8 cannot

@@ -1,16 +1,9 @@
 """`--set`: only the cards of some sets, and never an index that shrinks by it unasked."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from support import run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support import Scryfall
+from support import Scryfall, run
 
 
 def sets_of(deck: Path) -> list[str]:

@@ -1,7 +1,5 @@
 """scripts/benchmark.py: what it measures, how it compares, and that it leaves nothing behind."""
 
-from __future__ import annotations
-
 import json
 import random
 import signal
@@ -9,13 +7,19 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from documents import check
 from support import ROOT, command, environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from support import Result
 
 from devtools.benchmarks.compare import Comparison, Contender, figure
 from devtools.benchmarks.embedding import data_loader
@@ -26,13 +30,6 @@ from helpers.images.preprocess import load_image_rgb
 from helpers.model.torch_embedder import OpenClipEmbedder
 from helpers.packages import not_installed
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
-    from numpy.typing import NDArray
-    from support import Result
 
 SCRIPT = "scripts/benchmark.py"
 SMALL = ("--images", 8, "--cards", 60, "--vectors", 300)

@@ -1,7 +1,5 @@
 """Drawn cards: a picture follows from its card, and two cards do not look alike."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

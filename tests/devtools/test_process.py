@@ -1,20 +1,16 @@
 """`devtools.scryfall.process`: no program outlives the one that started it."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from devtools.scryfall.process import running
 from helpers import signals
 from helpers.errors import Stopped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 

@@ -1,9 +1,7 @@
 """The scripts of devtools/ keep to the flags and exit codes of all others."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,9 +10,6 @@ from support import run
 from devtools.demo.photos import CACHE, INDEX, Photo, summary, take_photos
 from devtools.drawn_cards.cards import deck, image_faces
 from devtools.drawn_cards.drawing import draw
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WRITERS = (
     ("scripts/draw_cards.py", "--out"),

@@ -1,43 +1,36 @@
 """What photos show, judged by whole names and ids, and what the answers to them add up to."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from helpers.evaluation.graph_recall import losses
 from helpers.evaluation.labelled_photos import (
-    Holdings,
     Label,
     Shown,
+    holdings_of,
     judge,
     read_labels,
     shown_cards,
 )
-from helpers.evaluation.photo_recall import losses
 from helpers.evaluation.photo_totals import counts, precision, stages, totals
 from helpers.index.card_index import Hit
-from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found
+from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer, Evidence, Found, Verdict
 from helpers.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from helpers.query.answer import Verdict
 
 NAMES = ("Smoke Shroud", "Steam Vents", "Sulfur Falls", "Fire // Ice", "Erase (Not the Urza's One)")
 
 
-def record(name: str, scryfall_id: str = "") -> dict[str, Any]:
+def record(name: str) -> dict[str, Any]:
     """Return a hit of that name."""
-    ident = scryfall_id or f"id of {name}"
-    printing = {"set": "tst", "collector_number": "1", "scryfall_id": ident}
+    printing = {"set": "tst", "collector_number": "1", "scryfall_id": f"id of {name}"}
     return {"name": name, "card_name": name, "score": 0.5, "also": [], **printing}
 
 
-HOLDINGS = Holdings(map(record, NAMES))
+HOLDINGS = holdings_of(map(record, NAMES))
 
 
 def found(name: str, verdict: Verdict = MATCH, inliers: int | None = 100) -> Found:
@@ -47,9 +40,9 @@ def found(name: str, verdict: Verdict = MATCH, inliers: int | None = 100) -> Fou
     return Found(verdict, [record(name)], Evidence(inliers, 0.5, 0.1), None, verified_by)
 
 
-def label(shows: str, ids: str = "", kind: str = "photo") -> Label:
+def label(shows: str, kind: str = "photo") -> Label:
     """Return a label without a file."""
-    return Label("a.jpg", Path("a.jpg"), shows, shown_cards(shows, ids), kind)
+    return Label("a.jpg", Path("a.jpg"), shows, shown_cards(shows, ""), kind)
 
 
 def judged(shows: str, *cards: Found, kind: str = "photo") -> dict[str, Any]:

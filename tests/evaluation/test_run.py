@@ -1,25 +1,21 @@
 """scripts/evaluate_index.py: what it measures, what it saves, and what it refuses."""
 
-from __future__ import annotations
-
 import csv
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from documents import check
+from numpy.typing import NDArray
 from PIL import Image
-from support import run
+from support import Result, run
 
+from helpers.evaluation.identify import sample_sources
 from helpers.images.non_cards import NON_CARDS, non_card
 from helpers.index.exact_search import CLOSENESS, exact_top, perturbed, recall
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-    from support import Result
 
 SCRIPT = "scripts/evaluate_index.py"
 
@@ -77,6 +73,20 @@ def test_non_cards_are_seeded() -> None:
     assert non_card(3).tobytes() == drawn[3].tobytes()
 
 
+# --- the cards that are asked about ------------------------------------------------------------
+
+
+def test_damaged_pictures_are_left_out(filled_cache: Path, tmp_path: Path) -> None:
+    """What is missing or cut off in the cache does not end an evaluation."""
+    whole, cut = sorted(filled_cache.glob("*.jpg"))[:2]
+    (tmp_path / whole.name).write_bytes(whole.read_bytes())
+    (tmp_path / cut.name).write_bytes(cut.read_bytes()[:-100])
+    files = (whole.name, cut.name, "missing.jpg")
+    rows = SimpleNamespace(vectors=3, card=lambda row: {"image_file": files[row]})
+    index: Any = SimpleNamespace(searcher=SimpleNamespace(index=rows))
+    assert [source.row for source in sample_sources(index, tmp_path, 3, seed=0)] == [0]
+
+
 # --- the script ------------------------------------------------------------------------------
 
 
@@ -112,10 +122,12 @@ def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
     assert [row["ef_search"] for row in found["recall"]] == [16, 64]
     assert found["recall"][1]["recall_at_10"] == 1.0
     assert [(row["m"], row["ef_construction"]) for row in found["grid"]] == [(8, 40)]
+    assert [row["ef_search"] for row in found["grid"][0]["search"]] == [16, 64]
     assert found["grid"][0]["bytes"] > 24 * 32 * 4
     conditions = {row["condition"]: row for row in found["identify"]["conditions"]}
     assert conditions["clean"]["card_top_1"] == conditions["clean"]["printing_top_1"] == 1.0
     assert {"sleeve", "jpeg", "easy", "photo", "hard"} <= conditions.keys()
+    assert found["identify"]["sample"] == conditions["photo"]["pictures"] == 2
     counts = {name: each["pictures"] for name, each in found["identify"]["answers"].items()}
     assert counts["right"] + counts["wrong"] == 6  # 3 levels of 2 cards
     assert counts["unknown_card"] == 2
@@ -152,9 +164,9 @@ def test_stages_are_switched_off(full: tuple[Result, Path]) -> None:
 
 
 def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
-    """A panel for recall, one for the grid, two for distorted cards, three for photos."""
+    """A panel for distorted cards, three for photos."""
     with Image.open(full[1] / "plot.png") as plot:
-        assert plot.size == (1100, 7 * 380 + 50)
+        assert plot.size == (1100, 4 * 380 + 50)
 
 
 @pytest.mark.parametrize(

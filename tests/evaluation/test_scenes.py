@@ -1,7 +1,5 @@
 """Scenes of several cards: what is said about them is what the photo shows."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

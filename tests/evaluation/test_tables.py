@@ -1,7 +1,5 @@
 """The tables of an evaluation: which figure stands in which column."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from helpers.evaluation import tables
@@ -26,10 +24,14 @@ PHOTO = {
     "matches": [],
     "seconds": {"total": 1.5},
 }
+SCORES = {"p5": 0.25, "p25": 0.3, "p50": 0.5, "p75": 0.7, "p95": 0.75}
 DOCUMENT: dict[str, Any] = {
     "recall": [SEARCH],
     "grid": [{"m": 8, "ef_construction": 40, "seconds": 1.234, "bytes": 99, "search": [SEARCH]}],
-    "identify": {"conditions": [{"condition": "blur", "pictures": 4, **SHARES}], "answers": {}},
+    "identify": {
+        "conditions": [{"condition": "blur", "pictures": 4, **SHARES}],
+        "answers": {"right": {"pictures": 3, "scores": SCORES, "margins": None}},
+    },
     "scenes": COUNTS,
     "photos": [PHOTO],
     "photo_totals": {
@@ -59,20 +61,18 @@ def test_every_figure_stands_in_its_column() -> None:
     shown = Shown()
     tables.show(DOCUMENT, shown)
     rows = shown.rows
-    assert rows["recall"] | {"part": ""} == {
-        "part": "",
-        "efSearch": "16",
-        "recall@1": "0.9000",
-        "recall@10": "0.8765",
-        "ms/query": "0.123",
+    assert rows["recall"] == {
+        "part": "recall",
+        "ef_search": "16",
+        "recall_at_1": "0.9000",
+        "recall_at_10": "0.8765",
+        "ms": "0.1234",
     }
-    assert (rows["grid"]["M"], rows["grid"]["build s"], rows["grid"]["bytes"]) == (
-        "8",
-        "1.23",
-        "99",
-    )
-    assert (rows["identify"]["card@5"], rows["identify"]["printing@5"]) == ("0.750", "1.000")
-    assert (rows["scenes"]["false"], rows["scenes"]["absent matched"]) == ("2", "1")
+    grid = rows["grid"]
+    assert (grid["m"], grid["bytes"], grid["recall_at_10"]) == ("8", "99", "0.8765")
+    assert rows["identify"]["card_top_5"] == "0.7500"
+    assert (rows["scores"]["scores p95"], rows["scores"]["margins p5"]) == ("0.7500", "-")
+    assert (rows["scenes"]["kind"], rows["scenes"]["false_matches"]) == ("simulated", "2")
     assert (rows["photo"]["answer"], rows["photo"]["cards"]) == ("Sol Ring CMR", "1 found")
-    assert (rows["ablation"]["without"], rows["ablation"]["s/photo"]) == ("graph", "-")
-    assert (rows["stages"]["median s"], rows["losses"]["recall@8"]) == ("0.250", "0.5000")
+    assert (rows["ablation"]["without"], rows["ablation"]["seconds"]) == ("graph", "-")
+    assert (rows["stages"]["median"], rows["losses"]["recall_at_8"]) == ("0.2500", "0.5000")

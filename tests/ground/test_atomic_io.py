@@ -1,12 +1,11 @@
 """Files appear whole or not at all."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import resource
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,6 @@ from helpers.atomic_io import (
 )
 from helpers.errors import BusyError, WriteError
 from helpers.lock import directory_lock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def test_a_write_replaces_the_old_file(tmp_path: Path) -> None:

@@ -1,13 +1,12 @@
 """Flags, errors and exit codes that all scripts share."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 import subprocess
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from builds import own_signals
@@ -18,10 +17,6 @@ from helpers import cli
 from helpers.cli_validation import validate_args
 from helpers.errors import UsageError
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 SCRIPTS = ("download_images.py", "build_embeddings.py", "build_mtg_faiss.py", "query_index.py")
 PUBLIC = (

@@ -1,22 +1,17 @@
 """Locks and temporary directories, and what killed runs leave of them."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support import ROOT
 
 from helpers.errors import BusyError
 from helpers.lock import file_lock, scratch_directory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PREFIX = "mtg-test-"
 

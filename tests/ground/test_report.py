@@ -1,23 +1,19 @@
 """What is printed, and where."""
 
-from __future__ import annotations
-
 import io
 import json
 import re
 import shlex
 import subprocess
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from support import command, run
 
 from helpers.errors import AppError, DataError
 from helpers.report import BYTES, Reporter, byte_size, duration, safe_percentage, safe_rate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize(

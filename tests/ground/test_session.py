@@ -1,11 +1,11 @@
 """The retry loop, request by request: schedule, Retry-After, redirects, deadlines, manners."""
 
-from __future__ import annotations
-
 import email.utils
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support import FakeClock, Scryfall
@@ -20,10 +20,6 @@ from helpers.network.responses import (
     parse_retry_after,
 )
 from helpers.session import DownloadSession
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 LISTING = "/bulk-data/unique-artwork"
 

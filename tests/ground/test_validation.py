@@ -1,18 +1,13 @@
 """Which bytes may enter the cache, and for which reason others may not."""
 
-from __future__ import annotations
-
 import io
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFile
 
 from helpers.images.preprocess import load_image_rgb
 from helpers.validation import InvalidImageError, validate_image
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (146, 204)) -> Image.Image:

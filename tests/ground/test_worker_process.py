@@ -1,23 +1,19 @@
 """Functions in a process of their own: what they return, raise and print, and when they end."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from support import ROOT, environment
 
 from helpers import errors, worker_process
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: A script that runs a child for ten minutes.
 PARENT = f"""

@@ -1,15 +1,10 @@
 """Python runs this at its start: packages named in `$MTG_HIDE` then seem not to be installed."""
 
-from __future__ import annotations
-
 import os
 import sys
-from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
 
 _HIDDEN = frozenset(os.environ["MTG_HIDE"].split(","))
 

@@ -1,19 +1,14 @@
 """`validate_cache.py` and `prune_cache.py`: what they find, and that they touch nothing else."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support import Scryfall, run
 
 from helpers.cards.card_face import safe_filename
 from helpers.images.prune import KnownFiles
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL = "https://cards.scryfall.io/normal/front/a/b/ab.jpg"
 ORPHAN = safe_filename(URL + "?1")

@@ -1,12 +1,12 @@
 """A cache in which anything may have happened: it costs the damaged part, never the whole."""
 
-from __future__ import annotations
-
 import json
 import math
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +15,6 @@ from support import Scryfall, run
 from helpers.cards.bulk_file import cached_bulk
 from helpers.images.cache import ImageCache
 from helpers.images.digests import DigestTable, note_digest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 NAME = "0123456789abcdef" * 3 + ".jpg"
 

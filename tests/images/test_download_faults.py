@@ -4,22 +4,17 @@ One run meets all faults at once, each at a face of its own, so that forty rows 
 tests then look at one row each.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support import Result, Scryfall, run
 
+from helpers.cards.card_face import CardFace
 from helpers.cards.face_list import list_path, read_list
 from helpers.validation import validate_image
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from helpers.cards.card_face import CardFace
 
 TRIES = 3
 RETRIES = ("--max-retries", TRIES - 1)

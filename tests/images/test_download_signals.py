@@ -1,22 +1,17 @@
 """Stopping a download: by signal, by kill -9, by a second run; nothing finished is lost."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support import Scryfall, command, environment, run
 
 from helpers.validation import validate_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 HANG = {"match": "/cards.scryfall.io/", "fault": "hang"}
 

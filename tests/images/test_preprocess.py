@@ -1,10 +1,9 @@
 """From a picture to the pixels that the model sees."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +11,6 @@ from PIL import Image
 
 from helpers.images.preprocess import Preprocessing, fit_square, load_image_rgb, prepare
 from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def content(image: Image.Image, kind: str = "PNG", **more: Any) -> bytes:

@@ -1,22 +1,17 @@
 """scripts/export_for_browser.py: what it writes, and that a web client can read it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support import ROOT, run
 
 from helpers.index.browser_export import KEYS, agreement, quantize
 from helpers.index.graph import read_whitening
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SCRIPT = "scripts/export_for_browser.py"
 CHECK = ROOT / "scripts" / "check_browser_export.mjs"

@@ -1,14 +1,13 @@
 """The index file with a whitening in it: for FAISS alone, for numpy, and for ours."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import faiss
 import numpy as np
 import pytest
 from builds import made_up_manifest
+from numpy.typing import NDArray
 
 from helpers.building.hnsw import IndexOptions, build
 from helpers.errors import DataError
@@ -17,14 +16,7 @@ from helpers.index.graph import read_whitening
 from helpers.index.publish import INDEX, METADATA, VECTORS
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
-from helpers.model.whitening import learn
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from helpers.model.whitening import Whitening
+from helpers.model.whitening import Whitening, learn
 
 DIM, COUNT = 16, 300
 

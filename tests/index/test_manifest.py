@@ -1,12 +1,12 @@
 """A manifest is believed only as a whole: by its own digest, and by what its fields may be."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from builds import MANIFEST, made_up_manifest, manifest
@@ -14,11 +14,7 @@ from support import run
 
 from helpers.errors import DataError
 from helpers.index import publish
-from helpers.index.manifest import read_manifest, write_manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from helpers.index.manifest import mismatch, read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -94,7 +90,6 @@ def test_fields_of_a_later_version_are_kept(folder: Path) -> None:
         (("outputs", publish.VECTORS, "bytes"), 1.5),
         (("outputs", publish.VECTORS, "sha256"), "../" * 20 + "abcd"),
         (("parameters", "cache"), 7),
-        (("parameters", "fit"), "crop"),
         (("source",), None),
         (("encoder",), {"key": "x", "precision": "int8"}),
     ],
@@ -102,10 +97,9 @@ def test_fields_of_a_later_version_are_kept(folder: Path) -> None:
 def test_senseless_fields(folder: Path, path: tuple[str, ...], value: Any) -> None:
     """Also without a digest, as older programs wrote it, and with one that fits."""
     document = changed(manifest(folder), path, value)
-    if path != ("parameters", "fit"):  # only the digest tells which of two is right
-        write_manifest(folder, document)
-        with pytest.raises(DataError):
-            read_manifest(folder)
+    write_manifest(folder, document)
+    with pytest.raises(DataError):
+        read_manifest(folder)
     del document["sha256"]
     (folder / MANIFEST).write_text(json.dumps(document))
 
@@ -126,6 +120,14 @@ def test_outputs_are_files_of_the_directory(folder: Path, name: str) -> None:
 
     with pytest.raises(DataError, match="no usable index"):
         read_manifest(folder)
+
+
+def test_a_file_that_the_manifest_does_not_name(folder: Path) -> None:
+    """It belongs to no build, whatever it holds."""
+    with (folder / publish.VECTORS).open("rb") as file:
+        problem = mismatch(file, publish.INDEX, manifest(folder))
+
+    assert problem == "mtg_cards.faiss is no file of this build"
 
 
 def test_older_manifests_are_read(folder: Path) -> None:

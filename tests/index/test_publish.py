@@ -1,11 +1,11 @@
 """The files of one build appear together, whatever happens on the way."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import shutil
-from typing import TYPE_CHECKING
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
 
 import pytest
 from builds import Deck, build, flip, manifest, names
@@ -14,11 +14,6 @@ from support import run
 from helpers.errors import DataError, WriteError
 from helpers.index import publish
 from helpers.index.card_index import CardIndex
-
-if TYPE_CHECKING:
-    from multiprocessing.synchronize import Event
-    from pathlib import Path
-    from typing import Any
 
 Capture = pytest.CaptureFixture[str]
 
@@ -246,6 +241,28 @@ def test_verify_finds_rows_that_do_not_belong_together(two_builds: tuple[Path, P
 
     assert result.code == 5
     assert "row 0 has another vector in mtg_embeddings.npy" in result.out
+
+
+def test_verify_names_all_that_does_not_fit(two_builds: tuple[Path, Path]) -> None:
+    """A line too few, vectors too long, a graph of another build, with digests that fit."""
+    import numpy as np
+
+    from helpers.index.manifest import describe_outputs, write_manifest
+
+    folder, other = two_builds
+    lines = (folder / publish.METADATA).read_bytes().splitlines(keepends=True)
+    (folder / publish.METADATA).write_bytes(b"".join(lines[:-1]))
+    np.save(folder / publish.VECTORS, 2 * np.load(folder / publish.VECTORS))
+    shutil.copy(other / publish.INDEX, folder)
+    write_manifest(folder, {**manifest(folder), "outputs": describe_outputs(folder)})
+
+    result = run("scripts/verify_index.py", "--index", folder, "--json")
+
+    assert result.code == 5
+    problems = result.json()["problems"]
+    assert "metadata: one whole line per row: 29 lines, 30 rows" in problems
+    assert "vectors: form, finite, unit length: row 0 is not of unit length" in problems
+    assert any(problem.startswith("graph: every vector under its row") for problem in problems)
 
 
 def test_verify_without_an_index(tmp_path: Path) -> None:

@@ -1,23 +1,18 @@
 """Batch and threads: who decides, when measuring pays, and what is remembered."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.model import cpu_layout
 from helpers.model.cpu_layout import Layout, _rate, choose_layout
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 MANY = 1_000_000
 DEFAULT = Layout(batch=16, workers=4, threads=1)

@@ -1,23 +1,18 @@
 """The store of exported encoders: once per weights, whole or not at all, never in the way."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from builds import Deck, StoredExport, build, flip, manifest, names, patched, statistics
 from support import command, environment, imported, run
 
 from helpers.index.publish import ENCODER, NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,16 +1,15 @@
 """int8: refused where answers suffer, recorded, and every vector by its picture alone."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from builds import MANIFEST, VECTORS, Deck, call, manifest, names, patched, same_files, statistics
+from numpy.typing import NDArray
 from PIL import Image
 from support import Result, environment, run
 
@@ -18,9 +17,6 @@ import query_index
 from helpers.images.preprocess import Preprocessing
 from helpers.index.publish import ENCODER, NAMES
 from helpers.model.agreement import CASES, LEAST_AGREEMENT, agreement, compare
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,7 +1,5 @@
 """The encoder that travels with an index: queries without torch, without the model, elsewhere."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from dataclasses import dataclass

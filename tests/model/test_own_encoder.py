@@ -1,7 +1,5 @@
 """`--model onnx:DIR`: somebody's exported encoder, through build, query and the index."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,13 +1,11 @@
 """Models and weights: which are refused, and why the right ones are right."""
 
-from __future__ import annotations
-
 import json
 import pickle
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +14,6 @@ from support import command, environment
 
 from helpers.images.preprocess import load_image_rgb, prepare
 from helpers.model.options import ModelOptions
-
-if TYPE_CHECKING:
-    from typing import Any
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,26 +1,20 @@
 """Unit vectors, row keys, and files of rows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.building.checkpoint import KEY_TYPE, row_key
 from helpers.errors import DataError, WriteError
 from helpers.index.npy_file import RowFile, reading, vector_type
 from helpers.model.unit_vectors import check_unit, normalize
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-    from numpy.typing import NDArray
-
-
-def unit(count: int, dim: int = 8, seed: int = 0) -> NDArray[np.float32]:
+def unit(count: int, dim: int = 8) -> NDArray[np.float32]:
     """Return random unit vectors."""
-    return normalize(np.random.default_rng(seed).normal(size=(count, dim)).astype(np.float32))
+    return normalize(np.random.default_rng(0).normal(size=(count, dim)).astype(np.float32))
 
 
 def test_unit_vectors_pass() -> None:

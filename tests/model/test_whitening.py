@@ -1,11 +1,10 @@
 """Whitening: what it overlooks, what it keeps, and how answers to views are judged."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.index.view_answers import (
     Answers,
@@ -16,9 +15,6 @@ from helpers.index.view_answers import (
 )
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening, learn
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DIM = 24
 

@@ -1,7 +1,5 @@
 """That nobody answers is said soon and once, and the tries go on."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

@@ -1,7 +1,5 @@
 """One gate per host: spacing, penalties that hold everybody, and how the workers come back."""
 
-from __future__ import annotations
-
 import pytest
 from support import FakeClock
 

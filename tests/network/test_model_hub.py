@@ -1,7 +1,5 @@
 """Weights from a model hub: whole and as announced, or a reason; what has arrived is kept."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 import resource
@@ -9,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 from support import ROOT, FakeClock, environment
@@ -23,10 +22,6 @@ from helpers.network.policy import Policy
 from helpers.network.responses import FetchError
 from helpers.report import Reporter
 from helpers.session import DownloadSession
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 REPOSITORY = "timm/vit_base_patch32_clip_224.openai"  # of the default model
 SAFE, PICKLED = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"
@@ -245,6 +240,9 @@ raise SystemExit(cli.run(cli.parser("", options.FLAGS), work))
 """
 
 
+Process = subprocess.Popen[str]
+
+
 def start(home: Path, url: str, *, most: int = resource.RLIM_INFINITY, **env: str) -> Process:
     """Start what a script does before it loads the default model."""
 
@@ -259,9 +257,6 @@ def start(home: Path, url: str, *, most: int = resource.RLIM_INFINITY, **env: st
         env=environment(**{**variables, **env}),
         preexec_fn=limit,  # noqa: PLW1509 - the child only calls setrlimit before exec
     )
-
-
-Process = subprocess.Popen[str]
 
 
 def end(process: Process) -> tuple[int, str]:

@@ -1,7 +1,5 @@
 """The colour of the light is undone."""
 
-from __future__ import annotations
-
 import numpy as np
 from table import scan
 

@@ -1,17 +1,11 @@
 """Outlines of cards in a picture."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from table import distance, lay, place, scan, table
 
+from helpers.photo import outlines
 from helpers.photo.detect import find_quads
-
-if TYPE_CHECKING:
-    from helpers.photo import outlines
 
 
 def nearest(found: list[outlines.Corners], true: outlines.Corners) -> float:

@@ -1,7 +1,5 @@
 """Verification by geometry."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

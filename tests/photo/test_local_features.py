@@ -1,7 +1,5 @@
 """Local features of all parts and sizes."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from table import distance, lay, place, scan, table

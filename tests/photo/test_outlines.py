@@ -1,7 +1,5 @@
 """What can be said of four corners."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from table import place

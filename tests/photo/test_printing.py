@@ -1,7 +1,5 @@
 """Printings of one art are told apart where their scans differ."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from table import Pixels, scan

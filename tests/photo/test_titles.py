@@ -1,7 +1,5 @@
 """Titles: read by a stand-in, and where the card lies whose title a line is."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

@@ -1,21 +1,16 @@
 """README, CONTRIBUTING and docs/ agree with the scripts, with the files and with each other."""
 
-from __future__ import annotations
-
 import functools
 import re
 import shlex
 import signal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support import ROOT
 
 from devtools import flags_doc, tree_doc
 from helpers import errors
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()

@@ -1,14 +1,9 @@
 """`tests/fuzz.py` for a moment; by hand it runs for as long as one likes."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import random
+from pathlib import Path
 
 import fuzz
-
-if TYPE_CHECKING:
-    import random
-    from pathlib import Path
 
 
 def test_damaged_input_of_every_kind(tmp_path: Path) -> None:

@@ -1,18 +1,13 @@
 """The rules that keep the house in order: layers, lazy imports, one printer."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support import ROOT, environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: The packages of helpers/, each allowed to import those before it, itself and the ground.
 PACKAGES = (

@@ -1,7 +1,5 @@
 """The README says what the scripts really do, and says it briefly."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -3,8 +3,6 @@
 The documents of an evaluation and of a benchmark are checked where they are made for other tests.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from subprocess import PIPE

@@ -1,7 +1,5 @@
 """The list of cards for collection sites."""
 
-from __future__ import annotations
-
 import csv
 import io
 

@@ -1,7 +1,5 @@
 """Hits folded into answers, and when an answer is believed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from helpers.query.grouping import group_hits

@@ -1,18 +1,13 @@
 """What a query may name, and what it gets for names that are none."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from helpers.query import inputs
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LONG = "x" * 300 + ".jpg"
 

@@ -1,12 +1,12 @@
 """The pictures that a query names: every format, every size, and everything that is none."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +15,6 @@ from PIL import Image, ImageFile
 from helpers.query import photo_file
 from helpers.query.photo_file import jpeg_scans, load_photo
 from helpers.validation import FORMATS, InvalidImageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def picture(width: int = 80, height: int = 60) -> Image.Image:

@@ -1,31 +1,25 @@
 """Cards found in photos: drawn cards on a drawn table, and an encoder of 8 by 11 pixels."""
 
-from __future__ import annotations
-
 import functools
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from table import Corners, Pixels, distance, lay, place, scan, table
 
 from helpers.index.card_index import Hit
 from helpers.photo import local_features, outlines
+from helpers.photo.local_features import Features
 from helpers.query.answer import MATCH
+from helpers.query.comparison import Scans
 from helpers.query.photo_search import Find, PhotoSearch
 from helpers.query.recognise import Recogniser
 from helpers.query.searcher import Searcher
 from helpers.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from helpers.photo.local_features import Features
-    from helpers.query.comparison import Scans
 
 CARDS = 14
 

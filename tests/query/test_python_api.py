@@ -1,11 +1,10 @@
 """The Python API, as docs/python-api.md shows it."""
 
-from __future__ import annotations
-
 import io
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +14,8 @@ from support import ROOT
 from helpers import open_index
 from helpers.errors import DataError
 from helpers.query.answer import Answer, Found
+from helpers.query.open_index import OpenIndex
 from helpers.validation import InvalidImageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from helpers.query.open_index import OpenIndex
 
 
 @pytest.fixture(scope="module")

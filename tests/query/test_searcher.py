@@ -1,14 +1,12 @@
 """The ways to ask: paths, patterns, lists, addresses, turned pictures; sheets as answers."""
 
-from __future__ import annotations
-
 import http.server
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from builds import Deck, call
@@ -17,9 +15,6 @@ from support import command, environment, run
 
 import query_index
 from helpers.index.manifest import read_manifest, write_manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")

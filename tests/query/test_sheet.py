@@ -1,7 +1,5 @@
 """The sheet: outlines on the photo, whole scans, and in a browser a list that can be corrected."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -9,7 +7,8 @@ import json
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from finds import answer, found, hit
@@ -20,9 +19,6 @@ from helpers.query.output.exports import Layout
 from helpers.query.output.sheet import KEPT_SIDE, cut_out, small_copy
 from helpers.query.output.sheet_png import CELL, WIDTH, png
 from helpers.query.query_stage import write_sheet
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CORNERS = ((400.0, 300.0), (800.0, 300.0), (800.0, 860.0), (400.0, 860.0))

@@ -1,13 +1,13 @@
 """Titles as a second opinion: what is read, which names it resembles, and what is made of it."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from table import Corners, Pixels, lay, place, scan, table
 
@@ -22,11 +22,6 @@ from helpers.query.recognise import Recogniser
 from helpers.query.searcher import Searcher
 from helpers.query.title_answers import TitleSearch
 from helpers.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 NAMES = ("Shallow Grave", "Fire // Ice", "Æther Vial", "Lim-Dûl's Vault", "Fire")
 
@@ -58,9 +53,9 @@ def test_a_print_is_found_by_both_its_names() -> None:
     assert [names[name] for name in ("eis", "ice", "feuereis")] == [[1], [0, 1], [1]]
 
 
-def line(text: str, y: float, x: float = 100, height: float = 20) -> Line:
+def line(text: str, y: float, x: float = 100) -> Line:
     """Return an upright line that begins at (x, y)."""
-    corners = np.asarray([[0, 0], [10 * len(text), 0], [10 * len(text), height], [0, height]])
+    corners = np.asarray([[0, 0], [10 * len(text), 0], [10 * len(text), 20], [0, 20]])
     return Line(text, np.asarray(corners + np.asarray([x, y]), np.float32))
 
 

@@ -1,13 +1,12 @@
 """Watching a folder: every picture once, whatever happens on the way."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
 import subprocess
 from argparse import Namespace
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import pytest
 from builds import picture
@@ -18,14 +17,10 @@ from helpers.errors import BusyError, DataError, WriteError
 from helpers.lock import file_lock
 from helpers.query.answer import MATCH, UNSURE
 from helpers.query.inputs import Picture
+from helpers.query.open_index import OpenIndex
 from helpers.query.output.exports import Layout
 from helpers.query.watch import PATIENCE, STATE_SUFFIX, Arrivals, Journal, state_of, watch
 from helpers.report import Reporter
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from helpers.query.open_index import OpenIndex
 
 STAMP = (1, 2)
 

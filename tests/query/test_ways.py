@@ -1,20 +1,15 @@
 """What goes in by stdin, and what comes out as JSON lines, as a list and as an error."""
 
-from __future__ import annotations
-
 import csv
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from support import command, environment, run
 
 from helpers.query.inputs import is_picture
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "bmp", "tiff", "avif"])
