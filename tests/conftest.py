@@ -166,8 +166,10 @@ def model(small_clip: str, encoded: Deck) -> str:
 @pytest.fixture
 def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds in this process work as if ONNX Runtime were not installed."""
-    here = "helpers.building.engine.is_here"
-    monkeypatch.setattr(here, lambda name: name != "onnxruntime" and packages.is_here(name))
+    whole = packages.is_here
+    for module in ("packages", "building.engine"):
+        is_here = f"helpers.{module}.is_here"
+        monkeypatch.setattr(is_here, lambda name: name != "onnxruntime" and whole(name))
 
 
 @pytest.fixture
