@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builds import METADATA
 from PIL import Image
 from support import ROOT
 
@@ -26,9 +27,10 @@ def opened(built_index: Path) -> OpenIndex:
 
 
 @pytest.fixture
-def scan(filled_cache: Path) -> Path:
-    """A picture of one of its cards."""
-    return min(filled_cache.glob("*.jpg"))
+def scan(built_index: Path, filled_cache: Path) -> Path:
+    """The picture of its first card: names of files depend on the server's port."""
+    with (built_index / METADATA).open() as lines:
+        return Path(filled_cache / json.loads(lines.readline())["image_file"])
 
 
 def examples() -> list[str]:
