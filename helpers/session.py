@@ -7,6 +7,7 @@ wait.
 Scryfall's rules: https://scryfall.com/docs/api and https://scryfall.com/docs/api/rate-limits.
 """
 
+import contextlib
 import http.client
 import json
 import random
@@ -52,7 +53,7 @@ DOWN_AFTER = 32
 MOST_PENALTIES = 8
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Request(Generic[T]):
     """One URL on its way through the tries."""
 
@@ -176,23 +177,28 @@ class DownloadSession:
         check_url(url)
         left = self.policy.patience if patience is None else patience
         request = _Request(url, receive, headers, api, left, *self._host(url))
-        while True:
-            try:
-                result = self._try_once(request)
-                _require(check, result)
-            except TransientError as error:
-                self._recover(request, error)
-                request.attempt += 1
-            except PermanentError:
-                request.gate.answered(request.asked)
-                raise
-            else:
-                request.gate.answered(request.asked)
-                return result
+        try:
+            while True:
+                try:
+                    result = self._try_once(request)
+                    _require(check, result)
+                except TransientError as error:
+                    self._recover(request, error)
+                    request.attempt += 1
+                else:
+                    request.gate.answered(request.asked)
+                    return result
+        except PermanentError:
+            request.gate.answered(request.asked)
+            raise
+        finally:
+            request.gate.step_aside(request)
 
     def _try_once(self, request: _Request[T]) -> T:
-        with self._lines:
-            if not request.gate.pass_through(API_SPACING if request.api else 0.0):
+        # Those that wait for the request that was told to slow down may hold all the lines.
+        line = contextlib.nullcontext() if request.gate.is_told(request) else self._lines
+        with line:
+            if not request.gate.pass_through(request, API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
             request.asked = self.clock.now()
             # One dripping answer must not eat up the time of all tries: half of it is for the next.
@@ -226,7 +232,7 @@ class DownloadSession:
         """Hold all workers of the host for as long as it asks, unless that is too long."""
         if seconds > LONGEST_WAIT:
             raise _host_closed(request.url, f"asks us to stay away for {seconds:.0f} s")
-        penalties = request.gate.penalise(seconds, request.asked)
+        penalties = request.gate.penalise(request, seconds, request.asked)
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
             raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
 

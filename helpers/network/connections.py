@@ -38,8 +38,8 @@ class Connections:
     @contextlib.contextmanager
     def deadline(self, seconds: float) -> Iterator[None]:
         """Cut the calling thread's connection unless the block ends within `seconds`."""
-        me = threading.get_ident()
-        timer = threading.Timer(seconds, self._cut_one, (me,))
+        me, ended = threading.get_ident(), threading.Event()
+        timer = threading.Timer(seconds, self._cut_one, (me, ended))
         timer.daemon = True
         timer.start()
         try:
@@ -47,11 +47,14 @@ class Connections:
         finally:
             timer.cancel()
             with self._lock:
+                ended.set()
                 self._late.discard(me)
                 self._sockets.pop(me, None)
 
-    def _cut_one(self, thread: int) -> None:
+    def _cut_one(self, thread: int, ended: threading.Event) -> None:
         with self._lock:
+            if ended.is_set():  # while this waited for the lock
+                return
             self._late.add(thread)
             if thread in self._sockets:
                 _cut(self._sockets[thread])

@@ -1,13 +1,17 @@
-"""One gate per host: when one worker is told to slow down, all workers of that host wait."""
+"""One gate per host: when one worker is told to slow down, all workers of that host wait.
+
+After the penalty the request that was told alone is made again, until it has got its answer. So a
+host that has locked us out hears one request per step of the schedule, not one per worker.
+"""
 
 import threading
 
 from helpers.network.clock import Clock
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
-#: After a penalty requests leave this many seconds apart until one of them has been answered: a
-#: host that has locked us out hears about one per step of the schedule, not one per worker.
-RETURN_SPACING = 1.0
+#: For so many seconds after a penalty requests leave this many seconds apart, not all at once.
+RETURN_SECONDS, RETURN_SPACING = 2.0, 0.1
+_POLL = 0.1  # seconds between two looks whether the request that was told has its answer
 
 
 def backoff(failures: int) -> float:
@@ -16,7 +20,10 @@ def backoff(failures: int) -> float:
 
 
 class Gate:
-    """Decides when the next request to one host may leave. All times are seconds of `clock`."""
+    """Decides when the next request to one host may leave. All times are seconds of `clock`.
+
+    A request is whatever object stands for one URL, through all its tries.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,22 +32,38 @@ class Gate:
         self._last = float("-inf")
         self._penalised = float("-inf")
         self._penalties = 0
+        self._told: object = None  # the request that alone may leave
+        self._returned = float("-inf")  # when the others might leave again
         self._exhausted = 0
 
-    def pass_through(self, spacing: float) -> bool:
+    def pass_through(self, request: object, spacing: float) -> bool:
         """Wait until `spacing` seconds after the request before; False if the run is stopped."""
         while True:
             with self._lock:
                 now = self._clock.now()
-                least = max(spacing, RETURN_SPACING if self._penalties else 0.0)
+                is_returning = now < self._returned + RETURN_SECONDS
+                least = max(spacing, RETURN_SPACING if is_returning else 0.0)
                 wait = max(self._opens, self._last + least) - now
+                if self._told not in {None, request}:
+                    wait = max(wait, _POLL)
                 if wait <= 0:
                     self._last = now
                     return True
             if not self._clock.wait(wait):
                 return False
 
-    def penalise(self, seconds: float, asked: float) -> int:
+    def is_told(self, request: object) -> bool:
+        """Tell whether this request alone may leave."""
+        with self._lock:
+            return self._told is request
+
+    def step_aside(self, request: object) -> None:
+        """Let the others go on: this request has its answer, or is given up."""
+        with self._lock:
+            if self._told is request:
+                self._told, self._returned = None, self._clock.now()
+
+    def penalise(self, request: object, seconds: float, asked: float) -> int:
         """Let nobody through for `seconds`, or for longer if penalty follows on penalty.
 
         Returns the number of penalties since the last success. Answers to requests that were under
@@ -51,6 +74,7 @@ class Gate:
             if asked >= self._penalised:
                 self._penalties += 1
             self._penalised = now
+            self._told = self._told or request
             self._opens = max(self._opens, now + max(seconds, backoff(self._penalties - 1)))
             return self._penalties
 

@@ -5,6 +5,8 @@ from support import FakeClock
 
 from helpers.network.host_gate import Gate, backoff
 
+A, B = "one request", "another"
+
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -16,7 +18,7 @@ def leave_times(gate: Gate, clock: FakeClock, count: int, spacing: float = 0.0) 
     """Let `count` requests through one after the other and return when each left."""
     times = []
     for _ in range(count):
-        assert gate.pass_through(spacing)
+        assert gate.pass_through(A, spacing)
         times.append(round(clock.time, 6))
     return times
 
@@ -34,20 +36,50 @@ def test_files_are_not_spaced_and_the_api_is(clock: FakeClock) -> None:
     assert api == pytest.approx([n / 10 for n in range(21)])
 
 
-def test_a_penalty_holds_all_workers_until_one_is_answered(clock: FakeClock) -> None:
-    """After 30 s of penalty requests leave a second apart; the first good answer ends that."""
+def test_a_penalty_holds_all_workers(clock: FakeClock) -> None:
+    """After 30 s the request that was told leaves alone; the others, once it has its answer."""
     gate = Gate(clock)
-    gate.penalise(30, asked=0)
-    assert leave_times(gate, clock, 3) == [30, 31, 32]
-    gate.answered(asked=30)
-    assert leave_times(gate, clock, 3) == [32] * 3
+    gate.penalise(A, 30, asked=0)
+    assert leave_times(gate, clock, 1) == [30]
+    assert (gate.is_told(A), gate.is_told(B)) == (True, False)
+
+    def answer(seconds: float) -> bool:
+        clock.time += seconds
+        if clock.time > 45:
+            gate.step_aside(A)
+        return True
+
+    clock.wait = answer  # type: ignore[method-assign]
+    assert gate.pass_through(B, 0)
+    assert 45 <= clock.time < 45.2
+    assert not gate.is_told(A)
+
+
+def test_the_workers_come_back_apart(clock: FakeClock) -> None:
+    """After a penalty they leave 0.1 s apart for two seconds, then as they like."""
+    gate = Gate(clock)
+    gate.penalise(A, 5, asked=0)
+    assert leave_times(gate, clock, 1) == [5]
+    gate.step_aside(A)
+    times = leave_times(gate, clock, 25)
+    assert times[:20] == pytest.approx([5.1 + n / 10 for n in range(20)])
+    assert times[20:] == pytest.approx([7] * 5, abs=0.11)
+
+
+def test_only_the_one_that_was_told_steps_aside(clock: FakeClock) -> None:
+    """Another request that was under way and ends changes nothing."""
+    gate = Gate(clock)
+    gate.penalise(A, 1, asked=0)
+    gate.penalise(B, 1, asked=0)
+    gate.step_aside(B)
+    assert gate.is_told(A)
 
 
 def test_answers_of_one_burst_are_one_penalty(clock: FakeClock) -> None:
     """16 workers that were under way when the host closed do not escalate the wait."""
     gate = Gate(clock)
     clock.time = 5
-    assert [gate.penalise(1, asked=4.9) for _ in range(16)] == [1] * 16
+    assert [gate.penalise(A, 1, asked=4.9) for _ in range(16)] == [1] * 16
     assert leave_times(gate, clock, 1) == [6]
 
 
@@ -56,34 +88,34 @@ def test_penalties_in_a_row_grow_until_a_success(clock: FakeClock) -> None:
     gate = Gate(clock)
     waits = []
     for _ in range(4):
-        assert gate.pass_through(0)
+        assert gate.pass_through(A, 0)
         asked = clock.time
-        gate.penalise(1, asked)
-        gate.pass_through(0)
+        gate.penalise(A, 1, asked)
+        gate.pass_through(A, 0)
         waits.append(round(clock.time - asked, 6))
         clock.time += 1
     assert waits == [1, 2, 4, 8]
 
     gate.answered(clock.time)
-    assert gate.penalise(1, clock.time) == 1
+    assert gate.penalise(A, 1, clock.time) == 1
 
 
 def test_a_late_success_does_not_lift_a_penalty(clock: FakeClock) -> None:
     """An answer to a request that left before the penalty says nothing about it."""
     gate = Gate(clock)
     clock.time = 10
-    gate.penalise(1, asked=9)
+    gate.penalise(A, 1, asked=9)
     gate.answered(asked=8)
     clock.time = 20
-    assert gate.penalise(1, asked=20) == 2
+    assert gate.penalise(A, 1, asked=20) == 2
 
 
 def test_a_stop_ends_the_wait(clock: FakeClock) -> None:
     """A worker that is held at the gate learns at once that the run is being stopped."""
     gate = Gate(clock)
-    gate.penalise(60, asked=0)
+    gate.penalise(A, 60, asked=0)
     clock.stopped.set()
-    assert gate.pass_through(0) is False
+    assert gate.pass_through(A, 0) is False
 
 
 def test_a_success_ends_the_count_of_exhausted_urls(clock: FakeClock) -> None:
