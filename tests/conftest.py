@@ -44,11 +44,6 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     return folder
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: some tests wait for servers and processes."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c() -> None:
     """Let children obey Ctrl-C also where a shell started the tests in the background.
