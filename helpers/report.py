@@ -236,7 +236,14 @@ class Reporter:
         from tqdm import tqdm
 
         at_terminal = sys.stderr.isatty()
-        in_log = {"file": _Log(self.info), "bar_format": _LOG_LINE, "mininterval": math.inf}
+        if not at_terminal:
+            self.info(f"{label}: {byte_size(total) if unit == BYTES else f'{total:,} {unit}'}")
+        in_log = {
+            "file": _Log(self.info),
+            "bar_format": _LOG_LINE,
+            "mininterval": math.inf,  # it says nothing unasked
+            "delay": 1e-9,  # also not at once
+        }
         bar: Any = tqdm(
             total=total,
             desc=label,

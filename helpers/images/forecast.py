@@ -9,7 +9,7 @@ from pathlib import Path
 from helpers.cards.options import CARDS_OF_KIND, CardSource
 from helpers.errors import WriteError
 from helpers.images.cache import ImageCache
-from helpers.report import Reporter, byte_size, duration
+from helpers.report import Reporter, byte_size
 
 #: Mean bytes of an image. `png`, `normal` and `grid` were measured at Scryfall in 2026; the others
 #: follow from `normal` (JPEG) or `grid` (WebP) by their number of pixels.
@@ -30,6 +30,7 @@ MEAN_BYTES = {
 #: rate of images at Scryfall (its limit of 10 requests/s is for the API alone).
 _LINE = 12.5e6  # bytes/s
 _REQUEST = 0.1  # seconds
+_MANY = 120  # minutes, from which on they are told in hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class Forecast:
     def __str__(self) -> str:
         # The line or the wait for answers is the bottleneck, whichever takes longer.
         seconds = max(self.size / _LINE, self.images * _REQUEST / self.workers)
-        return f"{self.images:,} images, about {byte_size(self.size)} and {duration(seconds)}"
+        minutes = max(1, round(seconds / 60))
+        time = f"{minutes} min" if minutes < _MANY else f"{minutes / 60:.0f} h"
+        return f"{self.images:,} images, about {byte_size(self.size)} and {time}"
 
 
 def first_download(source: CardSource) -> str:
