@@ -9,12 +9,14 @@ does not grow with the number of cards.
 import itertools
 import json
 import mmap
+import os
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from helpers.atomic_io import AtomicFile, open_regular
 from helpers.cards.bulk_file import BulkFile, iter_cards, unusable_bulk
@@ -22,6 +24,7 @@ from helpers.cards.card_face import NO_PICTURE, CardFace, faces_of
 
 FORMAT = 6  # raise it whenever faces_of changes its answer
 _SEAL_BYTES = 9  # of the last line: the CRC-32 of everything before it, in hexadecimal
+_BLOCK = 1 << 18  # bytes read at a time
 _ENOUGH = 10_000  # entries without one face show that a file holds something else than cards
 
 
@@ -34,7 +37,7 @@ class FaceList:
     `card_face.NO_PICTURE`).
     """
 
-    path: Path
+    file: "_KeptFile"
     total: int
     count: int
     skipped: dict[str, int]
@@ -45,10 +48,9 @@ class FaceList:
         return self.count
 
     def __iter__(self) -> Iterator[CardFace]:
-        with self.path.open("rb") as file:
-            faces = map(CardFace.of_values, itertools.islice(file, self.total))
-            chosen = (face for face in faces if self.sets is None or face.set in self.sets)
-            yield from itertools.islice(chosen, self.count)
+        faces = map(CardFace.of_values, itertools.islice(self.file.lines(), self.total))
+        chosen = (face for face in faces if self.sets is None or face.set in self.sets)
+        yield from itertools.islice(chosen, self.count)
 
     def image_files(self) -> Iterator[str]:
         """Yield the name of each face's image in the cache."""
@@ -63,6 +65,26 @@ class FaceList:
         return chosen if limit is None else replace(chosen, count=min(limit, chosen.count))
 
 
+class _KeptFile:
+    """An open file, read from its start each time, whatever has its name by now.
+
+    A build reads its list several times in many hours, and rows are positions in it. A download
+    that replaces the list meanwhile would give the vectors the names of other cards.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._fd = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._fd)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield each line, without its end."""
+        at, rest = 0, b""
+        while block := os.pread(self._fd, _BLOCK, at):
+            at += len(block)
+            *lines, rest = (rest + block).split(b"\n")
+            yield from lines
+
+
 def open_faces(bulk: BulkFile, directory: Path, version: str) -> FaceList:
     """Return the faces of `bulk`, from the list in `directory` or worked out now.
 
@@ -72,7 +94,12 @@ def open_faces(bulk: BulkFile, directory: Path, version: str) -> FaceList:
     """
     path = list_path(directory, bulk.kind, version)
     faces = read_list(path, bulk.sha256)
-    return write_faces(bulk.path, bulk.sha256, path, version) if faces is None else faces
+    if faces is None:
+        write_faces(bulk.path, bulk.sha256, path, version)
+        faces = read_list(path, bulk.sha256)
+    if faces is None:
+        raise unusable_bulk(bulk.path, f"{path} was replaced while it was written")
+    return faces
 
 
 def read_list(path: Path, bulk_sha256: str | None = None) -> FaceList | None:
@@ -86,12 +113,13 @@ def read_list(path: Path, bulk_sha256: str | None = None) -> FaceList | None:
             if zlib.crc32(memoryview(data)[:end]) != int(data[end:], 16):
                 return None
             about = json.loads(data[data.rfind(b"\n", 0, end - 1) + 1 : end])
+            kept = _KeptFile(file)
     except (OSError, ValueError):
         return None
     if about["format"] != FORMAT or bulk_sha256 not in (None, about["bulk_sha256"]):
         return None
     total = about["total"]
-    return FaceList(path, total, total, about["skipped"], about["odd"])
+    return FaceList(kept, total, total, about["skipped"], about["odd"])
 
 
 def list_path(directory: Path, kind: str, version: str) -> Path:
@@ -99,7 +127,7 @@ def list_path(directory: Path, kind: str, version: str) -> Path:
     return directory / f"faces-{kind}-{version}.jsonl"
 
 
-def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -> FaceList:
+def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -> None:
     """Read a bulk file to its end and write one line per face, then a line of totals and a seal.
 
     Raises:
@@ -128,7 +156,6 @@ def write_faces(bulk_path: Path, bulk_sha256: str, target: Path, version: str) -
         about = {"format": FORMAT, "bulk_sha256": bulk_sha256, "total": total}
         line = json.dumps({**about, "skipped": skipped, "odd": odd}).encode() + b"\n"
         file.write(line + b"%08x\n" % zlib.crc32(line, crc))
-    return FaceList(target, total, total, skipped, odd)
 
 
 def _distinct_faces(

@@ -12,6 +12,9 @@ from builds import METADATA, VECTORS, Crash, Deck, build, names, picture, same_f
 from PIL import Image
 from support import run
 
+from helpers.building.embed import embed_all
+from helpers.cards.bulk_file import local_bulk
+from helpers.cards.face_list import open_faces
 from helpers.images.cache import ImageCache
 from helpers.images.digests import note_digest
 
@@ -275,3 +278,26 @@ def test_the_document_is_the_manifest(tmp_path: Path, model: str, capsys: Captur
     assert manifest["index"]["type"] == "IDMap,HNSW8,Flat"
     assert manifest["index"]["metric"] == "METRIC_INNER_PRODUCT"
     assert manifest["environment"]["device"] == "cpu"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_list_of_cards_that_is_replaced_meanwhile(
+    tmp_path: Path, model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch, *, before: bool
+) -> None:
+    """A download, or a build of another bulk file, puts its cards in place: rows keep their own."""
+    deck, out = Deck.of(tmp_path, 12), tmp_path / "out"
+    assert build(deck, tmp_path / "undisturbed", model, capsys).code == 0
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(reversed(deck.bulk.read_text().splitlines(keepends=True))))
+
+    def disturbed(*arguments: Any) -> int:
+        if before:
+            open_faces(local_bulk(other), deck.cache, "normal")
+        failed = embed_all(*arguments)
+        open_faces(local_bulk(other), deck.cache, "normal")
+        return failed
+
+    monkeypatch.setattr("helpers.building.build.embed_all", disturbed)
+    assert build(deck, out, model, capsys, "--no-reuse").code == 0
+
+    assert same_files(out, tmp_path / "undisturbed")
