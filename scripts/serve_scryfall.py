@@ -71,7 +71,7 @@ def work(args: Namespace, report: Reporter) -> int:
     server = build_server(args)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: server.stop.set())
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     report.line(server.base)
     report.document({"version": DOCUMENT_VERSION, "url": server.base})
     report.flush()

@@ -397,7 +397,7 @@ def test_a_file_of_another_size_than_listed_is_refused(
             pass
 
     mirror = HTTPServer(("127.0.0.1", 0), Mirror)
-    Thread(target=mirror.serve_forever, daemon=True).start()
+    Thread(target=mirror.serve_forever, args=(0.02,), daemon=True).start()
     try:
         url = f"http://127.0.0.1:{mirror.server_port}"
         flags = ("--scryfall-api", url, "--cache", tmp_path, "--max-retries", 1)

@@ -34,7 +34,7 @@ def web(photos: Path) -> Iterator[str]:
     """A web server that serves the photos."""
     handler = partial(_Quiet, directory=str(photos))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
