@@ -148,9 +148,10 @@ def in_chromium(page: bytes, script: str, folder: Path) -> dict[str, Any]:
     catching = """
     {
     const result = {};
-    const create = URL.createObjectURL;
-    let saved = null;
-    URL.createObjectURL = (blob) => { saved = blob; return create(blob); };
+    let saved = null;  // reading a blob takes real time, which Chromium does not wait for
+    window.Blob = class extends Blob {
+      constructor(parts, options) { super(parts, options); saved = parts.join(""); }
+    };
     const names = [];
     HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
     const find = (number) => document.querySelector(`article[data-find="${number}"]`);
@@ -162,7 +163,7 @@ def in_chromium(page: bytes, script: str, folder: Path) -> dict[str, Any]:
     const press = async () => {
       saved = null;
       document.getElementById("save").click();
-      return saved.text();
+      return saved;
     };
     (async () => {
       try { %s } catch (error) { result.error = String(error); }
