@@ -160,6 +160,11 @@ def served_by(hub: LoopbackHub) -> list[int]:
     return [entry["bytes"] for entry in hub.log.document()]
 
 
+def questions(hub: LoopbackHub) -> int:
+    """Return how often the hub was asked for a file; its client also asks for things of its own."""
+    return sum("/resolve/" in entry["path"] for entry in hub.log.document())
+
+
 @pytest.mark.parametrize(
     ("status", "reason", "asked"),
     [
@@ -177,7 +182,7 @@ def test_what_the_hub_refuses(hub: LoopbackHub, status: int, reason: str, asked:
     hub.faults({"match": "resolve", "fault": "status", "params": {"code": status}})
     with pytest.raises(FetchError, match=reason):
         fetch()
-    assert len(hub.log.document()) == asked
+    assert questions(hub) == asked
 
 
 @pytest.mark.usefixtures("cache")
@@ -197,7 +202,7 @@ def test_nobody_there(hub: LoopbackHub, fault: str, monkeypatch: pytest.MonkeyPa
     hub.faults({"match": "resolve", "fault": fault})
     with pytest.raises(FetchError):
         fetch()
-    assert len(hub.log.document()) <= 1  # on a busy machine it may still be on its way
+    assert questions(hub) <= 1  # on a busy machine it may still be on its way
 
 
 @pytest.mark.usefixtures("hub")
@@ -272,10 +277,10 @@ def test_from_an_empty_cache_to_offline(hub: LoopbackHub, tmp_path: Path) -> Non
     assert code == 0, err
     assert f"Weights: 3.0 MB, once, from {hub.url}/{REPOSITORY} to {tmp_path}" in err
     assert "Weights: 3.00M of 3.00M (100.0%), " in err
-    asked = len(hub.log.document())
+    asked = questions(hub)
     for url, offline in ((hub.url, "0"), ("http://127.0.0.1:9", "0"), (hub.url, "1")):
         assert end(start(tmp_path, url, HF_HUB_OFFLINE=offline)) == (0, "")
-    assert len(hub.log.document()) == asked
+    assert questions(hub) == asked
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
