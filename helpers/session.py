@@ -219,6 +219,8 @@ class DownloadSession:
         wait = backoff(request.attempt)
         if error.retry_after is not None or error.status == http.client.TOO_MANY_REQUESTS:
             self._hold_all(request, max(wait, error.retry_after or 0.0))
+        else:  # the host takes requests again, whatever is wrong with this one
+            request.gate.step_aside(request)
         if self._is_last(request):
             in_a_row = request.gate.exhausted()
             if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):

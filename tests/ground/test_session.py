@@ -11,6 +11,7 @@ import pytest
 from support import FakeClock, Scryfall
 
 from helpers.errors import SourceError
+from helpers.network.host_gate import Gate
 from helpers.network.policy import Policy
 from helpers.network.responses import (
     AbortedError,
@@ -158,6 +159,31 @@ def test_retry_after_is_obeyed(
     clock = RecordingClock()
     assert fetch(session_of(server, clock), url)
     assert least <= clock.time <= most
+
+
+def test_a_file_that_fails_otherwise_holds_nobody_back(
+    server: Scryfall, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a 429 and a 503 the others go on while it waits for its own next tries."""
+    params = {"code": 429}
+    server.faults(
+        {"fault": "status", "times": 1, "params": params},
+        {"fault": "status", "params": {"code": 503}},
+    )
+    clock, let_go = RecordingClock(), []
+    whole = Gate.step_aside
+
+    def step_aside(gate: Gate, request: object) -> None:
+        if gate.is_told(request):
+            let_go.append(len(clock.waits))
+        whole(gate, request)
+
+    monkeypatch.setattr(Gate, "step_aside", step_aside)
+    with pytest.raises(FetchError, match="503"):
+        fetch(session_of(server, clock), url)
+
+    assert len(let_go) == 1
+    assert let_go[0] < len(clock.waits) - 3, "four waits of its own come after that"
 
 
 def test_retry_after_beyond_the_cap_closes_the_host(server: Scryfall, url: str) -> None:
