@@ -161,16 +161,9 @@ def _merged(found: list[tuple[Corners, float]]) -> list[Quad]:
             continue
         near = left & (np.linalg.norm(centres - centres[index], axis=1) < 0.06 * size[index])
         members = np.flatnonzero(near)
-        far = [_distance(quads[member], quads[index]) for member in members]
-        members = members[np.asarray(far) < 0.06 * size[index]]
+        turned = np.stack([np.roll(quads[members], turn, axis=1) for turn in range(_CORNERS)])
+        far = np.linalg.norm(turned - quads[index], axis=-1).mean(axis=-1).min(axis=0)
+        members = members[far < 0.06 * size[index]]  # whichever corner comes first
         left[members] = False
         merged.append(Quad(quads[index], float(worth[index] * np.log2(1 + len(members)))))
     return sorted(merged, key=lambda quad: -quad.score)
-
-
-def _distance(first: Corners, second: Corners) -> float:
-    """Return the mean distance of corners, whichever of them comes first."""
-    return min(
-        float(np.linalg.norm(np.roll(first, turn, axis=0) - second, axis=1).mean())
-        for turn in range(4)
-    )

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from helpers.index.card_index import Hit
-from helpers.photo import colours, detect, outlines, rectify
+from helpers.photo import detect, outlines, rectify
 from helpers.photo.homography import Evidence
 from helpers.photo.outlines import Corners
 from helpers.query.comparison import Comparison, Scans, strongest_first
@@ -202,7 +202,7 @@ class PhotoSearch:
             crop = rectify.rectify(self.pixels, candidate.corners)
             if crop[::8, ::8, 1].std() < _LEAST_CONTRAST:
                 return
-            crop = colours.equalise(crop)
+            crop = rectify.equalise(crop)
             for turn in candidate.turns:
                 yield Image.fromarray(np.ascontiguousarray(np.rot90(crop, turn)))
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.photo import colours, outlines, rectify, titles
+from helpers.photo import outlines, rectify, titles
 from helpers.photo.outlines import Corners
 from helpers.photo.titles import Line, Reader
 from helpers.query.comparison import Comparison, Scans, strongest_first
@@ -101,7 +101,7 @@ class TitleSearch:
         self, corners: Corners, rows: list[int], pixels: NDArray[np.uint8], comparison: Comparison
     ) -> Find:
         """Compare a place with the scans of a name, or without scans with its nearest rows."""
-        crop = colours.equalise(rectify.rectify(pixels, corners))
+        crop = rectify.equalise(rectify.rectify(pixels, corners))
         vector = self._searcher.embed([Image.fromarray(crop)])
         hits = self._searcher.index.scored(vector, rows)
         if not self._scans.at_hand:
