@@ -45,8 +45,9 @@ class Arrivals:
     """
 
     def __init__(self, folder: Path, answered: dict[str, _Stamp], report: Reporter) -> None:
-        self._folder, self._answered, self._report = folder, answered, report
-        self._seen: dict[str, tuple[_Stamp, int]] = {}  # stamp, and looks at which it was the same
+        self._folder, self._report = folder, report
+        #: Per file its stamp, and the looks at which it was the same.
+        self._seen = {name: (stamp, PATIENCE) for name, stamp in answered.items()}
 
     def look(self) -> Iterator[tuple[Picture, _Stamp]]:
         """Look once; yield the pictures that are complete by now, in the order of their times."""
@@ -54,12 +55,11 @@ class Arrivals:
             before, looks = self._seen.get(name, (None, 0))
             looks = looks + 1 if before == stamp else 0
             self._seen[name] = (stamp, looks)
-            if self._answered.get(name) == stamp or looks not in {1, PATIENCE}:
+            if looks not in {1, PATIENCE}:
                 continue
             picture = inputs.load(str(self._folder / name))
-            if picture.image is not None or looks == PATIENCE:
-                self._answered[name] = stamp
             if picture.image is not None:
+                self._seen[name] = (stamp, PATIENCE)
                 yield picture, stamp
             elif looks == PATIENCE:
                 self._report.item_error(f"{picture.name}: {picture.error}")

@@ -44,6 +44,9 @@ def test_a_picture_is_read_once_it_has_stopped_growing(tmp_path: Path) -> None:
     assert names(arrivals) == []
     assert names(arrivals) == ["a.jpg"]
     assert names(arrivals) == []
+    about = path.stat()
+    again = Arrivals(tmp_path, {"a.jpg": (about.st_size, about.st_mtime_ns)}, Reporter())
+    assert names(again) + names(again) == []
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
