@@ -77,10 +77,10 @@ def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
 
 
 def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporter) -> None:
-    scores = [card.evidence.score for card in answer.cards if card.evidence.score is not None]
-    if least is not None and scores and not any(card.hits for card in answer.cards):
+    if least is not None and answer.cards and not any(card.hits for card in answer.cards):
+        best = max(card.evidence.score for card in answer.cards)
         report.info(
-            f"{answer.query}: nothing reaches --min-score {least:g}, the best has {max(scores):.3f}"
+            f"{answer.query}: nothing reaches --min-score {least:g}, the best has {best:.3f}"
         )
 
 

@@ -53,7 +53,6 @@ class Searcher:
             with_vectors=options.sentences or not options.whitened,
         )
         self.thresholds = Thresholds.of(self.index.manifest) if options.whitened else None
-        self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
         self._describe()
 
     @functools.cached_property
@@ -131,24 +130,23 @@ class Searcher:
         """Return what scores say of a place; a match only where nothing else could (`alone`)."""
         hits = self.grouped(rows)
         evidence, limits, shown = evidence_of(hits), self.thresholds, self.worth_showing(hits)
-        if limits is None:
-            return Found(UNSURE, shown, evidence, corners)
-        if alone and limits.are_met(evidence.score, evidence.margin):
+        if limits and alone and limits.are_met(evidence.score, evidence.margin):
             return Found(MATCH, shown, evidence, corners, "score", "tied")
-        is_noise = (evidence.score or -1.0) < limits.noise
+        is_noise = limits is not None and evidence.score < limits.noise
         return Found(NO_CARD if is_noise else UNSURE, shown, evidence, corners)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the `--json` document says of the index."""
-        about = self.index.manifest["index"]
-        is_plain = self.index.whitening is None or not self.options.whitened
+        about, options = self.index.manifest["index"], self.options
+        ef_search = self.index.effective_ef_search(options.k, options.ef_search)
+        is_plain = self.index.whitening is None or not options.whitened
         return {
-            "type": "exact" if self.options.exact else about["type"],
+            "type": "exact" if options.exact else about["type"],
             "metric": about["metric"],
             "scores": "cosine" if is_plain else "whitened cosine",
             "vectors": self.index.vectors,
             "dimension": self.index.dimension,
-            "ef_search": None if self.options.exact else self.ef_search,
+            "ef_search": None if options.exact else ef_search,
             "build_id": self.index.manifest["build_id"],
             "trained": self.index.manifest["model"]["trained"],
         }
@@ -171,9 +169,7 @@ class Searcher:
 
 
 def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> Evidence:
-    """Return what grouped hits, best first, say for the first of them."""
-    if not hits:
-        return Evidence(inliers, None, None)
+    """Return what grouped hits, best first and one at least, say for the first of them."""
     rest = hits[1]["score"] if len(hits) > 1 else -1.0
     return Evidence(inliers, hits[0]["score"], round(hits[0]["score"] - rest, 6))
 
