@@ -18,7 +18,7 @@ from PIL import Image
 
 from helpers.photo import outlines, rectify, titles
 from helpers.photo.outlines import Corners
-from helpers.photo.titles import Line, Reader
+from helpers.photo.titles import Line
 from helpers.query.comparison import Comparison, Scans, strongest_first
 from helpers.query.photo_search import Find, PhotoSearch
 from helpers.query.searcher import Searcher
@@ -56,12 +56,10 @@ def rows_by_name(records: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
 
 
 class TitleSearch:
-    """Looks for cards by their titles, with whatever reads print."""
+    """Looks for cards by their titles."""
 
-    def __init__(
-        self, searcher: Searcher, scans: Scans, reader: Reader = titles.rapid_lines
-    ) -> None:
-        self._searcher, self._scans, self._reader = searcher, scans, reader
+    def __init__(self, searcher: Searcher, scans: Scans) -> None:
+        self._searcher, self._scans = searcher, scans
 
     @functools.cached_property
     def _rows(self) -> dict[str, list[int]]:
@@ -71,8 +69,7 @@ class TitleSearch:
     def run(self, search: PhotoSearch) -> list[Find]:
         """Read a photo; add the cards that scans confirm to `search.found`, return the others."""
         with self._searcher.times.stage("read"):
-            hidden = [find.corners for find in search.found]
-            lines = titles.read(self._reader, search.pixels, hidden)
+            lines = titles.read(search.pixels, [find.corners for find in search.found])
         comparison = Comparison(search.pixels, self._scans)
         alike = [(line, rows) for line in lines if (rows := self._rows.get(plain(line.text)))]
         named: list[tuple[Line, Find]] = []
