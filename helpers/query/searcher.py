@@ -193,8 +193,13 @@ def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCl
         resizes=shape.get("resizes", 2),
     )
     again = rebuild_command(manifest, out)
-    _require_weights_file(options, again)
-    options.check_files()
+    weights = Path(options.pretrained)
+    if weights.is_absolute() and not weights.is_file():
+        raise DataError(
+            "the weights that the index was built with are gone",
+            details=f"no such file: {weights}",
+            suggestion=f"put the file back, or build the index anew with other weights: {again}",
+        )
     if model["precision"] != "fp32" and not is_here("onnxruntime"):
         report.warning(
             f"the index is {model['precision']}, and without onnxruntime queries are fp32:"
@@ -204,13 +209,3 @@ def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCl
     embedder = OpenClipEmbedder(options)
     require_same_model(model, embedder.fingerprint, again)
     return embedder
-
-
-def _require_weights_file(options: ModelOptions, again: str) -> None:
-    path = Path(options.pretrained)
-    if path.is_absolute() and not path.is_file():
-        raise DataError(
-            "the weights that the index was built with are gone",
-            details=f"no such file: {path}",
-            suggestion=f"put the file back, or build the index anew with other weights: {again}",
-        )
