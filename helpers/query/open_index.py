@@ -58,14 +58,11 @@ class OpenIndex:
         Raises:
             InvalidImageError: it is no picture that can be read.
         """
-        if isinstance(source, np.ndarray):
-            picture = Image.fromarray(source).convert("RGB")
-        elif isinstance(source, Image.Image):
-            picture = source.convert("RGB")
-        else:
-            picture = load_photo(source)
         name = str(source) if isinstance(source, Path | str) else type(source).__name__
-        return self.answer(Picture(name, picture))
+        if isinstance(source, np.ndarray):
+            source = Image.fromarray(source)
+        image = source.convert("RGB") if isinstance(source, Image.Image) else load_photo(source)
+        return self.answer(Picture(name, image))
 
     def answer(self, picture: Picture) -> Answer:
         """Return the answer to a picture, readable or not."""

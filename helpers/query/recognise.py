@@ -74,8 +74,7 @@ class Recogniser:
         if len(rows) == 1 or best not in there:
             return rows, len(rows) == 1
         aligned = rectify.rectify(search.pixels, find.corners, printing.SIZE)
-        order, is_sure = printing.tell_printings(aligned, list(there.values()))
-        compared = [list(there)[place] for place in order]
+        compared, is_sure = printing.tell_printings(aligned, there)
         rest = [row for row in rows if row not in there]
         return [*compared, *rest], is_sure and not rest
 

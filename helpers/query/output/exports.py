@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from helpers.query.answer import MATCH, NO_CARD, Answer, Found, Hit
-from helpers.query.options import SITES
 
 #: Per site, its columns, of which the first one counts.
 _COLUMNS = {
@@ -22,6 +21,7 @@ _COLUMNS = {
     "deckbox": "Count,Tradelist Count,Name,Edition,Card Number,Condition,Language,Foil,Scryfall ID",
     "manabox": "Quantity,Name,Set code,Set name,Collector number,Foil,Language,Scryfall ID",
 }
+SITES = tuple(_COLUMNS)
 #: Behind the columns of every site; they ignore what they do not know.
 OWN_COLUMNS = ("Verdict", "Printing", "Picture", "Card")
 #: The counts of a line: only a sure card counts.
