@@ -89,10 +89,8 @@ def _quads(mask: NDArray[np.uint8]) -> Iterator[tuple[Corners, float]]:
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     least, most = (share * mask.size for share in _AREA)
     for contour in contours:
-        if len(contour) < _CORNERS:
-            continue
         *_, width, height = cv2.boundingRect(contour)
-        if width * height < least:
+        if width * height < least:  # most are, and their hulls are dearer
             continue
         hull = cv2.convexHull(contour)
         area = cv2.contourArea(hull)
