@@ -37,9 +37,6 @@ class Searcher:
     Attributes:
         times: where the time goes.
         listen: is told the vectors of every candidate that is searched for.
-
-    Raises:
-        DataError: the index or the model cannot be used, or do not fit each other.
     """
 
     def __init__(self, options: QueryOptions, report: Reporter) -> None:
