@@ -45,11 +45,6 @@ class Evidence:
         telling = self.art + self.title
         return telling + (self.inliers - telling) / 4
 
-    @property
-    def is_enough(self) -> bool:
-        """Whether this verifies the card."""
-        return self.cells >= ENOUGH_CELLS
-
 
 def verify(crop: Features, scan: Features) -> Evidence | None:
     """Look for one plausible homography that maps features of the scan to those of the crop."""

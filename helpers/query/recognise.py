@@ -6,6 +6,7 @@ from PIL import Image
 
 from helpers.packages import not_installed
 from helpers.photo import printing, rectify
+from helpers.photo.homography import ENOUGH_CELLS
 from helpers.photo.outlines import reading_order
 from helpers.query.answer import MATCH, UNSURE, Evidence, Found
 from helpers.query.comparison import Scans
@@ -60,7 +61,7 @@ class Recogniser:
         rows = sorted(find.nearest, key=lambda hit: order.get(hit.row, len(order)))
         hits = [{**hit, "tie": False} for hit in self._searcher.grouped(rows)]
         evidence = evidence_of(hits, find.evidence.inliers)
-        verified_by = "geometry" if find.evidence.is_enough else "title"
+        verified_by = "geometry" if find.evidence.cells >= ENOUGH_CELLS else "title"
         # The verified card is shown whatever --min-score says: geometry tells more than its score.
         hits = [hits[0], *self._searcher.worth_showing(hits[1:])]
         return Found(MATCH, hits, evidence, corners, verified_by, "sure" if is_sure else "tied")
