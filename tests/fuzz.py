@@ -22,6 +22,7 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
 
@@ -155,8 +156,8 @@ class Fuzzer:
         data = mutate((f"./photos/{self.photo.name}".encode() + b"\n") * 3, chance)
         stdin, sys.stdin = sys.stdin, _Stdin(data)
         try:
-            with contextlib.chdir(self.folder):
-                found = list(inputs.pictures(["-"], _no_network))
+            with contextlib.chdir(self.folder), patch.object(inputs, "fetched", _no_network):
+                found = list(inputs.pictures(["-"]))
         finally:
             sys.stdin = stdin
         errors = [picture.error for picture in found]

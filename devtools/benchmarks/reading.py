@@ -93,7 +93,7 @@ def time_photo(cache: str, step: str, _scratch: str) -> float:
 
     from helpers.evaluation.scenes import compose
     from helpers.images.preprocess import load_image_rgb
-    from helpers.photo import colours, detect, homography, local_features, rectify
+    from helpers.photo import detect, homography, local_features, rectify
     from helpers.query.comparison import CROP, CROP_FEATURES
 
     scans = [load_image_rgb(path) for path in sorted(Path(cache).glob("*.jpg"))[:_CARDS]]
@@ -108,7 +108,7 @@ def time_photo(cache: str, step: str, _scratch: str) -> float:
 
     steps = {
         "find": lambda _: detect.find_quads(pixels),
-        "rectify": lambda card: colours.equalise(rectify.rectify(pixels, card.corners)),
+        "rectify": lambda card: rectify.equalise(rectify.rectify(pixels, card.corners)),
         "verify": verify,
     }
     return _median(steps[step], scene.placed)

@@ -5,13 +5,13 @@ local features (`homography`) decides.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.photo.outlines import CARD_RATIO, Corners, ordered, side_ratio
+from helpers.photo.outlines import CARD_RATIO, Corners, ordered, side_ratio, upright
 
 _SIDES = (800, 400)  # pixels of the longer side of the copies of the picture that are searched
 _AREA = (0.004, 0.97)  # of an outline, as a share of the picture
@@ -23,17 +23,18 @@ _MOST_SIDES = 16  # of a hull that may be a card with rounded corners and a thum
 _PARALLEL = 1e-9  # cross product of directions below which lines do not meet
 
 
-class Quad(NamedTuple):
-    """A candidate: clockwise from the top left corner, and how well it fits a card.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Where a card may be."""
 
-    The score is the number of thresholds and channels that saw it, weighed by shape and outline.
-    """
+    corners: Corners  # clockwise from a short side, which may be the card's top or its foot
+    turns: tuple[int, ...] = (0, 2)  # quarter turns to try
+    as_it_is: bool = False  # the whole picture, also asked unchanged, so that a scan scores 1
+    #: The number of thresholds and channels that saw the outline, weighed by its shape.
+    fit: float = 1.0
 
-    corners: Corners
-    score: float
 
-
-def find_quads(picture: NDArray[np.uint8]) -> list[Quad]:
+def find_quads(picture: NDArray[np.uint8]) -> list[Candidate]:
     """Return candidate outlines, the likeliest first; of those that nearly coincide only one.
 
     Args:
@@ -88,10 +89,8 @@ def _quads(mask: NDArray[np.uint8]) -> Iterator[tuple[Corners, float]]:
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     least, most = (share * mask.size for share in _AREA)
     for contour in contours:
-        if len(contour) < _CORNERS:
-            continue
         *_, width, height = cv2.boundingRect(contour)
-        if width * height < least:
+        if width * height < least:  # most are, and their hulls are dearer
             continue
         hull = cv2.convexHull(contour)
         area = cv2.contourArea(hull)
@@ -144,7 +143,7 @@ def _cross(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.f
     return one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
 
 
-def _merged(found: list[tuple[Corners, float]]) -> list[Quad]:
+def _merged(found: list[tuple[Corners, float]]) -> list[Candidate]:
     """Let outlines that nearly coincide vote for one, the best fitting of them."""
     if not found:
         return []
@@ -161,16 +160,10 @@ def _merged(found: list[tuple[Corners, float]]) -> list[Quad]:
             continue
         near = left & (np.linalg.norm(centres - centres[index], axis=1) < 0.06 * size[index])
         members = np.flatnonzero(near)
-        far = [_distance(quads[member], quads[index]) for member in members]
-        members = members[np.asarray(far) < 0.06 * size[index]]
+        turned = np.stack([np.roll(quads[members], turn, axis=1) for turn in range(_CORNERS)])
+        far = np.linalg.norm(turned - quads[index], axis=-1).mean(axis=-1).min(axis=0)
+        members = members[far < 0.06 * size[index]]  # whichever corner comes first
         left[members] = False
-        merged.append(Quad(quads[index], float(worth[index] * np.log2(1 + len(members)))))
-    return sorted(merged, key=lambda quad: -quad.score)
-
-
-def _distance(first: Corners, second: Corners) -> float:
-    """Return the mean distance of corners, whichever of them comes first."""
-    return min(
-        float(np.linalg.norm(np.roll(first, turn, axis=0) - second, axis=1).mean())
-        for turn in range(4)
-    )
+        fit = float(worth[index] * np.log2(1 + len(members)))
+        merged.append(Candidate(upright(quads[index]), fit=fit))
+    return sorted(merged, key=lambda candidate: -candidate.fit)

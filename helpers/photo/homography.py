@@ -45,11 +45,6 @@ class Evidence:
         telling = self.art + self.title
         return telling + (self.inliers - telling) / 4
 
-    @property
-    def is_enough(self) -> bool:
-        """Whether this verifies the card."""
-        return self.cells >= ENOUGH_CELLS
-
 
 def verify(crop: Features, scan: Features) -> Evidence | None:
     """Look for one plausible homography that maps features of the scan to those of the crop."""
@@ -95,14 +90,13 @@ def plausible(
     frame = outlines.frame(scan)
     if (matrix[2] @ np.asarray([*frame.T, np.ones(4)]) <= 0).any():
         return None  # a corner behind the camera
-    corners = cv2.perspectiveTransform(frame[None], matrix)[0]
+    corners = np.asarray(cv2.perspectiveTransform(frame[None], matrix)[0], dtype=np.float32)
     area = cv2.contourArea(corners, oriented=True)
     share = area / (crop[0] * crop[1])  # negative where the card is seen in a mirror
     if not (_AREA[0] <= share <= _AREA[1] and cv2.isContourConvex(corners)):
         return None
-    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    is_slim = sides.min() < _SLIMMEST * sides.max()
-    return None if is_slim else np.asarray(corners, dtype=np.float32)
+    sides = outlines.sides(corners)
+    return None if sides.min() < _SLIMMEST * sides.max() else corners
 
 
 def _within(

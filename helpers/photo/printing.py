@@ -1,6 +1,6 @@
 """Tell printings of one art apart, where their scans differ: set symbol, border, collector line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -18,19 +18,19 @@ _NOISE = 25.0  # squared grey levels: what is flat in both does not count as dif
 
 
 def tell_printings(
-    aligned: NDArray[np.uint8], scans: Sequence[NDArray[np.uint8]]
+    aligned: NDArray[np.uint8], scans: Mapping[int, NDArray[np.uint8]]
 ) -> tuple[list[int], bool]:
     """Compare an aligned photo with scans of the same art.
 
     Args:
         aligned: uint8 [height, width, 3], RGB; the photo, warped onto the card by the homography
             that verification found.
-        scans: each uint8 [height, width, 3] of any size.
+        scans: by their rows, each uint8 [height, width, 3] of any size.
 
     Returns:
-        Indices of the scans, the likeliest first, and whether that one beats each other clearly.
+        Their rows, the likeliest first, and whether that one beats each other clearly.
     """
-    photo, views = _grey(aligned), [_grey(scan) for scan in scans]
+    photo, views = _grey(aligned), [_grey(scan) for scan in scans.values()]
     agreement = [_best_correlation(photo, view) for view in views]
     count = len(views)
     gaps = np.zeros((count, count))
@@ -38,9 +38,9 @@ def tell_printings(
         for j in range(i):
             gap = _gap(agreement[i], agreement[j], 1 - _best_correlation(views[i], views[j]))
             gaps[i, j], gaps[j, i] = gap, -gap
-    order: list[int] = np.argsort(-gaps.min(axis=1), kind="stable").tolist()
+    order = np.argsort(-gaps.min(axis=1), kind="stable")
     others = np.delete(gaps[order[0]], order[0])
-    return order, bool((others >= _LEAST_GAP).all())
+    return [list(scans)[place] for place in order], bool((others >= _LEAST_GAP).all())
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Cut a card out of a picture, upright and without perspective."""
+"""Cut a card out of a picture: upright, without perspective or the colour of the light."""
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from helpers.photo.outlines import Corners, frame, sides
 
 #: Width and height in pixels of a crop for the encoder, which sees 224 pixels of it.
 SIZE = (275, 384)
+_LOW, _HIGH = 1, 99  # percentiles that become black and white
+_LEAST_SPAN = 16.0  # grey levels; a flat crop is not blown up to noise
 
 
 def rectify(
@@ -45,3 +47,19 @@ def _shrunk(
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     scale = np.asarray([size[0] / part.shape[1], size[1] / part.shape[0]], dtype=np.float32)
     return np.asarray(small, dtype=np.uint8), (corners - low.astype(np.float32)) * scale
+
+
+def equalise(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the channels of a crop one mean, then stretch its levels.
+
+    A grey mean takes a colour cast away; the stretch gives back the contrast that haze, sleeves
+    and dim rooms take. Takes and returns uint8 [height, width, 3], RGB.
+    """
+    sample = crop[::4, ::4].reshape(-1, 3).astype(np.float32)
+    means = sample.mean(axis=0)
+    gains = means.mean() / np.maximum(means, 1)
+    low, high = np.percentile(sample * gains, (_LOW, _HIGH))
+    stretch = 255 / max(float(high - low), _LEAST_SPAN)
+    ramp = np.arange(256, dtype=np.float32)[:, None]
+    table = np.clip((ramp * gains - low) * stretch, 0, 255).astype(np.uint8)
+    return np.stack([table[:, i][crop[..., i]] for i in range(3)], axis=-1)

@@ -8,7 +8,7 @@ about as wide on all cards.
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,8 @@ class Line:
         return np.asarray(self.corners.mean(axis=0), np.float32)
 
 
-#: Returns the lines of uint8 [height, width, 3], RGB.
-Reader = Callable[[NDArray[np.uint8]], list[Line]]
-
-
 def rapid_lines(pixels: NDArray[np.uint8]) -> list[Line]:
-    """Read with the models that are inside the package rapidocr (a `Reader`)."""
+    """Return the lines of uint8 [height, width, 3], RGB, as rapidocr reads them."""
     found = _rapid()(np.ascontiguousarray(pixels[:, :, ::-1]))  # it takes BGR
     if found.boxes is None or found.txts is None:
         return []
@@ -72,7 +68,7 @@ def _from_the_left(box: Corners) -> Corners:
     return box if across >= down else np.roll(box, -1, axis=0)
 
 
-def read(reader: Reader, pixels: NDArray[np.uint8], hidden: Sequence[Corners] = ()) -> list[Line]:
+def read(pixels: NDArray[np.uint8], hidden: Sequence[Corners] = ()) -> list[Line]:
     """Return the lines of a picture outside of `hidden` outlines; none of a strip."""
     if min(pixels.shape[:2]) < _SLIMMEST * max(pixels.shape[:2]):
         return []
@@ -83,7 +79,7 @@ def read(reader: Reader, pixels: NDArray[np.uint8], hidden: Sequence[Corners] = 
     if scale > 1:
         enlarged = cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         shown = np.asarray(enlarged, np.uint8)
-    return [Line(line.text, line.corners / np.float32(scale)) for line in reader(shown)]
+    return [Line(line.text, line.corners / np.float32(scale)) for line in rapid_lines(shown)]
 
 
 def cards_of(line: Line) -> Iterator[Corners]:

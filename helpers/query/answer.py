@@ -18,8 +18,8 @@ class Evidence:
     """What a verdict rests on."""
 
     inliers: int | None  # features that agree with the scan; None where nothing was compared
-    score: float | None  # cosine of the best hit
-    margin: float | None  # distance of its score from that of the next card
+    score: float  # cosine of the best hit
+    margin: float | None  # its distance from that of the next card; None for a title
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,7 @@ class Answer:
 
         def doubt(card: Found) -> tuple[int, int, float]:
             evidence = card.evidence
-            rank = VERDICTS.index(card.verdict)
-            return rank, -(evidence.inliers or 0), -(evidence.score or 0.0)
+            return VERDICTS.index(card.verdict), -(evidence.inliers or 0), -evidence.score
 
         return min(self.cards, key=doubt, default=None)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.index.card_index import CardIndex
-from helpers.photo import colours, homography, local_features, outlines, rectify
+from helpers.photo import homography, local_features, outlines, rectify
 from helpers.photo.homography import Evidence
 from helpers.photo.local_features import Features
 from helpers.photo.outlines import Corners
@@ -34,24 +34,17 @@ class Scans:
     def __init__(self, index: CardIndex, cache: Path, *, wanted: bool = True) -> None:
         self.at_hand = wanted and cache.is_dir()
         self._index, self._cache = index, cache
-        self._features = functools.lru_cache(_KEPT)(_features_of)
+        #: Returns the features of the scan of a row; None if it is gone or broken.
+        self.features = functools.lru_cache(_KEPT)(self._features)
 
-    def features(self, row: int) -> Features | None:
-        """Return the features of the scan of a row; None if it is gone or broken."""
-        return self._features(self._path(row))
+    def _features(self, row: int) -> Features | None:
+        scan = self.pixels(row)
+        return None if scan is None else local_features.of_scan(scan)
 
     def pixels(self, row: int) -> NDArray[np.uint8] | None:
         """Return the scan of a row as uint8 [height, width, 3]; None if it is gone or broken."""
-        picture = opened(self._path(row))
+        picture = opened(self._cache / str(self._index.card(row)["image_file"]))
         return None if picture is None else np.asarray(picture)
-
-    def _path(self, row: int) -> Path:
-        return self._cache / str(self._index.card(row)["image_file"])
-
-
-def _features_of(path: Path) -> Features | None:
-    picture = opened(path)
-    return None if picture is None else local_features.of_scan(np.asarray(picture))
 
 
 class _Place(NamedTuple):
@@ -98,7 +91,7 @@ class Comparison:
         for place in self._places:
             if outlines.similarity(outer, place.outer) >= _SAME_CROP:
                 return place
-        crop = colours.equalise(rectify.rectify(self._pixels, outer, CROP))
+        crop = rectify.equalise(rectify.rectify(self._pixels, outer, CROP))
         self._places.append(_Place(outer, local_features.extract(crop, CROP_FEATURES), set()))
         return self._places[-1]
 

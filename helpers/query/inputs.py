@@ -30,9 +30,6 @@ NAME = re.compile(r".\.(jpe?g|png|webp|gif|bmp|tiff?|avif|heic|heif|jp2|j2k)\Z",
 _LONGEST_LINE = 64 * 1024  # bytes; no system has longer paths
 MAX_BYTES = 64 * 1024 * 1024  # of a picture from the network: a phone's largest are about 20 MB
 
-#: Returns the picture at an address, or raises `InvalidImageError`.
-Fetch = Callable[[str], bytes]
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -45,7 +42,7 @@ class Picture:
 
 
 def fetched(url: str) -> bytes:
-    """Return what the polite session gets from an address (a `Fetch`)."""
+    """Return what the polite session gets from an address; InvalidImageError if that is nothing."""
     if not is_here("requests"):
         raise InvalidImageError("an address needs the package requests: pip install requests")
     from helpers.network.responses import FetchError
@@ -63,16 +60,13 @@ def _get_bytes() -> Callable[..., bytes]:
     return DownloadSession(Policy(USER_AGENT, SCRYFALL_API)).get_bytes
 
 
-def pictures(words: Iterable[str], fetch: Fetch = fetched) -> Iterator[Picture]:
+def pictures(words: Iterable[str]) -> Iterator[Picture]:
     """Yield the pictures that `words` name, in the order in which they are asked for."""
     for word in words:
-        if word == STDIN:
-            yield from _standard_input(fetch)
-        else:
-            yield from (load(name, fetch) for name in expand(word))
+        yield from _standard_input() if word == STDIN else map(load, expand(word))
 
 
-def _standard_input(fetch: Fetch) -> Iterator[Picture]:
+def _standard_input() -> Iterator[Picture]:
     """Yield the picture whose own bytes come, or else those whose names do, a line each."""
     if sys.stdin is None:  # closed by whoever started us
         return
@@ -83,7 +77,7 @@ def _standard_input(fetch: Fetch) -> Iterator[Picture]:
         return
     for line in itertools.chain([first], iter(lambda: stdin.readline(_LONGEST_LINE), b"")):
         if word := line.rstrip(b"\r\n"):  # names of files may hold any bytes
-            yield from (load(name, fetch) for name in expand(os.fsdecode(word)))
+            yield from map(load, expand(os.fsdecode(word)))
 
 
 def is_picture(start: bytes) -> bool:
@@ -119,10 +113,10 @@ def _is_url(word: str) -> bool:
     return word.startswith(("http://", "https://"))
 
 
-def load(name: str, fetch: Fetch = fetched) -> Picture:
+def load(name: str) -> Picture:
     """Read a picture by its path or address; a failure is a value, so that others are answered."""
     if _is_url(name):
-        return read(name, lambda: fetch(name))
+        return read(name, lambda: fetched(name))
     if os.path.isdir(name):  # noqa: PTH112 - `Path.is_dir` raises for what no file can be called
         return Picture(name, error="a directory without pictures")
     return read(name, lambda: picture_bytes(name, photo_file.MAX_BYTES))

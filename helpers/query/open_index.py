@@ -58,27 +58,18 @@ class OpenIndex:
         Raises:
             InvalidImageError: it is no picture that can be read.
         """
-        if isinstance(source, np.ndarray):
-            picture = Image.fromarray(source).convert("RGB")
-        elif isinstance(source, Image.Image):
-            picture = source.convert("RGB")
-        else:
-            picture = load_photo(source)
         name = str(source) if isinstance(source, Path | str) else type(source).__name__
-        return self.answer(Picture(name, picture))
+        if isinstance(source, np.ndarray):
+            source = Image.fromarray(source)
+        image = source.convert("RGB") if isinstance(source, Image.Image) else load_photo(source)
+        return self.answer(Picture(name, image))
 
-    def answer(self, picture: Picture, *, keep_image: bool = False) -> Answer:
-        """Return the answer to a picture, readable or not; `keep_image` for a sheet in it."""
-        name, image = picture.name, picture.image
+    def answer(self, picture: Picture) -> Answer:
+        """Return the answer to a picture, readable or not."""
+        image = picture.image
         if image is None:
-            return Answer(name, picture.error)
-        cards = self._cards_in(image)
-        answer = Answer(name, None, image.width, image.height, cards)
-        if keep_image:
-            from helpers.query.output.sheet import small_copy
-
-            answer.image = small_copy(image)
-        return answer
+            return Answer(picture.name, picture.error)
+        return Answer(picture.name, None, image.width, image.height, self._cards_in(image))
 
     def _whole_card(self, picture: Image.Image) -> tuple[Found, ...]:
         rows = self.searcher.rows(self.searcher.embed([picture]))

@@ -8,9 +8,8 @@ from pathlib import Path
 from helpers.cli_validation import Directory, FileName, Flag, FlagGroup, Number, OneOf
 from helpers.index.options import INDEX, SCANS
 from helpers.query.grouping import GROUPINGS
+from helpers.query.output.exports import SITES
 
-#: Collection sites whose columns a list may have.
-SITES = ("moxfield", "archidekt", "deckbox", "manabox")
 #: Candidates kept while searching: lost nothing against exact search on real photos.
 EF_SEARCH = 64
 

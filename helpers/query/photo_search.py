@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from helpers.index.card_index import Hit
-from helpers.photo import colours, detect, outlines, rectify
+from helpers.photo import detect, outlines, rectify
+from helpers.photo.detect import Candidate
 from helpers.photo.homography import Evidence
 from helpers.photo.outlines import Corners
 from helpers.query.comparison import Comparison, Scans, strongest_first
@@ -39,16 +40,6 @@ _SIZES = (0.3, 3.0)  # of a candidate, in areas of the cards verified so far
 _CARD_LIKE = (0.6, 0.82)  # side ratio of a card, seen a little aslant
 _INSIDE = 0.8  # of a neighbour that must lie in the picture
 _NEIGHBOUR_ROUNDS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Where a card may be."""
-
-    corners: Corners  # in the searched picture, clockwise from a short side
-    turns: tuple[int, ...] = (0, 2)  # quarter turns to try; an outline leaves two
-    as_it_is: bool = False  # the whole picture, also asked unchanged, so that a scan scores 1
-    fit: float = 1.0  # how well an outline fits a card; 1 is what a single threshold saw
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +95,7 @@ class PhotoSearch:
         turns = (0, 2) if is_card else (0, 1, 2, 3)
         first = Candidate(outlines.upright(self._frame), turns, as_it_is=True)
         with self._searcher.times.stage("find"):
-            quads = detect.find_quads(self.pixels)
-        todo = [Candidate(outlines.upright(quad.corners), fit=quad.score) for quad in quads]
+            todo = detect.find_quads(self.pixels)
         todo.insert(0 if is_card else _ROUNDS[0], first)
         for count, size in enumerate(_ROUNDS):
             if count >= _IN_VAIN and not self.found:
@@ -202,7 +192,7 @@ class PhotoSearch:
             crop = rectify.rectify(self.pixels, candidate.corners)
             if crop[::8, ::8, 1].std() < _LEAST_CONTRAST:
                 return
-            crop = colours.equalise(crop)
+            crop = rectify.equalise(crop)
             for turn in candidate.turns:
                 yield Image.fromarray(np.ascontiguousarray(np.rot90(crop, turn)))
 

@@ -11,8 +11,12 @@ from helpers.query import inputs
 from helpers.query.answer import Answer
 from helpers.query.open_index import OpenIndex
 from helpers.query.options import QueryOptions
+from helpers.query.output import sheet
 from helpers.query.output.exports import Layout, summary
 from helpers.query.output.lines import publish
+from helpers.query.output.sheet_html import page
+from helpers.query.output.sheet_png import png
+from helpers.query.watch import watch
 from helpers.report import DOCUMENT_VERSION, Reporter
 
 
@@ -26,8 +30,6 @@ def query_stage(args: Namespace, report: Reporter) -> None:
     options = options_of(QueryOptions, args, sentences=bool(args.text))
     index = OpenIndex(options, report)
     if args.watch:
-        from helpers.query.watch import watch
-
         watch(index, args, report)
     layout = Layout(args.csv_format)
     kept: list[Answer] = []
@@ -66,30 +68,26 @@ def _answers(index: OpenIndex, args: Namespace) -> Iterator[Answer]:
         yield index.searcher.ask_text(text)
     seen = set()
     for picture in inputs.pictures(args.images):
-        answer = index.answer(picture, keep_image=bool(args.sheet))
+        answer = index.answer(picture)
+        if args.sheet and picture.image is not None:
+            answer.image = sheet.small_copy(picture.image)
         answer.repeated = picture.digest in seen
         seen.add(picture.digest)
         yield answer
 
 
 def _say_if_nothing_is_left(answer: Answer, least: float | None, report: Reporter) -> None:
-    scores = [card.evidence.score for card in answer.cards if card.evidence.score is not None]
-    if least is not None and scores and not any(card.hits for card in answer.cards):
+    if least is not None and answer.cards and not any(card.hits for card in answer.cards):
+        best = max(card.evidence.score for card in answer.cards)
         report.info(
-            f"{answer.query}: nothing reaches --min-score {least:g}, the best has {max(scores):.3f}"
+            f"{answer.query}: nothing reaches --min-score {least:g}, the best has {best:.3f}"
         )
 
 
 def write_sheet(target: Path, answers: Sequence[Answer], cache: Path, layout: Layout) -> None:
     """Write pictures beside the cards found in them, as PNG or HTML by the suffix of `target`."""
-    if target.suffix.lower() == ".html":
-        from helpers.query.output.sheet_html import page
-
-        atomic_write_stream(target, page(answers, cache, layout))
-    else:
-        from helpers.query.output.sheet_png import png
-
-        atomic_write_stream(target, png(answers, cache))
+    is_page = target.suffix.lower() == ".html"
+    atomic_write_stream(target, page(answers, cache, layout) if is_page else png(answers, cache))
 
 
 def _warn_of_no_scans(answers: Sequence[Answer], cache: Path, report: Reporter) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from helpers.index.card_index import Hit as Row
 from helpers.packages import not_installed
 from helpers.photo import printing, rectify
+from helpers.photo.homography import ENOUGH_CELLS
 from helpers.photo.outlines import reading_order
-from helpers.query.answer import MATCH, UNSURE, Corners, Evidence, Found
+from helpers.query.answer import MATCH, UNSURE, Evidence, Found
 from helpers.query.comparison import Scans
 from helpers.query.photo_search import Find, PhotoSearch
 from helpers.query.searcher import Searcher, evidence_of
@@ -49,27 +49,22 @@ class Recogniser:
         places = (find.corners / search.scale).tolist()
         corners = None if whole else tuple((x, y) for x, y in places)
         if find.named:
-            return self._named(find, corners)
+            hits = self._searcher.grouped(find.nearest)
+            evidence = Evidence(None, hits[0]["score"], None)
+            verdict, printing = (MATCH, "tied") if find.verified else (UNSURE, None)
+            return Found(verdict, hits, evidence, corners, "title", printing)
         if find.evidence is None:
             alone = not self._scans.at_hand
             return self._searcher.judged(find.nearest, corners, alone=alone)
         printings, is_sure = self._printings(find, search)
-        scores = {hit.row: hit.score for hit in find.nearest}
-        first = [Row(row, scores[row]) for row in printings]
-        rest = [hit for hit in find.nearest if hit.row not in printings]
-        hits = [{**hit, "tie": False} for hit in self._searcher.grouped([*first, *rest])]
+        order = {row: place for place, row in enumerate(printings)}
+        rows = sorted(find.nearest, key=lambda hit: order.get(hit.row, len(order)))
+        hits = [{**hit, "tie": False} for hit in self._searcher.grouped(rows)]
         evidence = evidence_of(hits, find.evidence.inliers)
-        verified_by = "geometry" if find.evidence.is_enough else "title"
+        verified_by = "geometry" if find.evidence.cells >= ENOUGH_CELLS else "title"
         # The verified card is shown whatever --min-score says: geometry tells more than its score.
         hits = [hits[0], *self._searcher.worth_showing(hits[1:])]
         return Found(MATCH, hits, evidence, corners, verified_by, "sure" if is_sure else "tied")
-
-    def _named(self, find: Find, corners: Corners | None) -> Found:
-        hits = self._searcher.grouped(find.nearest)
-        evidence = Evidence(None, hits[0]["score"], None)
-        if find.verified:
-            return Found(MATCH, hits, evidence, corners, "title", "tied")
-        return Found(UNSURE, hits, evidence, corners, "title")
 
     def _printings(self, find: Find, search: PhotoSearch) -> tuple[list[int], bool]:
         """Return the verified printings of a card, best first, and whether the first is clear."""
@@ -80,8 +75,7 @@ class Recogniser:
         if len(rows) == 1 or best not in there:
             return rows, len(rows) == 1
         aligned = rectify.rectify(search.pixels, find.corners, printing.SIZE)
-        order, is_sure = printing.tell_printings(aligned, list(there.values()))
-        compared = [list(there)[place] for place in order]
+        compared, is_sure = printing.tell_printings(aligned, there)
         rest = [row for row in rows if row not in there]
         return [*compared, *rest], is_sure and not rest
 

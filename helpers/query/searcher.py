@@ -37,9 +37,6 @@ class Searcher:
     Attributes:
         times: where the time goes.
         listen: is told the vectors of every candidate that is searched for.
-
-    Raises:
-        DataError: the index or the model cannot be used, or do not fit each other.
     """
 
     def __init__(self, options: QueryOptions, report: Reporter) -> None:
@@ -53,7 +50,6 @@ class Searcher:
             with_vectors=options.sentences or not options.whitened,
         )
         self.thresholds = Thresholds.of(self.index.manifest) if options.whitened else None
-        self.ef_search = self.index.effective_ef_search(options.k, options.ef_search)
         self._describe()
 
     @functools.cached_property
@@ -131,24 +127,23 @@ class Searcher:
         """Return what scores say of a place; a match only where nothing else could (`alone`)."""
         hits = self.grouped(rows)
         evidence, limits, shown = evidence_of(hits), self.thresholds, self.worth_showing(hits)
-        if limits is None:
-            return Found(UNSURE, shown, evidence, corners)
-        if alone and limits.are_met(evidence.score, evidence.margin):
+        if limits and alone and limits.are_met(evidence.score, evidence.margin):
             return Found(MATCH, shown, evidence, corners, "score", "tied")
-        is_noise = (evidence.score or -1.0) < limits.noise
+        is_noise = limits is not None and evidence.score < limits.noise
         return Found(NO_CARD if is_noise else UNSURE, shown, evidence, corners)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the `--json` document says of the index."""
-        about = self.index.manifest["index"]
-        is_plain = self.index.whitening is None or not self.options.whitened
+        about, options = self.index.manifest["index"], self.options
+        ef_search = self.index.effective_ef_search(options.k, options.ef_search)
+        is_plain = self.index.whitening is None or not options.whitened
         return {
-            "type": "exact" if self.options.exact else about["type"],
+            "type": "exact" if options.exact else about["type"],
             "metric": about["metric"],
             "scores": "cosine" if is_plain else "whitened cosine",
             "vectors": self.index.vectors,
             "dimension": self.index.dimension,
-            "ef_search": None if self.options.exact else self.ef_search,
+            "ef_search": None if options.exact else ef_search,
             "build_id": self.index.manifest["build_id"],
             "trained": self.index.manifest["model"]["trained"],
         }
@@ -171,9 +166,7 @@ class Searcher:
 
 
 def evidence_of(hits: Sequence[dict[str, Any]], inliers: int | None = None) -> Evidence:
-    """Return what grouped hits, best first, say for the first of them."""
-    if not hits:
-        return Evidence(inliers, None, None)
+    """Return what grouped hits, best first and one at least, say for the first of them."""
     rest = hits[1]["score"] if len(hits) > 1 else -1.0
     return Evidence(inliers, hits[0]["score"], round(hits[0]["score"] - rest, 6))
 
@@ -197,8 +190,13 @@ def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCl
         resizes=shape.get("resizes", 2),
     )
     again = rebuild_command(manifest, out)
-    _require_weights_file(options, again)
-    options.check_files()
+    weights = Path(options.pretrained)
+    if weights.is_absolute() and not weights.is_file():
+        raise DataError(
+            "the weights that the index was built with are gone",
+            details=f"no such file: {weights}",
+            suggestion=f"put the file back, or build the index anew with other weights: {again}",
+        )
     if model["precision"] != "fp32" and not is_here("onnxruntime"):
         report.warning(
             f"the index is {model['precision']}, and without onnxruntime queries are fp32:"
@@ -208,13 +206,3 @@ def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCl
     embedder = OpenClipEmbedder(options)
     require_same_model(model, embedder.fingerprint, again)
     return embedder
-
-
-def _require_weights_file(options: ModelOptions, again: str) -> None:
-    path = Path(options.pretrained)
-    if path.is_absolute() and not path.is_file():
-        raise DataError(
-            "the weights that the index was built with are gone",
-            details=f"no such file: {path}",
-            suggestion=f"put the file back, or build the index anew with other weights: {again}",
-        )

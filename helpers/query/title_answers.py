@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from helpers.photo import colours, outlines, rectify, titles
+from helpers.photo import outlines, rectify, titles
 from helpers.photo.outlines import Corners
-from helpers.photo.titles import Line, Reader
+from helpers.photo.titles import Line
 from helpers.query.comparison import Comparison, Scans, strongest_first
 from helpers.query.photo_search import Find, PhotoSearch
 from helpers.query.searcher import Searcher
@@ -56,12 +56,10 @@ def rows_by_name(records: Iterable[Mapping[str, Any]]) -> dict[str, list[int]]:
 
 
 class TitleSearch:
-    """Looks for cards by their titles, with whatever reads print."""
+    """Looks for cards by their titles."""
 
-    def __init__(
-        self, searcher: Searcher, scans: Scans, reader: Reader = titles.rapid_lines
-    ) -> None:
-        self._searcher, self._scans, self._reader = searcher, scans, reader
+    def __init__(self, searcher: Searcher, scans: Scans) -> None:
+        self._searcher, self._scans = searcher, scans
 
     @functools.cached_property
     def _rows(self) -> dict[str, list[int]]:
@@ -71,15 +69,15 @@ class TitleSearch:
     def run(self, search: PhotoSearch) -> list[Find]:
         """Read a photo; add the cards that scans confirm to `search.found`, return the others."""
         with self._searcher.times.stage("read"):
-            hidden = [find.corners for find in search.found]
-            lines = titles.read(self._reader, search.pixels, hidden)
+            lines = titles.read(search.pixels, [find.corners for find in search.found])
         comparison = Comparison(search.pixels, self._scans)
         alike = [(line, rows) for line in lines if (rows := self._rows.get(plain(line.text)))]
         named: list[tuple[Line, Find]] = []
         for line, rows in alike[:_MOST]:
-            if find := self._compared(line, rows, search, comparison):
+            find = self._card(line, rows, search.pixels, comparison)
+            if find.evidence is not None:
                 search.add(find)
-            elif find := self._named(line, rows, lines, search):
+            elif find.verified or _is_title(line, lines):
                 named.append((line, find))
         return [
             find
@@ -87,44 +85,35 @@ class TitleSearch:
             if not any(outlines.holds(other.corners, line.centre) for other in search.found)
         ]
 
+    def _card(
+        self, line: Line, rows: list[int], pixels: NDArray[np.uint8], comparison: Comparison
+    ) -> Find:
+        """Return the card of a title as the picture confirms it, else as it was read."""
+        as_read, turned = titles.cards_of(line)
+        find = self._compared(as_read, rows, pixels, comparison)
+        other = find if find.verified else self._compared(turned, rows, pixels, comparison)
+        return other if other.verified else find
+
     def _compared(
-        self, line: Line, rows: list[int], search: PhotoSearch, comparison: Comparison
-    ) -> Find | None:
-        """Return the card of a title if a scan of its name agrees with the picture."""
-        for corners in titles.cards_of(line) if self._scans.at_hand else ():
-            vector = self._embedded(search.pixels, corners)
-            hits = self._searcher.index.scored(vector, rows)[:_PRINTINGS]
-            compared = [hit.row for hit in hits]
-            agreeing = comparison.agreeing(corners, compared, _ENOUGH_CELLS)
-            if agreeing:
-                verified = strongest_first(agreeing)
-                others = [hit for hit in self._searcher.rows(vector) if hit.row not in compared]
-                best = agreeing[verified[0]]
-                return Find(best.corners, [*hits, *others], tuple(verified), best)
-        return None
-
-    def _named(
-        self, line: Line, rows: list[int], lines: list[Line], search: PhotoSearch
-    ) -> Find | None:
-        """Return the card of a title that no scan confirms.
-
-        Where there are no scans, it is verified if it is among the most similar ones of the index.
-        """
-        for corners in () if self._scans.at_hand else titles.cards_of(line):
-            vector = self._embedded(search.pixels, corners)
+        self, corners: Corners, rows: list[int], pixels: NDArray[np.uint8], comparison: Comparison
+    ) -> Find:
+        """Compare a place with the scans of a name, or without scans with its nearest rows."""
+        crop = rectify.equalise(rectify.rectify(pixels, corners))
+        vector = self._searcher.embed([Image.fromarray(crop)])
+        hits = self._searcher.index.scored(vector, rows)
+        if not self._scans.at_hand:
             nearest = {hit.row for hit in self._searcher.rows(vector, _NEAR)[:_NEAR]}
-            if nearest & set(rows):
-                hits = self._searcher.index.scored(vector, rows)
-                return Find(corners, hits, (hits[0].row,), named=True)
-        if not _is_title(line, lines):
-            return None
-        corners = next(titles.cards_of(line))
-        hits = self._searcher.index.scored(self._embedded(search.pixels, corners), rows)
-        return Find(corners, hits, named=True)
-
-    def _embedded(self, pixels: NDArray[np.uint8], corners: Corners) -> NDArray[np.float32]:
-        crop = colours.equalise(rectify.rectify(pixels, corners))
-        return self._searcher.embed([Image.fromarray(crop)])
+            verified = (hits[0].row,) if nearest & set(rows) else ()
+            return Find(corners, hits, verified, named=True)
+        printings = hits[:_PRINTINGS]
+        compared = [hit.row for hit in printings]
+        agreeing = comparison.agreeing(corners, compared, _ENOUGH_CELLS)
+        if not agreeing:
+            return Find(corners, hits, named=True)
+        others = [hit for hit in self._searcher.rows(vector) if hit.row not in compared]
+        strongest = strongest_first(agreeing)
+        best = agreeing[strongest[0]]
+        return Find(best.corners, [*printings, *others], tuple(strongest), best)
 
 
 def _is_title(line: Line, lines: list[Line]) -> bool:

@@ -45,8 +45,9 @@ class Arrivals:
     """
 
     def __init__(self, folder: Path, answered: dict[str, _Stamp], report: Reporter) -> None:
-        self._folder, self._answered, self._report = folder, answered, report
-        self._seen: dict[str, tuple[_Stamp, int]] = {}  # stamp, and looks at which it was the same
+        self._folder, self._report = folder, report
+        #: Per file its stamp, and the looks at which it was the same.
+        self._seen = {name: (stamp, PATIENCE) for name, stamp in answered.items()}
 
     def look(self) -> Iterator[tuple[Picture, _Stamp]]:
         """Look once; yield the pictures that are complete by now, in the order of their times."""
@@ -54,12 +55,11 @@ class Arrivals:
             before, looks = self._seen.get(name, (None, 0))
             looks = looks + 1 if before == stamp else 0
             self._seen[name] = (stamp, looks)
-            if self._answered.get(name) == stamp or looks not in {1, PATIENCE}:
+            if looks not in {1, PATIENCE}:
                 continue
             picture = inputs.load(str(self._folder / name))
-            if picture.image is not None or looks == PATIENCE:
-                self._answered[name] = stamp
             if picture.image is not None:
+                self._seen[name] = (stamp, PATIENCE)
                 yield picture, stamp
             elif looks == PATIENCE:
                 self._report.item_error(f"{picture.name}: {picture.error}")
@@ -90,7 +90,7 @@ class Journal:
     def __init__(self, target: Path | None, layout: Layout) -> None:
         self._target = target
         self.stamps: dict[str, _Stamp] = {}
-        self.digests: set[str] = set()
+        self.digests: set[str | None] = set()
         if target is not None:
             _start_list(target, text([layout.columns]))
             self._recover(target)
@@ -100,36 +100,23 @@ class Journal:
         last: dict[str, Any] = {"event": "done"}
         for last in _entries(state_of(target)):
             if last["event"] == "done":
-                self._remember(last)
+                self.digests.add(last["digest"])
+                self.stamps[last["name"]] = (last["size"], last["mtime_ns"])
         if last["event"] == "begun" and target.stat().st_size > last["list_bytes"]:
             with disk_errors(target):
                 os.truncate(target, last["list_bytes"])
 
-    def _remember(self, entry: dict[str, Any]) -> None:
-        self.digests.add(entry["digest"])
-        self.stamps[entry["name"]] = (entry["size"], entry["mtime_ns"])
-
-    @contextlib.contextmanager
-    def entering(self, picture: Picture, stamp: _Stamp) -> Iterator[None]:
-        """Remember a picture; what the block adds to the list is taken back if it is killed."""
-        if self._target is not None:
-            size = self._target.stat().st_size
-            self._note({"event": "begun", "digest": picture.digest, "list_bytes": size})
-        yield
-        name = Path(picture.name).name
-        entry: dict[str, Any] = {"event": "done", "digest": picture.digest, "name": name}
-        entry |= {"size": stamp[0], "mtime_ns": stamp[1]}
-        self._note(entry)
-        self._remember(entry)
-
-    def append(self, rows: list[list[str]]) -> None:
-        """Add lines to the list."""
-        if self._target is not None and rows:
-            _append(self._target, text(rows))
-
-    def _note(self, entry: dict[str, Any]) -> None:
-        if self._target is not None:
-            _append(state_of(self._target), json.dumps(entry) + "\n")
+    def add(self, picture: Picture, stamp: _Stamp, rows: list[list[str]]) -> None:
+        """Add the lines of a picture to the list, all or none, and remember it."""
+        self.digests.add(picture.digest)
+        if self._target is None:
+            return
+        state, length = state_of(self._target), self._target.stat().st_size
+        name, (size, mtime_ns) = Path(picture.name).name, stamp
+        done = {"digest": picture.digest, "name": name, "size": size, "mtime_ns": mtime_ns}
+        _append(state, json.dumps({"event": "begun", "list_bytes": length}) + "\n")
+        _append(self._target, text(rows))
+        _append(state, json.dumps({"event": "done", **done}) + "\n")
 
 
 def _start_list(target: Path, header: str) -> None:
@@ -184,8 +171,8 @@ def watch(index: OpenIndex, args: Namespace, report: Reporter) -> NoReturn:
             for picture, stamp in arrivals.look():
                 if picture.digest in journal.digests:  # the same picture under another name
                     continue
-                with signals.held(), journal.entering(picture, stamp):
+                with signals.held():
                     answer = index.answer(picture)
-                    journal.append(layout.rows(answer))
                     publish(answer, report, ndjson=args.ndjson)
+                    journal.add(picture, stamp, layout.rows(answer))
             clock.wait(SECONDS)

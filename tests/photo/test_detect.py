@@ -34,7 +34,7 @@ def test_the_likeliest_outline_is_first() -> None:
     quads = find_quads(photo)
 
     assert 1 <= len(quads) <= 40
-    assert [quad.score for quad in quads] == sorted((q.score for q in quads), reverse=True)
+    assert [quad.fit for quad in quads] == sorted((quad.fit for quad in quads), reverse=True)
 
 
 def test_a_corner_under_a_thumb_is_completed() -> None:

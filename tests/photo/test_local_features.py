@@ -5,7 +5,7 @@ import numpy as np
 from table import distance, lay, place, scan, table
 
 from helpers.photo import local_features
-from helpers.photo.homography import verify
+from helpers.photo.homography import ENOUGH_CELLS, verify
 
 
 def test_print_leaves_features_to_a_soft_picture() -> None:
@@ -33,6 +33,6 @@ def test_a_blurred_card_has_coarse_features_only() -> None:
     without = verify(blurred, local_features.extract(np.asarray(fine, np.uint8)))
 
     assert whole is not None
-    assert whole.is_enough
+    assert whole.cells >= ENOUGH_CELLS
     assert distance(whole.corners, place((139, 194), 340)) < 6
-    assert without is None or not without.is_enough
+    assert without is None or without.cells < ENOUGH_CELLS

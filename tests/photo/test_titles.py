@@ -52,19 +52,22 @@ def test_wide_letters_count_twice() -> None:
     assert np.array_equal(next(cards_of(wide)), next(cards_of(line)))
 
 
-def test_small_pictures_are_enlarged_and_found_cards_hidden() -> None:
+def test_small_pictures_are_enlarged_and_found_cards_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is read has the pixels of the picture that was given; a found card is not read again."""
     photo = table(300, 200)
     card = place((100, 100), 120)
     recorder = Recorder(title_of(card))
-    (line,) = read(recorder, photo, [card])
+    monkeypatch.setattr(titles, "rapid_lines", recorder)
+    (line,) = read(photo, [card])
     assert recorder.seen.shape == (400, 600, 3)
     assert np.allclose(line.corners, recorder.line.corners / 2)
     assert np.ptp(recorder.seen[190:210, 190:210]) == 0
     assert np.array_equal(photo, table(300, 200))
-    read(recorder, table(1600, 400))
+    read(table(1600, 400))
     assert recorder.seen.shape == (400, 1600, 3)
-    assert read(recorder, table(1600, 399)) == []
+    assert read(table(1600, 399)) == []
 
 
 @pytest.mark.skipif(not is_here("rapidocr"), reason="rapidocr is optional")

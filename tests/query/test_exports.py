@@ -7,8 +7,7 @@ import pytest
 from finds import answer, found, hit
 
 from helpers.query.answer import MATCH, NO_CARD, UNSURE, Answer
-from helpers.query.options import SITES
-from helpers.query.output.exports import OWN_COLUMNS, Layout, printings, summary
+from helpers.query.output.exports import OWN_COLUMNS, SITES, Layout, printings, summary
 
 #: What each site documents for its import; Moxfield compares the spelling.
 DOCUMENTED = {

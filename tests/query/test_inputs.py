@@ -12,9 +12,10 @@ from helpers.query import inputs
 LONG = "x" * 300 + ".jpg"
 
 
-def no_fetch(_: str) -> bytes:
-    """Stand in for the polite session, which no path needs."""
-    raise AssertionError("a path was taken for an address")
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No path needs the polite session."""
+    monkeypatch.setattr(inputs, "fetched", lambda _: pytest.fail("it was taken for an address"))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ def test_no_name_ends_the_run(word: str) -> None:
     """A word that no file can have stands for itself, and has a reason."""
     assert list(inputs.expand(word)) == [word]
 
-    picture = inputs.load(word, no_fetch)
+    picture = inputs.load(word)
     assert picture.image is None
     assert picture.error
 
@@ -69,15 +70,15 @@ def test_names_on_stdin_hold_any_bytes(tmp_path: Path, monkeypatch: pytest.Monke
         pass
     monkeypatch.setattr(sys, "stdin", Stdin(odd + b"\r\n\n\0\n" + b"y" * 200_000))
 
-    names = [picture.name for picture in inputs.pictures(["-"], no_fetch)]
+    names = [picture.name for picture in inputs.pictures(["-"])]
 
     assert names[:2] == [os.fsdecode(odd), "\0"]
     assert "".join(names[2:]) == "y" * 200_000
-    assert inputs.load(names[0], no_fetch).error == "empty file"
+    assert inputs.load(names[0]).error == "empty file"
 
 
 def test_a_closed_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     """It names nothing."""
     monkeypatch.setattr(sys, "stdin", None)
 
-    assert list(inputs.pictures(["-"], no_fetch)) == []
+    assert list(inputs.pictures(["-"])) == []

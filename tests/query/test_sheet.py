@@ -110,6 +110,14 @@ def test_the_drawn_sheet_has_a_row_per_picture(tmp_path: Path) -> None:
     assert heights[2] - heights[1] > 4 * CELL[1]
 
 
+@pytest.mark.parametrize("kind", ["png", "html"])
+def test_a_strip_of_a_picture_ends_no_sheet(kind: str, tmp_path: Path) -> None:
+    """A photo that is shown one pixel high."""
+    strip = small_copy(Image.new("RGB", (3200, 1)))
+    given = Answer("strip.jpg", None, 100_000, 32, (found(UNSURE, hit("A")),), strip)
+    assert written(tmp_path / f"sheet.{kind}", tmp_path, [given])
+
+
 def test_a_card_is_cut_out_upright() -> None:
     """Also one that lies on its side."""
     picture = Image.new("RGB", (300, 300), (255, 255, 255))

@@ -143,9 +143,9 @@ def test_what_becomes_of_a_title(
     searcher, scans = Scored(), cast("Any", Drawn())
     scans.at_hand = at_hand
     where = place((300, 260), 400, 10)
-    titles = TitleSearch(searcher, scans, lambda _: [title(where, read)])
+    monkeypatch.setattr("helpers.photo.titles.rapid_lines", lambda _: [title(where, read)])
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
-    (card,) = Recogniser(searcher, scans, titles).cards_in(photo)
+    (card,) = Recogniser(searcher, scans, TitleSearch(searcher, scans)).cards_in(photo)
     assert (card.verdict, card.verified_by) == (verdict, verified_by)
     assert card.hits[0]["name"] == ("E" if read[0] == "E" else "D") * 12
     assert card.corners is not None
@@ -162,9 +162,9 @@ def test_a_title_makes_less_agreement_enough(
     monkeypatch.setattr(PhotoSearch, "run", lambda *_, **__: None)
     searcher, scans = Scored(), cast("Any", Drawn())
     where = place((300, 260), 400)
-    titles = TitleSearch(searcher, scans, lambda _: [title(where, "D" * 12)])
+    monkeypatch.setattr("helpers.photo.titles.rapid_lines", lambda _: [title(where, "D" * 12)])
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
-    (card,) = Recogniser(searcher, scans, titles).cards_in(photo)
+    (card,) = Recogniser(searcher, scans, TitleSearch(searcher, scans)).cards_in(photo)
     assert (card.verdict, card.verified_by) == (verdict, "title")
 
 
@@ -175,7 +175,7 @@ def test_what_lies_in_a_found_card_is_not_read(monkeypatch: pytest.MonkeyPatch) 
     where = place((300, 260), 400)
     below = place((300, 400), 400)
     lines = [title(below, "E" * 12), title(where, "D" * 12)]
-    titles = TitleSearch(searcher, scans, lambda _: lines)
+    monkeypatch.setattr("helpers.photo.titles.rapid_lines", lambda _: lines)
     photo = Image.fromarray(lay(table(1600, 520), scan(3), where))
-    (card,) = Recogniser(searcher, scans, titles).cards_in(photo)
+    (card,) = Recogniser(searcher, scans, TitleSearch(searcher, scans)).cards_in(photo)
     assert card.hits[0]["name"] == "D" * 12

@@ -44,6 +44,9 @@ def test_a_picture_is_read_once_it_has_stopped_growing(tmp_path: Path) -> None:
     assert names(arrivals) == []
     assert names(arrivals) == ["a.jpg"]
     assert names(arrivals) == []
+    about = path.stat()
+    again = Arrivals(tmp_path, {"a.jpg": (about.st_size, about.st_mtime_ns)}, Reporter())
+    assert names(again) + names(again) == []
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
@@ -71,9 +74,9 @@ def test_what_is_answered_is_remembered(tmp_path: Path) -> None:
     for number in (1, 2):
         journal = Journal(target, Layout())
         assert len(journal.digests) == number - 1
-        with journal.entering(Picture(f"in/{number}.jpg", digest=str(number)), STAMP):
-            verdict = MATCH if number == 2 else UNSURE
-            journal.append(Layout().rows(answer(str(number), found(verdict, hit("A")))))
+        given = answer(str(number), found(MATCH if number == 2 else UNSURE, hit("A")))
+        seen = Picture(f"in/{number}.jpg", digest=str(number))
+        journal.add(seen, STAMP, Layout().rows(given))
     assert Journal(target, Layout()).stamps == {"1.jpg": STAMP, "2.jpg": STAMP}
     lines = target.read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["Count", "0", "1"]  # in order of arrival
@@ -87,18 +90,15 @@ def test_a_pipe_does_not_hold_up_the_others(tmp_path: Path) -> None:
     assert names(arrivals) + names(arrivals) == ["a.jpg"]
 
 
-@pytest.mark.parametrize("cut", [0, 5])
-def test_a_killed_run_leaves_no_half_written_picture(tmp_path: Path, cut: int) -> None:
+@pytest.mark.parametrize("kept", [0, 20])
+def test_a_killed_run_leaves_no_half_written_picture(tmp_path: Path, kept: int) -> None:
     """What the list gained since the journal's last `begun` is taken back."""
     target = tmp_path / "cards.csv"
     journal = Journal(target, Layout())
     before = target.read_bytes()
-    block = journal.entering(Picture("1.jpg", digest="1"), STAMP)
-    block.__enter__()  # and never left
-    journal.append([["half", "a", "line"]])
-    if cut:
-        with target.with_name(target.name + STATE_SUFFIX).open("ab") as file:
-            file.write(b'{"event": "done", "dig'[:-cut])
+    journal.add(Picture("1.jpg", digest="1"), STAMP, [["half", "a", "line"]])
+    begun, done = state_of(target).read_bytes().splitlines(keepends=True)
+    state_of(target).write_bytes(begun + done[:kept])  # as far as the run came
 
     again = Journal(target, Layout())
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from helpers.query.answer import MATCH, NO_CARD, Answer, Found, Hit
-from helpers.query.options import SITES
 
 #: Per site, its columns, of which the first one counts.
 _COLUMNS = {
@@ -22,6 +21,7 @@ _COLUMNS = {
     "deckbox": "Count,Tradelist Count,Name,Edition,Card Number,Condition,Language,Foil,Scryfall ID",
     "manabox": "Quantity,Name,Set code,Set name,Collector number,Foil,Language,Scryfall ID",
 }
+SITES = tuple(_COLUMNS)
 #: Behind the columns of every site; they ignore what they do not know.
 OWN_COLUMNS = ("Verdict", "Printing", "Picture", "Card")
 #: The counts of a line: only a sure card counts.
@@ -64,18 +64,13 @@ class Layout:
 
     def cells(self, hit: Hit) -> list[str]:
         """Return what the columns between the count and our own say of a printing."""
-        values = self._values(hit)
-        return [values.get(column.lower(), "") for column in self.columns[1 : -len(OWN_COLUMNS)]]
-
-    def _values(self, hit: Hit) -> dict[str, str]:
-        """Return what is known of a printing by the names of columns, in the words of the site."""
         keys = ("lang", "set", "set_name", "collector_number", "scryfall_id")
         code, short, name, number, scryfall_id = (str(hit.get(key) or "") for key in keys)
         language, manabox, archidekt = _LANGUAGES.get(code, (code, code, code))
         own = {"manabox": manabox, "archidekt": archidekt}
         if code == "zhs":
             own["deckbox"] = "Chinese"
-        return {
+        values = {
             "name": str(hit.get("card_name") or hit.get("name") or ""),  # all: `Front // Back`
             "edition": name if self.site == "deckbox" else short,
             "edition name": name,
@@ -89,6 +84,7 @@ class Layout:
             "tradelist count": "0",
             "scryfall id": scryfall_id,
         }
+        return [values.get(column.lower(), "") for column in self.columns[1 : -len(OWN_COLUMNS)]]
 
     def row(self, card: Found, picture: str, number: int) -> list[str]:
         """Return the line of a card; only a sure one counts."""
@@ -98,7 +94,11 @@ class Layout:
 
     def rows(self, answer: Answer) -> list[list[str]]:
         """Return the lines of a picture."""
-        return [self.row(card, answer.query, number) for number, card in listed(answer)]
+        return [
+            self.row(card, answer.query, number)
+            for number, card in enumerate(answer.cards, 1)
+            if is_listed(card, answer)
+        ]
 
     def text(self, rows: Sequence[Sequence[str]]) -> str:
         """Return a list with its header: sure cards in the order of the pictures, then others."""
@@ -118,16 +118,13 @@ def summary(rows: Sequence[Sequence[str]]) -> str:
     return f"{sure} cards, {len(rows) - sure} unsure"
 
 
-def listed(answer: Answer) -> Iterator[tuple[int, Found]]:
-    """Yield the cards that a list names, with their numbers in the picture.
+def is_listed(card: Found, answer: Answer) -> bool:
+    """Tell whether a list names a card.
 
     What a sentence describes lies on no table, and a picture that is given twice counts once.
     """
-    if answer.width is None or answer.repeated:
-        return
-    for number, card in enumerate(answer.cards, 1):
-        if card.verdict != NO_CARD and card.hits:
-            yield number, card
+    is_first = answer.width is not None and not answer.repeated
+    return is_first and card.verdict != NO_CARD and bool(card.hits)
 
 
 def printings(card: Found) -> Iterator[Hit]:

@@ -38,7 +38,7 @@ def _aligned(answer: Answer) -> Iterator[tuple[str, ...]]:
                 hit.get("name", ""),
                 *where(hit),
                 f"{hit['score']:.3f}" if hit else "",
-                also(hit) if hit else "",
+                also(hit),
                 link(hit),
             )
 
@@ -74,14 +74,14 @@ def _separated(answer: Answer) -> Iterator[tuple[str, ...]]:
 
 def also(hit: Hit) -> str:
     """Return the further printings of a hit in a few words."""
-    others = dict.fromkeys(map(_printing, hit["also"]))  # two faces of one printing are one
+    others = dict.fromkeys(map(_printing, hit.get("also", ())))  # two faces of one printing are one
     others.pop(_printing(hit), None)
     more = f" +{len(others) - _ALSO_SHOWN}" if len(others) > _ALSO_SHOWN else ""
     return ", ".join(list(others)[:_ALSO_SHOWN]) + more
 
 
 def _printing(record: dict[str, Any]) -> str:
-    return f"{(record['set'] or '').upper()} {record['collector_number'] or ''}".strip()
+    return " ".join(where(record)[:2]).strip()
 
 
 def where(hit: Hit) -> tuple[str, str, str]:

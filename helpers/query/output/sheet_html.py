@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from helpers.query.answer import Answer, Found, Hit
 from helpers.query.output import sheet
-from helpers.query.output.exports import Layout, listed, printings
+from helpers.query.output.exports import Layout, is_listed, printings
 from helpers.query.output.lines import in_words, link, where
 from helpers.query.photo_file import opened
 
@@ -59,18 +59,16 @@ class _Sections:
         if photo is not None:
             shown = _image(sheet.outlined(photo, answer, _PHOTO_SIDE), sheet.label(answer))
             figure = f'<figure class="photo">{shown}</figure>'
-        cards = "\n".join(
-            self._card(answer, number, photo) for number in range(1, 1 + len(answer.cards))
-        )
+        numbered = enumerate(answer.cards, 1)
+        cards = "\n".join(self._card(card, number, answer, photo) for number, card in numbered)
         return (
             f'<section class="picture">\n<h2>{html.escape(sheet.label(answer))}</h2>\n'
             f'<div class="beside">\n{figure}\n<div class="cards">\n{cards}\n</div>\n</div>\n'
             "</section>\n"
         )
 
-    def _card(self, answer: Answer, number: int, photo: Image.Image | None) -> str:
-        card = answer.cards[number - 1]
-        choices = list(printings(card)) if number in dict(listed(answer)) else []
+    def _card(self, card: Found, number: int, answer: Answer, photo: Image.Image | None) -> str:
+        choices = list(printings(card)) if is_listed(card, answer) else []
         figures = [self._hit(hit, card, choices) for hit in sheet.shown_hits(card)]
         if crop := photo and sheet.cut_out(photo, card, answer):
             shown = _image(crop, f"card {number} of {sheet.label(answer)}")

@@ -4,7 +4,6 @@ Scans are shown whole: scaled to fit, never cropped and never drawn upon (Scryfa
 file is written row by row, so that memory does not grow with the number of photos.
 """
 
-import functools
 import struct
 import textwrap
 import unicodedata
@@ -39,11 +38,7 @@ _LEFT = PHOTO_SIDE + 3 * _GAP
 WIDTH = _LEFT + CELLS_PER_LINE * (CELL[0] + _GAP)
 
 _PAPER, _INK, _RULE, _EMPTY = "#fafaf8", "#1e1e22", "#d6d6d2", "#cecece"
-_SUB = b"\x01"  # PNG's filter "Sub": each byte less the one of the pixel before it
-#: Letters of card names that Unicode does not take apart.
-_PLAIN = str.maketrans("Øøł\u2013\u2014\u2019\ua789", "Ool--':") | str.maketrans(
-    {"Æ": "Ae", "æ": "ae", "Œ": "Oe", "œ": "oe", "ß": "ss"}
-)
+_SUB = 1  # PNG's filter "Sub": each byte less the one of the pixel before it
 
 
 def png(answers: Sequence[Answer], cache: Path) -> Iterator[bytes]:
@@ -69,13 +64,39 @@ def _filtered(strip: Image.Image) -> bytes:
     """Return the rows of an RGB image, filtered, each with the filter's number before it."""
     pixels = np.asarray(strip, dtype=np.uint8)
     pixels = np.diff(pixels, axis=1, prepend=np.zeros_like(pixels[:, :1]))  # modulo 256
-    return b"".join(_SUB + line.tobytes() for line in pixels)
+    return np.insert(pixels.reshape(strip.height, -1), 0, _SUB, axis=1).tobytes()
+
+
+class _Cell(NamedTuple):
+    """Shows a hit of a card, or the card as it is in the photo (`hit` is None)."""
+
+    place: int  # line after line
+    heading: str  # over the first cell of a card, and as many more as it has in that line
+    card: Found
+    hit: Hit | None
+
+
+def _cells(answer: Answer) -> Iterator[_Cell]:
+    """Yield the cells of a picture; a card that would not fit a line begins the next one."""
+    place = 0
+    for number, card in enumerate(answer.cards, 1):
+        hits: list[Hit | None] = list(sheet.shown_hits(card))
+        if card.corners or not hits:
+            hits.insert(0, None)
+        left = -place % CELLS_PER_LINE
+        if len(hits) > left:
+            place += left
+        room = min(len(hits), CELLS_PER_LINE) * _CELL_LETTERS
+        heading = textwrap.shorten(f"{number} {in_words(card)}", room, placeholder=" ...")
+        for hit in hits:
+            yield _Cell(place, heading, card, hit)
+            place, heading = place + 1, ""
 
 
 def _height(answer: Answer) -> int:
-    lines = _BLOCK * len(_lines(answer.cards))
+    last = max((cell.place for cell in _cells(answer)), default=-1)
     photo = sheet.shown_size(answer, PHOTO_SIDE)[1] if answer.image else CELL[1]
-    return max(_LABEL + photo, lines) + 3 * _GAP
+    return max(_LABEL + photo, (1 + last // CELLS_PER_LINE) * _BLOCK) + 3 * _GAP
 
 
 def _strip(answer: Answer, cache: Path) -> Image.Image:
@@ -86,52 +107,24 @@ def _strip(answer: Answer, cache: Path) -> Image.Image:
     photo = opened(answer.image)
     shown = sheet.outlined(photo, answer, PHOTO_SIDE) if photo else _no_picture()
     strip.paste(shown, (_GAP, _GAP + _LABEL))
-    for place, line in enumerate(_lines(answer.cards)):
-        for column, cell in enumerate(line):
-            corner = (_LEFT + column * (CELL[0] + _GAP), _GAP + place * _BLOCK)
-            _write(strip, corner, cell.heading, _HEADING, sheet.COLOURS[cell.card.verdict])
-            below = (corner[0], corner[1] + _LABEL)
-            if cell.hit is not None:
-                _paste(strip, below, sheet.scan_of(cell.hit, cache), sheet.caption(cell.hit))
-            elif crop := photo and sheet.cut_out(photo, cell.card, answer):
-                _paste(strip, below, crop, ["in the photo"])
+    for place, heading, card, hit in _cells(answer):
+        line, column = divmod(place, CELLS_PER_LINE)
+        corner = (_LEFT + column * (CELL[0] + _GAP), _GAP + line * _BLOCK)
+        _write(strip, corner, heading, _HEADING, sheet.COLOURS[card.verdict])
+        below = (corner[0], corner[1] + _LABEL)
+        if hit is not None:
+            _paste(strip, below, sheet.scan_of(hit, cache), sheet.caption(hit))
+        elif crop := photo and sheet.cut_out(photo, card, answer):
+            _paste(strip, below, crop, ["in the photo"])
     return strip
-
-
-class _Cell(NamedTuple):
-    """A cell shows a hit of a card, or the card as it is in the photo (`hit` is None)."""
-
-    heading: str  # over the first cell of a card, and as many more as it has in that line
-    card: Found
-    hit: Hit | None
-
-
-def _lines(cards: Sequence[Found]) -> list[list[_Cell]]:
-    """Put the cards' cells into lines: a card's cells stay together where a line can hold them."""
-    lines: list[list[_Cell]] = [[]]
-    for number, card in enumerate(cards, 1):
-        shown: list[Hit | None] = list(sheet.shown_hits(card))
-        if card.corners or not shown:
-            shown.insert(0, None)
-        reach = min(len(shown), CELLS_PER_LINE)
-        if len(lines[-1]) + reach > CELLS_PER_LINE:
-            lines.append([])
-        words, room = f"{number} {in_words(card)}", reach * _CELL_LETTERS
-        heading = textwrap.shorten(words, room, placeholder=" ...")
-        for place, hit in enumerate(shown):
-            if len(lines[-1]) == CELLS_PER_LINE:
-                lines.append([])
-            lines[-1].append(_Cell("" if place else heading, card, hit))
-    return lines if lines[0] else []
 
 
 def _paste(
     strip: Image.Image, corner: tuple[int, int], picture: Image.Image | None, texts: Sequence[str]
 ) -> None:
     """Put a picture into the middle of its cell, and texts under it, of two lines at most each."""
-    shown = ImageOps.contain(picture or _no_picture(), CELL, Image.Resampling.LANCZOS)
-    left = corner[0] + (CELL[0] - shown.width) // 2
-    strip.paste(shown, (left, corner[1] + (CELL[1] - shown.height) // 2))
+    shown = ImageOps.pad(picture or _no_picture(), CELL, Image.Resampling.LANCZOS, _PAPER)
+    strip.paste(shown, corner)
     wrap = textwrap.TextWrapper(_CELL_LETTERS, max_lines=2, placeholder=" ...")
     lines = [line for text in texts for line in wrap.wrap(text)]
     top = corner[1] + CELL[1] + _GAP // 2
@@ -148,12 +141,7 @@ def _write(
     picture: Image.Image, corner: tuple[int, int], text: str, size: int, colour: str = _INK
 ) -> None:
     """Draw a text in ASCII, all that the built-in font has: base letters, else question marks."""
-    letters = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    letters = unicodedata.normalize("NFKD", text)
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     shown = bare.encode("ascii", "replace").decode()
-    ImageDraw.Draw(picture).text(corner, shown, fill=colour, font=_font(size))
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+    ImageDraw.Draw(picture).text(corner, shown, fill=colour, font=ImageFont.load_default(size))

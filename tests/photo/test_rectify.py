@@ -3,7 +3,7 @@
 import numpy as np
 from table import scan
 
-from helpers.photo.colours import equalise
+from helpers.photo.rectify import equalise
 
 
 def test_a_warm_lamp_is_undone() -> None:
