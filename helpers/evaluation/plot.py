@@ -101,13 +101,7 @@ def draw_precision(axes: Axes, rows: Rows) -> None:
     axes.set(title="Precision over recall", xlabel="recall", ylabel="precision")
     recalls, precisions = ([row[key] for row in rows] for key in ("recall", "precision"))
     axes.plot(recalls, precisions, "o-", color=_BLUE)
-    for row in (rows[0], rows[-1]) if rows else ():
-        axes.annotate(
-            f"{row['inliers']} inliers",
-            (row["recall"], row["precision"]),
-            textcoords="offset points",
-            xytext=(0, -14),
-            ha="center",
-            fontsize="small",
-        )
+    for row in rows[:1] + rows[-1:]:
+        place = row["recall"], row["precision"]
+        axes.annotate(f"{row['inliers']} inliers", place, ha="right", va="top")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
