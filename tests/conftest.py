@@ -12,8 +12,9 @@ import pytest
 from builds import Deck, card, manifest
 from encoders import FLOAT, encoder
 from filelock import FileLock
-from support import Scryfall, run
+from support import run, serve
 
+from devtools.scryfall.server import Server
 from helpers import packages
 
 FACES = 24
@@ -73,9 +74,9 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def scryfall(deck: Path) -> Iterator[Scryfall]:
+def scryfall(deck: Path) -> Iterator[Server]:
     """A Scryfall of our own that serves the deck, new for each test."""
-    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         yield server
 
 
@@ -84,7 +85,7 @@ def filled_cache(deck: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with all 24 images; copy it before changing it (`cache`)."""
 
     def make(folder: Path) -> None:
-        with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
             flags = ("--scryfall-api", server.url, "--cache", folder / "cache")
             result = run("download_images.py", *flags)
         assert result.code == 0, result.err

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from support import Scryfall, run
+from support import run
+
+from devtools.scryfall.server import Server
 
 OUTPUTS = ("mtg_embeddings.npy", "mtg_meta.jsonl")
 
@@ -22,7 +24,7 @@ def test_every_card_finds_itself(filled_cache: Path, built_index: Path) -> None:
 
 
 def test_one_step_gives_the_same_files_as_two(
-    scryfall: Scryfall, plain_model: str, tmp_path: Path
+    scryfall: Server, plain_model: str, tmp_path: Path
 ) -> None:
     """`build_mtg_faiss.py` writes byte for byte what the two single steps write."""
     build = ("--model", plain_model, "--no-whiten", "--out")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import FakeClock, Scryfall
+from support import FakeClock, serve
 
+from devtools.scryfall.server import Server
 from helpers.errors import SourceError
 from helpers.network.host_gate import Gate
 from helpers.network.policy import Policy
@@ -39,20 +40,20 @@ class RecordingClock(FakeClock):
 
 
 @pytest.fixture(scope="module")
-def server(deck: Path) -> Iterator[Scryfall]:
+def server(deck: Path) -> Iterator[Server]:
     """One Scryfall for all tests here; each sets its own faults, which resets the counts."""
-    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         yield server
 
 
 @pytest.fixture
-def url(server: Scryfall) -> str:
+def url(server: Server) -> str:
     """A file of Scryfall's, without faults."""
     server.faults()
     return f"{server.url}/data.scryfall.io/unique-artwork/unique-artwork-20260803210611.jsonl.gz"
 
 
-def session_of(server: Scryfall, clock: FakeClock | None = None, **policy: Any) -> DownloadSession:
+def session_of(server: Server, clock: FakeClock | None = None, **policy: Any) -> DownloadSession:
     """Return a session that asks `server`."""
     return DownloadSession(Policy("Test/1.0", f"{server.url}/api.scryfall.com", **policy), clock)
 
@@ -90,13 +91,13 @@ def stream(session: DownloadSession, url: str, **options: Any) -> bytes:
     return sink.data
 
 
-def asked(server: Scryfall) -> list[dict[str, Any]]:
+def asked(server: Server) -> list[dict[str, Any]]:
     """Return the requests for bulk files since the server started."""
     return [entry for entry in server.log() if "data.scryfall.io" in entry["path"]]
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_the_waits_are_1_2_4_8_16_with_jitter(server: Scryfall, url: str, status: int) -> None:
+def test_the_waits_are_1_2_4_8_16_with_jitter(server: Server, url: str, status: int) -> None:
     """Each retried status is asked for six times; each wait is the schedule's plus ≤ 25 %."""
     server.faults({"fault": "status", "params": {"code": status}})
     clock = RecordingClock()
@@ -113,7 +114,7 @@ def test_the_waits_are_1_2_4_8_16_with_jitter(server: Scryfall, url: str, status
     assert len({wait / base for base, wait in zip(schedule, waits, strict=True)}) > 1
 
 
-def test_waits_are_capped_at_a_minute(server: Scryfall, url: str) -> None:
+def test_waits_are_capped_at_a_minute(server: Server, url: str) -> None:
     """With many retries no wait exceeds 60 s and its jitter."""
     server.faults({"fault": "status", "params": {"code": 503}})
     clock = RecordingClock()
@@ -124,7 +125,7 @@ def test_waits_are_capped_at_a_minute(server: Scryfall, url: str) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
-def test_refusals_are_not_retried(server: Scryfall, url: str, status: int) -> None:
+def test_refusals_are_not_retried(server: Server, url: str, status: int) -> None:
     """Another 4xx is the answer: one request, no wait."""
     server.faults({"fault": "status", "params": {"code": status}})
     clock = RecordingClock()
@@ -137,7 +138,7 @@ def test_refusals_are_not_retried(server: Scryfall, url: str, status: int) -> No
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_refusal_of_the_api_ends_the_run_with_its_details(
-    server: Scryfall, url: str, status: int
+    server: Server, url: str, status: int
 ) -> None:
     """What Scryfall says in `details` reaches the user, and nobody asks again."""
     server.faults({"match": "bulk-data", "fault": "status", "params": {"code": status}})
@@ -151,7 +152,7 @@ def test_a_refusal_of_the_api_ends_the_run_with_its_details(
     [("7", 7, 7), ("0", 1, 1.25), ("soon", 1, 1.25), ("-3", 1, 1.25), ("http-date:+30", 27, 30)],
 )
 def test_retry_after_is_obeyed(
-    server: Scryfall, url: str, retry_after: str, least: float, most: float
+    server: Server, url: str, retry_after: str, least: float, most: float
 ) -> None:
     """Seconds and dates count, nonsense falls back to the schedule."""
     params = {"code": 429, "retry_after": retry_after}
@@ -162,7 +163,7 @@ def test_retry_after_is_obeyed(
 
 
 def test_a_file_that_fails_otherwise_holds_nobody_back(
-    server: Scryfall, url: str, monkeypatch: pytest.MonkeyPatch
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a 429 and a 503 the others go on while it waits for its own next tries."""
     params = {"code": 429}
@@ -186,7 +187,7 @@ def test_a_file_that_fails_otherwise_holds_nobody_back(
     assert let_go[0] < len(clock.waits) - 3, "four waits of its own come after that"
 
 
-def test_retry_after_beyond_the_cap_closes_the_host(server: Scryfall, url: str) -> None:
+def test_retry_after_beyond_the_cap_closes_the_host(server: Server, url: str) -> None:
     """A host that wants a day gets it: the run ends at once instead of coming back early."""
     params = {"code": 429, "retry_after": "99999"}
     server.faults({"fault": "status", "params": params})
@@ -198,7 +199,7 @@ def test_retry_after_beyond_the_cap_closes_the_host(server: Scryfall, url: str) 
     assert clock.time == 0
 
 
-def test_a_host_that_always_says_429_is_left_alone(server: Scryfall, url: str) -> None:
+def test_a_host_that_always_says_429_is_left_alone(server: Server, url: str) -> None:
     """After 8 penalties in a row, over two minutes, no worker asks again, whatever the URL."""
     server.faults({"fault": "status", "params": {"code": 429}})
     clock = RecordingClock()
@@ -214,7 +215,7 @@ def test_a_host_that_always_says_429_is_left_alone(server: Scryfall, url: str) -
 
 @pytest.mark.parametrize("fault", ["reset_before_headers", "html"])
 def test_32_failed_urls_in_a_row_mean_the_host_is_down(
-    server: Scryfall, url: str, fault: str
+    server: Server, url: str, fault: str
 ) -> None:
     """A dead network, or a log-in page for each file, ends the run instead of costing days."""
     server.faults({"fault": fault})
@@ -230,7 +231,7 @@ def test_32_failed_urls_in_a_row_mean_the_host_is_down(
         session.get_bytes(url, limit=10**7, check=check)
 
 
-def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
+def test_every_request_says_who_asks(server: Server, url: str) -> None:
     """User-Agent on every request, Accept too: Scryfall's API refuses requests without them."""
     session = session_of(server)
     body, _ = session.get_api(LISTING) or (b"", None)
@@ -240,7 +241,7 @@ def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
 
 
 def test_credentials_of_netrc_stay_at_home(
-    server: Scryfall, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A `.netrc` that names the host adds no Authorization header."""
     netrc = tmp_path / "netrc"
@@ -250,7 +251,7 @@ def test_credentials_of_netrc_stay_at_home(
     assert "Authorization" not in server.log()[-1]["headers"]
 
 
-def test_a_redirect_is_followed_and_its_body_is_not_read(server: Scryfall, url: str) -> None:
+def test_a_redirect_is_followed_and_its_body_is_not_read(server: Server, url: str) -> None:
     """A redirect to another file of the same host leads there."""
     target = url.replace("unique-artwork", "oracle-cards")
     server.faults({"match": "unique", "fault": "redirect", "params": {"location": target}})
@@ -268,7 +269,7 @@ def test_a_redirect_is_followed_and_its_body_is_not_read(server: Scryfall, url: 
     ],
 )
 def test_redirects_out_of_https_are_refused(
-    server: Scryfall, url: str, location: str, reason: str
+    server: Server, url: str, location: str, reason: str
 ) -> None:
     """Nobody can send us to another protocol, and nobody is asked twice to try."""
     server.faults({"fault": "redirect", "params": {"location": location}})
@@ -278,7 +279,7 @@ def test_redirects_out_of_https_are_refused(
     assert len(asked(server)) - before == 1
 
 
-def test_a_redirect_loop_ends(server: Scryfall, url: str) -> None:
+def test_a_redirect_loop_ends(server: Server, url: str) -> None:
     """Five redirects, then the answer is a failure."""
     server.faults({"fault": "redirect_loop"})
     with pytest.raises(PermanentError, match="more than 5 redirects"):
@@ -287,7 +288,7 @@ def test_a_redirect_loop_ends(server: Scryfall, url: str) -> None:
 
 @pytest.mark.parametrize("fault", ["drip", "drip_headers", "hang", "stall"])
 def test_a_deadline_holds_against_a_server_that_keeps_talking(
-    server: Scryfall, url: str, fault: str
+    server: Server, url: str, fault: str
 ) -> None:
     """One byte every 50 ms resets every read timeout, and still the time is up after 0.6 s."""
     server.faults({"fault": fault, "params": {"interval": 0.05}})
@@ -297,7 +298,7 @@ def test_a_deadline_holds_against_a_server_that_keeps_talking(
     assert 0.5 <= time.monotonic() - start < 3
 
 
-def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
+def test_one_dripping_answer_does_not_cost_all_tries(server: Server, url: str) -> None:
     """A try gets half of the time that is left, so the next one can still succeed."""
     server.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
     assert stream(session_of(server), url, patience=1)
@@ -320,7 +321,7 @@ def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str)
 )
 @pytest.mark.parametrize("size", ["known", "unknown"])
 def test_two_versions_are_never_joined(
-    server: Scryfall, url: str, altered: dict[str, str | None], after: str, size: str
+    server: Server, url: str, altered: dict[str, str | None], after: str, size: str
 ) -> None:
     """A part that is not certainly the rest of the first one costs a request for the whole."""
     whole = fetch(session_of(server), url)
@@ -339,7 +340,7 @@ def test_two_versions_are_never_joined(
     assert requests[1]["headers"]["If-Range"].startswith('"')
 
 
-def test_a_range_that_is_not_there_any_more_starts_over(server: Scryfall, url: str) -> None:
+def test_a_range_that_is_not_there_any_more_starts_over(server: Server, url: str) -> None:
     """416 to the request for the rest means another file, not the end of the run."""
     server.faults(
         {"fault": "close_early", "times": 1},
@@ -350,14 +351,14 @@ def test_a_range_that_is_not_there_any_more_starts_over(server: Scryfall, url: s
 
 
 @pytest.mark.parametrize("code", [206, 304, 416])
-def test_a_part_that_nobody_asked_for_is_refused(server: Scryfall, url: str, code: int) -> None:
+def test_a_part_that_nobody_asked_for_is_refused(server: Server, url: str, code: int) -> None:
     """206, 304 and 416 answer conditions; to a plain request they are no answer."""
     server.faults({"fault": "status", "params": {"code": code}})
     with pytest.raises(PermanentError, match=f"HTTP {code}"):
         fetch(session_of(server, FakeClock()), url)
 
 
-def test_a_file_that_its_check_refuses_comes_again_as_a_whole(server: Scryfall, url: str) -> None:
+def test_a_file_that_its_check_refuses_comes_again_as_a_whole(server: Server, url: str) -> None:
     """What is complete and still wrong is not worth being continued."""
     sink = Memory("wrong", "wrong again")
     session_of(server, FakeClock()).get_stream(url, sink, limit=10**7)
@@ -365,7 +366,7 @@ def test_a_file_that_its_check_refuses_comes_again_as_a_whole(server: Scryfall, 
     assert sink.data == fetch(session_of(server), url)
 
 
-def test_the_check_of_bytes_is_part_of_a_try(server: Scryfall, url: str) -> None:
+def test_the_check_of_bytes_is_part_of_a_try(server: Server, url: str) -> None:
     """`get_bytes` asks again until the check is content, and names its reason otherwise."""
     complaints = ["wrong", "wrong again"]
     before = len(asked(server))
@@ -384,7 +385,7 @@ def test_the_check_of_bytes_is_part_of_a_try(server: Scryfall, url: str) -> None
         session.get_bytes(url, limit=10**7, check=always)
 
 
-def test_another_thread_may_ask_while_one_checks(server: Scryfall, url: str) -> None:
+def test_another_thread_may_ask_while_one_checks(server: Server, url: str) -> None:
     """With one worker's network the check of the first body can fetch the second."""
     session = session_of(server, workers=1)
     bodies: list[bytes] = []
@@ -401,7 +402,7 @@ def test_another_thread_may_ask_while_one_checks(server: Scryfall, url: str) -> 
 @pytest.mark.parametrize(
     "length", ["9" * 5000, "-5", "+5", "5, 5", "1e3", "٣", "soon"], ids=lambda text: text[:8]
 )
-def test_a_nonsensical_length_is_a_failure(server: Scryfall, url: str, length: str) -> None:
+def test_a_nonsensical_length_is_a_failure(server: Server, url: str, length: str) -> None:
     """Whatever Content-Length says, the outcome is a reason and never a traceback."""
     headers = {"Content-Length": length}
     server.faults({"fault": "altered", "params": {"headers": headers}})
@@ -409,7 +410,7 @@ def test_a_nonsensical_length_is_a_failure(server: Scryfall, url: str, length: s
         fetch(session_of(server, FakeClock(), max_retries=0), url)
 
 
-def test_early_hints_are_not_the_answer(server: Scryfall, url: str) -> None:
+def test_early_hints_are_not_the_answer(server: Server, url: str) -> None:
     """What precedes the answer (102, 103; RFC 8297) is skipped."""
     whole = fetch(session_of(server), url)
     server.faults({"fault": "early_hints"})
@@ -418,7 +419,7 @@ def test_early_hints_are_not_the_answer(server: Scryfall, url: str) -> None:
 
 @pytest.mark.parametrize("fault", ["hang", "stall", "drip"])
 def test_abort_wakes_a_worker_that_is_blocked_in_a_read(
-    server: Scryfall, url: str, fault: str
+    server: Server, url: str, fault: str
 ) -> None:
     """A stop cuts the connection: the worker is free within a second."""
     server.faults({"fault": fault})
@@ -440,7 +441,7 @@ def test_abort_wakes_a_worker_that_is_blocked_in_a_read(
     assert isinstance(caught[0], AbortedError)
 
 
-def test_connections_are_reused(server: Scryfall, url: str) -> None:
+def test_connections_are_reused(server: Server, url: str) -> None:
     """Twenty requests of one worker need one connection."""
     session = session_of(server)
     for _ in range(20):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Result, Scryfall, run
+from support import Result, image_requests, run, serve
 
+from devtools.scryfall.server import Server
 from helpers.cards.card_face import CardFace
 from helpers.cards.face_list import list_path, read_list
 from helpers.validation import validate_image
@@ -101,7 +102,7 @@ def tell(folder: Path, times: int | None) -> Story:
     deck, cache = folder / "deck", folder / "cache"
     drawn = run("scripts/draw_cards.py", "--out", deck, "--count", len(FAULTS), "--seed", 5)
     assert drawn.code == 0, drawn.err
-    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         flags = ("--scryfall-api", server.url, "--cache", cache, "--json")
         assert run("download_images.py", *flags, "--limit", 0).code == 0
         listed = read_list(list_path(cache, "unique_artwork", "normal"))
@@ -110,7 +111,7 @@ def tell(folder: Path, times: int | None) -> Story:
         server.faults(*(f.rule(path, times) for f, path in zip(FAULTS, paths, strict=True)))
         first = run("download_images.py", *flags, *RETRIES)
         after_first = {path.name for path in cache.iterdir()}
-        asked = [entry["path"] for entry in server.image_requests()]
+        asked = [entry["path"] for entry in image_requests(server)]
         server.faults()
         second = run("download_images.py", *flags)
     urls = [face.image_url.removeprefix(server.url) for face in listed]
@@ -188,7 +189,7 @@ def test_no_unfinished_file_is_left(passing: Story, lasting: Story) -> None:
     ],
 )
 def test_a_host_that_slows_us_down(
-    scryfall: Scryfall,
+    scryfall: Server,
     tmp_path: Path,
     times: int | None,
     params: dict[str, Any],
@@ -202,7 +203,7 @@ def test_a_host_that_slows_us_down(
     result = run("download_images.py", *flags)
     assert result.code == code, result.err
     assert said in result.err
-    asked = len(scryfall.image_requests())
+    asked = len(image_requests(scryfall))
     if code == 0:
         assert result.json()["downloaded"] == 8
         assert asked == 8 * (1 + (times or 0))
@@ -214,14 +215,14 @@ def test_a_host_that_slows_us_down(
         assert run("download_images.py", *flags).json()["downloaded"] == 8
 
 
-def test_nobody_is_asked_during_a_penalty(scryfall: Scryfall, tmp_path: Path) -> None:
+def test_nobody_is_asked_during_a_penalty(scryfall: Server, tmp_path: Path) -> None:
     """A 429 with Retry-After 50 (1 s here) holds all 16 workers for that time."""
     params = {"code": 429, "retry_after": "50"}
     first = {"match": "/cards.scryfall.io/", "fault": "status", "times": 1, "params": params}
     scryfall.faults({**first, "probability": 0.3})
     result = run("download_images.py", "--scryfall-api", scryfall.url, "--cache", tmp_path)
     assert result.code == 0, result.err
-    requests = scryfall.image_requests()
+    requests = image_requests(scryfall)
     struck = [entry["time"] for entry in requests if entry["fault"]]
     assert struck
     for penalty in struck:
@@ -229,7 +230,7 @@ def test_nobody_is_asked_during_a_penalty(scryfall: Scryfall, tmp_path: Path) ->
         assert early == []
 
 
-def test_what_precedes_an_answer_is_skipped(scryfall: Scryfall, tmp_path: Path) -> None:
+def test_what_precedes_an_answer_is_skipped(scryfall: Server, tmp_path: Path) -> None:
     """A server that sends 103 Early Hints before each answer is asked once for each."""
     scryfall.faults({"fault": "early_hints"})
     flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--json", "--max-retries", 0)
@@ -260,16 +261,16 @@ BULK_FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def shared(deck: Path) -> Iterator[Scryfall]:
+def shared(deck: Path) -> Iterator[Server]:
     """One Scryfall for all faults of the bulk data."""
-    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         yield server
 
 
 @pytest.mark.parametrize(
     ("where", "fault"), [(where, f) for where, names in BULK_FAULTS.items() for f in names.split()]
 )
-def test_a_fault_of_the_bulk_data(shared: Scryfall, tmp_path: Path, where: str, fault: str) -> None:
+def test_a_fault_of_the_bulk_data(shared: Server, tmp_path: Path, where: str, fault: str) -> None:
     """It costs a try if it passes; if it lasts the run ends with 4 and leaves no bulk file."""
     shared.faults({"match": where, "fault": fault})
     flags = ("--scryfall-api", shared.url, "--cache", tmp_path, "--limit", 0)
