@@ -7,7 +7,7 @@ judged; simulated tables are asked about as photos are.
 import itertools
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,22 +64,21 @@ def measure(args: Namespace, report: Reporter) -> dict[str, Any]:
     Raises:
         DataError: no picture of the index is in the cache.
     """
+    as_photos = QueryOptions(args.index, cache=args.cache)
     # Each picture is one card, compared exactly, and nothing is verified.
-    options = QueryOptions(args.index, k=CARDS, exact=True, whole=True, verify=False)
-    index = OpenIndex(options, report)
-    cache = args.cache or index.cache
-    sources = sample_sources(index, cache, args.sample, args.seed)
+    as_cards = replace(as_photos, k=CARDS, exact=True, whole=True, verify=False)
+    index = OpenIndex(as_cards, report)
+    sources = sample_sources(index, args.sample, args.seed)
     if len(sources) < args.sample:
         report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
     answers = _ask_cards(index, sources, args.seed, report)
-    tables = OpenIndex(QueryOptions(args.index, cache=cache), report)
     return {
         "identify": _described(*answers),
-        "scenes": _ask_scenes(tables, sources, args.seed, report),
+        "scenes": _ask_scenes(OpenIndex(as_photos, report), sources, args.seed, report),
     }
 
 
-def sample_sources(index: OpenIndex, cache: Path, count: int, seed: int) -> list[Source]:
+def sample_sources(index: OpenIndex, count: int, seed: int) -> list[Source]:
     """Return up to `count` random rows of the index whose pictures are in the cache, undamaged.
 
     Raises:
@@ -88,12 +87,12 @@ def sample_sources(index: OpenIndex, cache: Path, count: int, seed: int) -> list
     rows = index.searcher.index
     order = np.random.default_rng(seed).permutation(rows.vectors).tolist()
     records = ((row, rows.card(row)) for row in order)
-    found = (Source(row, record, cache / record["image_file"]) for row, record in records)
+    found = (Source(row, record, index.cache / record["image_file"]) for row, record in records)
     whole = (source for source in found if validate_image(source.path).valid)
     sources = list(itertools.islice(whole, count))
     if not sources:
         raise DataError(
-            f"no picture of the index is in {cache}",
+            f"no picture of the index is in {index.cache}",
             details=f"{rows.vectors:,} rows looked for",
             suggestion="name the cache that the index was built from: --cache DIR",
         )

@@ -57,8 +57,7 @@ def _panels(document: dict[str, Any]) -> list[Panel]:
         panels.append((_draw_conditions, document["identify"]["conditions"]))
     if "photo_totals" in document:
         totals = document["photo_totals"]
-        panels.append((_draw_photos, totals["kinds"]))
-        panels += [(draw, totals["precision"]) for draw in (draw_precision, _draw_inliers)]
+        panels += [(_draw_photos, totals["kinds"]), (draw_precision, totals["precision"])]
     return panels
 
 
@@ -84,16 +83,6 @@ def _draw_photos(axes: Axes, kinds: Rows) -> None:
     axes.plot(names, [row["false_matches"] for row in kinds], "D", color=_PURPLE, label="false")
     axes.locator_params(axis="y", integer=True)
     axes.legend(loc="upper left", ncols=4, fontsize="small")
-
-
-def _draw_inliers(axes: Axes, rows: Rows) -> None:
-    """Draw how many matches have at least so many inliers: right and false ones."""
-    axes.set(title="Matches by threshold", xlabel="least inliers", ylabel="matches")
-    axes.set_yscale("symlog")
-    places = [row["inliers"] for row in rows]
-    for key, colour in (("right", _BLUE), ("false", _ORANGE)):
-        axes.plot(places, [row[key] for row in rows], color=colour, label=key)
-    axes.legend(loc="upper right")
 
 
 def draw_precision(axes: Axes, rows: Rows) -> None:

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from helpers.errors import DataError, IncompleteError
@@ -58,7 +59,8 @@ def evaluate(args: Namespace, report: Reporter) -> dict[str, Any]:
 
 def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> dict[str, Any]:
     """Ask about the photos; with `--ablate` again, with one stage switched off at a time."""
-    index = OpenIndex(QueryOptions(args.index, cache=args.cache), report)
+    options = QueryOptions(args.index, cache=args.cache)
+    index = OpenIndex(options, report)
     photos, heard = identify_photos(index, labels, report)
     found: dict[str, Any] = {
         "photos": photos,
@@ -69,7 +71,7 @@ def _ask_photos(labels: Sequence[Label], args: Namespace, report: Reporter) -> d
         found["ablation"] = [_summary("full", photos)]
         for name, changed in SWITCHES.items():
             report.info(f"Switched off: {name}")
-            index = OpenIndex(QueryOptions(args.index, cache=args.cache, **changed), report)
+            index = OpenIndex(replace(options, **changed), report)
             photos, _ = identify_photos(index, labels, report)
             found["ablation"].append(_summary(name, photos))
     return found

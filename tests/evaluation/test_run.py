@@ -83,8 +83,8 @@ def test_damaged_pictures_are_left_out(filled_cache: Path, tmp_path: Path) -> No
     (tmp_path / cut.name).write_bytes(cut.read_bytes()[:-100])
     files = (whole.name, cut.name, "missing.jpg")
     rows = SimpleNamespace(vectors=3, card=lambda row: {"image_file": files[row]})
-    index: Any = SimpleNamespace(searcher=SimpleNamespace(index=rows))
-    assert [source.row for source in sample_sources(index, tmp_path, 3, seed=0)] == [0]
+    index: Any = SimpleNamespace(searcher=SimpleNamespace(index=rows), cache=tmp_path)
+    assert [source.row for source in sample_sources(index, 3, seed=0)] == [0]
 
 
 # --- the script ------------------------------------------------------------------------------
@@ -163,9 +163,9 @@ def test_stages_are_switched_off(full: tuple[Result, Path]) -> None:
 
 
 def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
-    """A panel for distorted cards, three for photos."""
+    """A panel for distorted cards, two for photos."""
     with Image.open(full[1] / "plot.png") as plot:
-        assert plot.size == (1100, 4 * 380 + 50)
+        assert plot.size == (1100, 3 * 380 + 50)
 
 
 @pytest.mark.parametrize(
