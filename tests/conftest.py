@@ -76,7 +76,7 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scryfall(deck: Path) -> Iterator[Server]:
     """A Scryfall of our own that serves the deck, new for each test."""
-    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+    with serve(deck) as server:
         yield server
 
 
@@ -85,7 +85,7 @@ def filled_cache(deck: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with all 24 images; copy it before changing it (`cache`)."""
 
     def make(folder: Path) -> None:
-        with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        with serve(deck) as server:
             flags = ("--scryfall-api", server.url, "--cache", folder / "cache")
             result = run("download_images.py", *flags)
         assert result.code == 0, result.err

@@ -89,9 +89,10 @@ def imported(err: str) -> set[str]:
     return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in lines}
 
 
-def serve(*args: object) -> Server:
-    """Return a Scryfall of our own, which serves while a `with` block lasts."""
-    flags = cli.parser(None, FLAGS).read([str(arg) for arg in args])
+def serve(deck: Path, *more: object) -> Server:
+    """Return a Scryfall of our own that serves a drawn deck while a `with` block lasts."""
+    words = ("--cards", deck / "cards.jsonl", "--images", deck / "images", *more)
+    flags = cli.parser(None, FLAGS).read([str(word) for word in words])
     validate_args(flags)
     return scryfall(flags)
 

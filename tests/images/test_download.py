@@ -109,8 +109,7 @@ def test_too_many_failures_are_3(scryfall: Server, flags: tuple[object, ...]) ->
 
 def test_the_workers_work_at_once(deck: Path, tmp_path: Path) -> None:
     """24 images at 0.3 s each take 16 workers far less than one after the other (7.2 s)."""
-    images = ("--cards", deck / "cards.jsonl", "--images", deck / "images")
-    with serve(*images, "--latency", 0.3) as server:
+    with serve(deck, "--latency", 0.3) as server:
         flags = ("--scryfall-api", server.url, "--cache", tmp_path, "--json")
         result = run("download_images.py", *flags, MTG_TIME_FACTOR="1")
     assert result.code == 0

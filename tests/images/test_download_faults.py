@@ -4,7 +4,6 @@ One run meets all faults at once, each at a face of its own, so that forty rows 
 tests then look at one row each.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +101,7 @@ def tell(folder: Path, times: int | None) -> Story:
     deck, cache = folder / "deck", folder / "cache"
     drawn = run("scripts/draw_cards.py", "--out", deck, "--count", len(FAULTS), "--seed", 5)
     assert drawn.code == 0, drawn.err
-    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+    with serve(deck) as server:
         flags = ("--scryfall-api", server.url, "--cache", cache, "--json")
         assert run("download_images.py", *flags, "--limit", 0).code == 0
         listed = read_list(list_path(cache, "unique_artwork", "normal"))
@@ -260,26 +259,19 @@ BULK_FAULTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared(deck: Path) -> Iterator[Server]:
-    """One Scryfall for all faults of the bulk data."""
-    with serve("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
-        yield server
-
-
 @pytest.mark.parametrize(
     ("where", "fault"), [(where, f) for where, names in BULK_FAULTS.items() for f in names.split()]
 )
-def test_a_fault_of_the_bulk_data(shared: Server, tmp_path: Path, where: str, fault: str) -> None:
+def test_a_fault_of_the_bulk_data(scryfall: Server, tmp_path: Path, where: str, fault: str) -> None:
     """It costs a try if it passes; if it lasts the run ends with 4 and leaves no bulk file."""
-    shared.faults({"match": where, "fault": fault})
-    flags = ("--scryfall-api", shared.url, "--cache", tmp_path, "--limit", 0)
+    scryfall.faults({"match": where, "fault": fault})
+    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--limit", 0)
     lasting = run("download_images.py", *flags, "--max-retries", 0)
     assert lasting.code == 4, lasting.err
     assert "the bulk data cannot be had" in lasting.err
     assert {path.name for path in tmp_path.iterdir()} <= {".lock"}
 
-    shared.faults({"match": where, "fault": fault, "times": 1})
+    scryfall.faults({"match": where, "fault": fault, "times": 1})
     passing = run("download_images.py", *flags, "--max-retries", 1)
     assert passing.code == 0, passing.err
     assert len(list(tmp_path.glob("bulk-*.gz"))) == 1

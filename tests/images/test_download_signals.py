@@ -121,8 +121,7 @@ def test_what_was_finished_is_kept_and_not_fetched_again(scryfall: Server, tmp_p
 def test_kill_9_leaves_nothing_broken(deck: Path, tmp_path: Path) -> None:
     """Killed at eight random moments, then resumed: whole files only, each fetched once."""
     chance = random.Random(7)
-    images = ("--cards", deck / "cards.jsonl", "--images", deck / "images")
-    with serve(*images, "--latency", 0.1) as server:
+    with serve(deck, "--latency", 0.1) as server:
         for _ in range(8):
             process = start(server, tmp_path, "--workers", 2, "--quiet")
             time.sleep(chance.uniform(0.15, 0.7))
