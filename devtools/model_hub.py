@@ -61,18 +61,19 @@ def _refusal(status: int, code: str, message: str) -> Response:
     return Response(status, b"", {"X-Error-Code": code, "X-Error-Message": message})
 
 
-def hub(files: Mapping[str, bytes]) -> Server:
-    """Return a hub on a port of its own."""
-    server = Server()
-    server.answer = Hub(files, server.url).answer
-    return server
+class LoopbackHub(Server):
+    """A hub at work while the `with` block lasts; `url` is for `HF_ENDPOINT`."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self.answer = Hub(files, self.url).answer
 
 
 def main(folder: Path) -> None:
     """Serve the files of a folder until Ctrl-C."""
     paths = [path for path in folder.glob("*/*/*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    with hub(files) as server:
+    with LoopbackHub(files) as server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         try:

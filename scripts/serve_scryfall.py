@@ -17,7 +17,7 @@ from functools import partial
 import _project  # noqa: F401 - puts the project's root on the path
 
 from devtools.scryfall.options import FLAGS
-from devtools.scryfall.server import scryfall
+from devtools.scryfall.server import LoopbackScryfall
 from helpers import cli
 from helpers.report import DOCUMENT_VERSION, Reporter
 
@@ -26,7 +26,7 @@ PARSER = cli.parser(__doc__, FLAGS)
 
 def work(args: Namespace, report: Reporter) -> int:
     """Serve until a signal comes, which is how a server ends well."""
-    with scryfall(args) as server:
+    with LoopbackScryfall(args) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: server.stop.set())
         report.line(server.url)

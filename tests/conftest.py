@@ -12,9 +12,8 @@ import pytest
 from builds import Deck, card, manifest
 from encoders import FLOAT, encoder
 from filelock import FileLock
-from support import run, serve
+from support import Scryfall, run
 
-from devtools.scryfall.server import Server
 from helpers import packages
 
 FACES = 24
@@ -74,9 +73,9 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def scryfall(deck: Path) -> Iterator[Server]:
+def scryfall(deck: Path) -> Iterator[Scryfall]:
     """A Scryfall of our own that serves the deck, new for each test."""
-    with serve(deck) as server:
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         yield server
 
 
@@ -85,7 +84,7 @@ def filled_cache(deck: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with all 24 images; copy it before changing it (`cache`)."""
 
     def make(folder: Path) -> None:
-        with serve(deck) as server:
+        with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
             flags = ("--scryfall-api", server.url, "--cache", folder / "cache")
             result = run("download_images.py", *flags)
         assert result.code == 0, result.err

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devtools.scryfall.options import FLAGS
-from devtools.scryfall.server import Server, scryfall
+from devtools.scryfall.server import LoopbackScryfall
 from helpers import cli
 from helpers.cli_validation import validate_args
 from helpers.network.clock import Clock
@@ -89,17 +89,17 @@ def imported(err: str) -> set[str]:
     return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in lines}
 
 
-def serve(deck: Path, *more: object) -> Server:
-    """Return a Scryfall of our own that serves a drawn deck while a `with` block lasts."""
-    words = ("--cards", deck / "cards.jsonl", "--images", deck / "images", *more)
-    flags = cli.parser(None, FLAGS).read([str(word) for word in words])
-    validate_args(flags)
-    return scryfall(flags)
+class Scryfall(LoopbackScryfall):
+    """A Scryfall of our own, with the flags of `scripts/serve_scryfall.py`, in this process."""
 
+    def __init__(self, *args: object) -> None:
+        flags = cli.parser(None, FLAGS).read([str(arg) for arg in args])
+        validate_args(flags)
+        super().__init__(flags)
 
-def image_requests(served: Server) -> list[dict[str, Any]]:
-    """Return the requests for images so far."""
-    return [entry for entry in served.log() if "/cards.scryfall.io/" in entry["path"]]
+    def image_requests(self) -> list[dict[str, Any]]:
+        """Return the requests for images so far."""
+        return [entry for entry in self.log() if "/cards.scryfall.io/" in entry["path"]]
 
 
 class FakeClock(Clock):

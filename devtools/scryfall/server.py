@@ -279,30 +279,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
 
 
-def scryfall(args: Namespace) -> Server:
-    """Return a Scryfall on a port of its own, as the flags of `devtools.scryfall.options` say.
+class LoopbackScryfall(Server):
+    """A Scryfall on a port of its own, as the flags of `devtools.scryfall.options` say.
 
     Raises:
         DataError: an input file cannot be read.
         UsageError: the port is taken.
         WriteError: the log cannot be written.
     """
-    try:
-        faults = FaultPlan(json.loads(Path(args.faults).read_text("utf-8")) if args.faults else {})
-        cards = read_cards(Path(args.cards)) if args.cards else deck(args.draw or 300, args.seed)
-        urls = image_urls(cards)
-        read = folder_images(urls, Path(args.images)) if args.images else drawn_images(urls)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, re.error) as error:
-        raise DataError(f"an input file is unusable: {error}", details=repr(error)) from error
-    log = _opened(Path(args.log)) if args.log else None
-    try:
-        server = Server(args.port, args.latency, log)
-    except OSError as error:
-        raise UsageError(f"cannot listen on port {args.port}: {error.strerror}") from error
-    server.plan = faults
-    bulk = Bulk.of(cards, server.url, args.updated_at, legacy=args.legacy)
-    server.answer = Scryfall(bulk, urls, read).answer
-    return server
+
+    def __init__(self, args: Namespace) -> None:
+        try:
+            faults = json.loads(Path(args.faults).read_text("utf-8")) if args.faults else {}
+            plan = FaultPlan(faults)
+            cards = read_cards(args.cards) if args.cards else deck(args.draw or 300, args.seed)
+            urls = image_urls(cards)
+            read = folder_images(urls, Path(args.images)) if args.images else drawn_images(urls)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, re.error) as error:
+            raise DataError(f"an input file is unusable: {error}", details=repr(error)) from error
+        log = _opened(Path(args.log)) if args.log else None
+        try:
+            super().__init__(args.port, args.latency, log)
+        except OSError as error:
+            raise UsageError(f"cannot listen on port {args.port}: {error.strerror}") from error
+        self.plan = plan
+        bulk = Bulk.of(cards, self.url, args.updated_at, legacy=args.legacy)
+        self.answer = Scryfall(bulk, urls, read).answer
 
 
 def _opened(path: Path) -> TextIO:

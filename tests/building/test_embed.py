@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from support import run
-
-from devtools.scryfall.server import Server
+from support import Scryfall, run
 
 OUTPUTS = ("mtg_embeddings.npy", "mtg_meta.jsonl")
 
@@ -24,7 +22,7 @@ def test_every_card_finds_itself(filled_cache: Path, built_index: Path) -> None:
 
 
 def test_one_step_gives_the_same_files_as_two(
-    scryfall: Server, plain_model: str, tmp_path: Path
+    scryfall: Scryfall, plain_model: str, tmp_path: Path
 ) -> None:
     """`build_mtg_faiss.py` writes byte for byte what the two single steps write."""
     build = ("--model", plain_model, "--no-whiten", "--out")

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from builds import call, manifest
-from support import Result, run
+from support import Result, Scryfall, run
 
 import build_embeddings
 import build_mtg_faiss
 import query_index
-from devtools.model_hub import hub as serve_hub
-from devtools.scryfall.server import Server
+from devtools.model_hub import LoopbackHub
 from helpers.building.options import BuildOptions
 from helpers.cli_validation import validate_args
 from helpers.index.manifest import rebuild_command
@@ -41,7 +40,7 @@ def one_step(tmp_path: Path, capture: Capture, api: str, *more: object) -> Resul
     ],
 )
 def test_a_model_that_cannot_be_ends_it_before_the_download(
-    scryfall: Server, tmp_path: Path, capsys: Capture, flags: list[str], code: int, said: str
+    scryfall: Scryfall, tmp_path: Path, capsys: Capture, flags: list[str], code: int, said: str
 ) -> None:
     """Nobody is asked for cards, and nothing is written."""
     result = one_step(tmp_path, capsys, scryfall.url, *flags)
@@ -53,7 +52,7 @@ def test_a_model_that_cannot_be_ends_it_before_the_download(
 
 @pytest.mark.usefixtures("store")
 def test_a_damaged_weights_file_ends_it_before_the_download(
-    scryfall: Server, tmp_path: Path, capsys: Capture, model: str
+    scryfall: Scryfall, tmp_path: Path, capsys: Capture, model: str
 ) -> None:
     """A file of one's own is loaded once before hours of downloads."""
     own = Path(shutil.copytree(model.removeprefix("local-dir:"), tmp_path / "model"))
@@ -70,7 +69,7 @@ def test_what_a_first_run_needs_is_said_before_it_starts(tmp_path: Path) -> None
     weights = random.Random(1).randbytes(1_230_000)
     name = "timm/vit_base_patch32_clip_224.openai/open_clip_model.safetensors"
     flags = ("--scryfall-api", NOWHERE, "--max-retries", 0, "--cache", tmp_path / "cache")
-    with serve_hub({name: weights}) as hub:
+    with LoopbackHub({name: weights}) as hub:
         results = [
             run("build_mtg_faiss.py", *flags, "--out", tmp_path / "out", HF_ENDPOINT=hub.url,
                 HF_HUB_OFFLINE="0", HF_HOME=str(tmp_path / "home"),

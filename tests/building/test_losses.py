@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 from builds import MANIFEST, VECTORS, Deck, build, manifest, statistics
-from support import run
-
-from devtools.scryfall.server import Server
+from support import Scryfall, run
 
 Capture = pytest.CaptureFixture[str]
 
@@ -111,7 +109,7 @@ def test_quiet_is_silent_when_all_is_well(
 
 @pytest.mark.parametrize("noted", [True, False])
 def test_one_step_fetches_broken_images_again(
-    scryfall: Server,
+    scryfall: Scryfall,
     tmp_path: Path,
     plain_model: str,
     noted: bool,  # noqa: FBT001

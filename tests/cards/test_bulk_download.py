@@ -5,12 +5,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import run, serve
+from support import Scryfall, run
 
+from devtools.scryfall.faults import Response, json_answer
 from devtools.scryfall.server import Server
 from helpers.cards.bulk_file import cached_bulk, iter_cards, local_bulk
 from helpers.cards.face_list import list_path, read_list, write_faces
@@ -22,12 +24,19 @@ FILE = "/data.scryfall.io/"
 HALVES = JSONL[: JSONL.index(b"\n") + 1], JSONL[JSONL.index(b"\n") + 1 :]
 
 
-def fetch(scryfall: Server, cache: Path, *args: object) -> tuple[int, list[dict[str, Any]]]:
+@pytest.fixture(scope="module")
+def server(deck: Path) -> Iterator[Scryfall]:
+    """One Scryfall for all tests here."""
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        yield server
+
+
+def fetch(server: Scryfall, cache: Path, *args: object) -> tuple[int, list[dict[str, Any]]]:
     """Bring the bulk file up to date; return the exit code and the requests."""
-    before = len(scryfall.log())
-    result = run("download_images.py", "--scryfall-api", scryfall.url, "--cache", cache,
+    before = len(server.log())
+    result = run("download_images.py", "--scryfall-api", server.url, "--cache", cache,
                  "--limit", 0, *args)  # fmt: skip
-    return result.code, scryfall.log()[before:]
+    return result.code, server.log()[before:]
 
 
 @pytest.fixture(params=["msgspec and isal", "the standard library"])
@@ -186,27 +195,27 @@ def test_a_face_list_of_another_format_is_not_read(
     assert read_list(path) is None
 
 
-def test_a_young_file_is_used_without_asking(scryfall: Server, tmp_path: Path) -> None:
+def test_a_young_file_is_used_without_asking(server: Scryfall, tmp_path: Path) -> None:
     """The second run within 24 hours makes no request at all."""
-    assert len(fetch(scryfall, tmp_path)[1]) == 2
-    assert fetch(scryfall, tmp_path) == (0, [])
+    assert len(fetch(server, tmp_path)[1]) == 2
+    assert fetch(server, tmp_path) == (0, [])
 
 
-def test_an_old_file_costs_one_conditional_request(scryfall: Server, tmp_path: Path) -> None:
+def test_an_old_file_costs_one_conditional_request(server: Scryfall, tmp_path: Path) -> None:
     """`--refresh-bulk` and a passed age ask with the ETag: 304, no download."""
-    fetch(scryfall, tmp_path)
+    fetch(server, tmp_path)
     for flags in (("--refresh-bulk",), ("--max-bulk-age", 0)):
-        code, requests = fetch(scryfall, tmp_path, *flags)
+        code, requests = fetch(server, tmp_path, *flags)
         assert code == 0
         assert [entry["status"] for entry in requests] == [304]
 
 
-def test_a_new_file_replaces_the_old_one(scryfall: Server, deck: Path, tmp_path: Path) -> None:
+def test_a_new_file_replaces_the_old_one(server: Scryfall, deck: Path, tmp_path: Path) -> None:
     """When Scryfall has a newer file the cache holds that one only."""
-    fetch(scryfall, tmp_path)
+    fetch(server, tmp_path)
     (tmp_path / "bulk-unique_artwork-20200101000000.jsonl.gz").write_bytes(b"of a killed run")
     (tmp_path / "bulk-oracle_cards-20200101000000.jsonl.gz").write_bytes(b"another kind")
-    with serve(deck, "--updated-at", "2026-09-01T00:00:00") as newer:
+    with Scryfall("--cards", deck / "cards.jsonl", "--updated-at", "2026-09-01T00:00:00") as newer:
         assert fetch(newer, tmp_path, "--refresh-bulk")[0] == 0
     assert sorted(path.name for path in tmp_path.glob("bulk-*.gz")) == [
         "bulk-oracle_cards-20200101000000.jsonl.gz",
@@ -215,21 +224,21 @@ def test_a_new_file_replaces_the_old_one(scryfall: Server, deck: Path, tmp_path:
 
 
 @pytest.mark.parametrize("damage", ["note", "file"])
-def test_a_damaged_cache_costs_one_download(scryfall: Server, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_cache_costs_one_download(server: Scryfall, tmp_path: Path, damage: str) -> None:
     """Without a usable note or without the file the bulk data are fetched again."""
-    fetch(scryfall, tmp_path)
+    fetch(server, tmp_path)
     if damage == "note":
         (tmp_path / "bulk-unique_artwork.json").write_text("{")
     else:
         next(tmp_path.glob("bulk-*.gz")).unlink()
-    assert [entry["status"] for entry in fetch(scryfall, tmp_path)[1]] == [200, 200]
+    assert [entry["status"] for entry in fetch(server, tmp_path)[1]] == [200, 200]
 
 
-def test_a_broken_download_goes_on_where_it_ended(scryfall: Server, tmp_path: Path) -> None:
+def test_a_broken_download_goes_on_where_it_ended(server: Scryfall, tmp_path: Path) -> None:
     """After a cut body only the rest is asked for, and the whole is right."""
-    scryfall.faults({"match": "/data.scryfall.io/", "fault": "close_early", "times": 1})
-    code, requests = fetch(scryfall, tmp_path)
-    scryfall.faults()
+    server.faults({"match": "/data.scryfall.io/", "fault": "close_early", "times": 1})
+    code, requests = fetch(server, tmp_path)
+    server.faults()
     assert code == 0
     assert [entry["status"] for entry in requests] == [200, 200, 206]
     assert requests[1]["bytes"] + requests[2]["bytes"] == next(tmp_path.glob("*.gz")).stat().st_size
@@ -239,7 +248,7 @@ def test_two_versions_are_never_joined(deck: Path, tmp_path: Path) -> None:
     """A part with another ETag, though it would fit without a seam, costs one more download."""
     headers = {"ETag": '"of another version"'}
     params = {"headers": headers, "replace": ['"lang": "en"', '"lang": "xx"']}
-    with serve(deck, "--legacy") as old:
+    with Scryfall("--legacy", "--cards", deck / "cards.jsonl", "--images", deck / "images") as old:
         old.faults(
             {"match": FILE, "fault": "close_early", "times": 1},
             {"match": FILE, "fault": "altered", "skip": 1, "times": 1, "params": params},
@@ -252,14 +261,14 @@ def test_two_versions_are_never_joined(deck: Path, tmp_path: Path) -> None:
     assert {card["lang"] for card in iter_cards(bulk.path) if isinstance(card, dict)} == {"en"}
 
 
-def test_a_rest_that_is_gone_starts_over(scryfall: Server, tmp_path: Path) -> None:
+def test_a_rest_that_is_gone_starts_over(server: Scryfall, tmp_path: Path) -> None:
     """416 to the request for the rest is no reason to end the run."""
-    scryfall.faults(
+    server.faults(
         {"match": FILE, "fault": "close_early", "times": 1},
         {"match": FILE, "fault": "status", "skip": 1, "times": 1, "params": {"code": 416}},
     )
-    code, requests = fetch(scryfall, tmp_path)
-    scryfall.faults()
+    code, requests = fetch(server, tmp_path)
+    server.faults()
     assert code == 0
     assert [entry["status"] for entry in requests] == [200, 200, 416, 200]
 
@@ -287,30 +296,30 @@ DEEP = "[" * 100_000
     ],
 )
 def test_a_listing_of_another_shape_is_refused(
-    scryfall: Server, tmp_path: Path, changes: dict[str, Any], reason: str
+    server: Scryfall, tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     """Exit code 4 and the field that is not as documented; never a traceback."""
     listing = {"object": "bulk_data", "jsonl_download_uri": "https://h/a.jsonl.gz", **changes}
-    check_refused(scryfall, tmp_path, json.dumps(listing), reason)
+    check_refused(server, tmp_path, json.dumps(listing), reason)
 
 
 @pytest.mark.parametrize(
     "body", [DEEP, '{"object": ' + DEEP, '{"a": ' + "9" * 5000 + "}", "[]", "null", '"bulk_data"']
 )
 def test_a_listing_that_is_no_object_is_refused(
-    scryfall: Server, tmp_path: Path, body: str
+    server: Scryfall, tmp_path: Path, body: str
 ) -> None:
     """Exit code 4, also for JSON that is nested too deep or has endless numbers."""
-    check_refused(scryfall, tmp_path, body, "the answer ")
+    check_refused(server, tmp_path, body, "the answer ")
 
 
-def check_refused(scryfall: Server, cache: Path, listing: str, reason: str) -> None:
+def check_refused(server: Scryfall, cache: Path, listing: str, reason: str) -> None:
     """Check that a run against such a listing ends with 4, for that reason."""
     params = {"code": 200, "body": listing}
-    scryfall.faults({"match": "/bulk-data/", "fault": "status", "params": params})
-    flags = ("--scryfall-api", scryfall.url, "--cache", cache, "--max-retries", 0)
+    server.faults({"match": "/bulk-data/", "fault": "status", "params": params})
+    flags = ("--scryfall-api", server.url, "--cache", cache, "--max-retries", 0)
     result = run("download_images.py", *flags)
-    scryfall.faults()
+    server.faults()
     assert result.code == 4, result.err
     assert reason in result.err
     assert "Traceback" not in result.err
@@ -332,14 +341,14 @@ def check_refused(scryfall: Server, cache: Path, listing: str, reason: str) -> N
     ],
 )
 def test_a_damaged_note_costs_one_question(
-    scryfall: Server, tmp_path: Path, changes: dict[str, Any]
+    server: Scryfall, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     """A note with odd values, or from the future, is not believed and then put right."""
-    fetch(scryfall, tmp_path)
+    fetch(server, tmp_path)
     note = tmp_path / "bulk-unique_artwork.json"
     sound = json.loads(note.read_text())
     note.write_text(json.dumps({**sound, **changes}))
-    code, requests = fetch(scryfall, tmp_path)
+    code, requests = fetch(server, tmp_path)
     assert code == 0
     assert requests
     assert json.loads(note.read_text()) == {**sound, "checked_at": pytest.approx(time.time(), 1)}
@@ -353,7 +362,7 @@ def test_a_note_nested_too_deep_is_damaged(tmp_path: Path) -> None:
 
 def test_the_old_shape_of_the_listing_still_works(deck: Path, tmp_path: Path) -> None:
     """`download_uri` and a JSON array, as before 20 July 2026 and at mirrors."""
-    with serve(deck, "--legacy") as old:
+    with Scryfall("--legacy", "--cards", deck / "cards.jsonl", "--images", deck / "images") as old:
         assert fetch(old, tmp_path)[0] == 0
     bulk = cached_bulk(tmp_path, "unique_artwork")
     assert bulk is not None
@@ -362,42 +371,19 @@ def test_the_old_shape_of_the_listing_still_works(deck: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("difference", [-1, 1])
-def test_a_file_of_another_size_than_listed_is_refused(
-    difference: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_another_size_than_listed_is_refused(difference: int, tmp_path: Path) -> None:
     """`compressed_size` is checked against the answer's length before anything is loaded."""
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
-    body, sent = gzip.compress(JSONL), []
-
-    class Mirror(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sent.append(self.path)
-            url = f"http://127.0.0.1:{mirror.server_port}/file.jsonl.gz"
-            listing = {
-                "object": "bulk_data",
-                "jsonl_download_uri": url,
-                "compressed_size": len(body) + difference,
-            }
-            answer = body if self.path.endswith(".gz") else json.dumps(listing).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    mirror = HTTPServer(("127.0.0.1", 0), Mirror)
-    Thread(target=mirror.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{mirror.server_port}"
-        flags = ("--scryfall-api", url, "--cache", tmp_path, "--max-retries", 1)
+    body = gzip.compress(JSONL)
+    with Server() as mirror:
+        listing = {
+            "object": "bulk_data",
+            "jsonl_download_uri": f"{mirror.url}/file.jsonl.gz",
+            "compressed_size": len(body) + difference,
+        }
+        file, listed = Response(200, body), json_answer(200, listing)
+        mirror.answer = lambda path, _: file if path.endswith(".gz") else listed
+        flags = ("--scryfall-api", mirror.url, "--cache", tmp_path, "--max-retries", 1)
         result = run("download_images.py", *flags)
-    finally:
-        mirror.shutdown()
-        mirror.server_close()
     assert result.code == 4
     assert f"{len(body):,} bytes announced by the server" in result.err
     assert not list(tmp_path.glob("bulk-*"))

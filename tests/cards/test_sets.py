@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-from support import image_requests, run
-
-from devtools.scryfall.server import Server
+from support import Scryfall, run
 
 
 def sets_of(deck: Path) -> list[str]:
@@ -13,7 +11,9 @@ def sets_of(deck: Path) -> list[str]:
     return [json.loads(line)["set"] for line in (deck / "cards.jsonl").read_text().splitlines()]
 
 
-def test_only_the_cards_of_a_set_are_fetched(scryfall: Server, deck: Path, tmp_path: Path) -> None:
+def test_only_the_cards_of_a_set_are_fetched(
+    scryfall: Scryfall, deck: Path, tmp_path: Path
+) -> None:
     """Codes in any case; faces of other sets are neither asked for nor counted."""
     wanted = sets_of(deck)[0]
     flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--json")
@@ -21,12 +21,12 @@ def test_only_the_cards_of_a_set_are_fetched(scryfall: Server, deck: Path, tmp_p
     assert result.code == 0, result.err
     faces = result.json()["faces"]
     assert 0 < faces < len(sets_of(deck))
-    assert len(image_requests(scryfall)) == faces
+    assert len(scryfall.image_requests()) == faces
     limited = run("download_images.py", *flags, "--set", wanted, "--limit", 1)
     assert limited.json()["faces"] == 1
 
 
-def test_a_set_that_nobody_knows_is_refused(scryfall: Server, tmp_path: Path) -> None:
+def test_a_set_that_nobody_knows_is_refused(scryfall: Scryfall, tmp_path: Path) -> None:
     """Named, with what was looked for: exit code 2; a code of odd letters before any request."""
     flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path)
     result = run("download_images.py", *flags, "--set", "zzz9")

@@ -3,13 +3,13 @@
 import email.utils
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import FakeClock
+from support import FakeClock, Scryfall
 
-from devtools.scryfall.server import Server
 from helpers.errors import SourceError
 from helpers.network.host_gate import Gate
 from helpers.network.policy import Policy
@@ -38,15 +38,23 @@ class RecordingClock(FakeClock):
         return super().wait(seconds)
 
 
+@pytest.fixture(scope="module")
+def server(deck: Path) -> Iterator[Scryfall]:
+    """One Scryfall for all tests here; each sets its own faults, which resets the counts."""
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        yield server
+
+
 @pytest.fixture
-def url(scryfall: Server) -> str:
-    """A file of Scryfall's."""
-    return f"{scryfall.url}/data.scryfall.io/unique-artwork/unique-artwork-20260803210611.jsonl.gz"
+def url(server: Scryfall) -> str:
+    """A file of Scryfall's, without faults."""
+    server.faults()
+    return f"{server.url}/data.scryfall.io/unique-artwork/unique-artwork-20260803210611.jsonl.gz"
 
 
-def session_of(scryfall: Server, clock: FakeClock | None = None, **policy: Any) -> DownloadSession:
-    """Return a session that asks this Scryfall."""
-    return DownloadSession(Policy("Test/1.0", f"{scryfall.url}/api.scryfall.com", **policy), clock)
+def session_of(server: Scryfall, clock: FakeClock | None = None, **policy: Any) -> DownloadSession:
+    """Return a session that asks `server`."""
+    return DownloadSession(Policy("Test/1.0", f"{server.url}/api.scryfall.com", **policy), clock)
 
 
 class Memory:
@@ -82,21 +90,22 @@ def stream(session: DownloadSession, url: str, **options: Any) -> bytes:
     return sink.data
 
 
-def asked(scryfall: Server) -> list[dict[str, Any]]:
+def asked(server: Scryfall) -> list[dict[str, Any]]:
     """Return the requests for bulk files since the server started."""
-    return [entry for entry in scryfall.log() if "data.scryfall.io" in entry["path"]]
+    return [entry for entry in server.log() if "data.scryfall.io" in entry["path"]]
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_the_waits_are_1_2_4_8_16_with_jitter(scryfall: Server, url: str, status: int) -> None:
+def test_the_waits_are_1_2_4_8_16_with_jitter(server: Scryfall, url: str, status: int) -> None:
     """Each retried status is asked for six times; each wait is the schedule's plus ≤ 25 %."""
-    scryfall.faults({"fault": "status", "params": {"code": status}})
+    server.faults({"fault": "status", "params": {"code": status}})
     clock = RecordingClock()
+    before = len(asked(server))
 
     with pytest.raises(FetchError, match=rf"HTTP {status} .*\(6 tries\)"):
-        fetch(session_of(scryfall, clock), url)
+        fetch(session_of(server, clock), url)
 
-    assert len(asked(scryfall)) == 6
+    assert len(asked(server)) - before == 6
     schedule = [1, 2, 4, 8, 16]
     waits = [wait for wait in clock.waits if wait >= 1]  # the gate's own waits are shorter
     assert len(waits) == 5
@@ -104,35 +113,36 @@ def test_the_waits_are_1_2_4_8_16_with_jitter(scryfall: Server, url: str, status
     assert len({wait / base for base, wait in zip(schedule, waits, strict=True)}) > 1
 
 
-def test_waits_are_capped_at_a_minute(scryfall: Server, url: str) -> None:
+def test_waits_are_capped_at_a_minute(server: Scryfall, url: str) -> None:
     """With many retries no wait exceeds 60 s and its jitter."""
-    scryfall.faults({"fault": "status", "params": {"code": 503}})
+    server.faults({"fault": "status", "params": {"code": 503}})
     clock = RecordingClock()
     with pytest.raises(FetchError):
-        fetch(session_of(scryfall, clock, max_retries=9), url)
+        fetch(session_of(server, clock, max_retries=9), url)
     assert max(clock.waits) <= 75
     assert sum(wait >= 60 for wait in clock.waits) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
-def test_refusals_are_not_retried(scryfall: Server, url: str, status: int) -> None:
+def test_refusals_are_not_retried(server: Scryfall, url: str, status: int) -> None:
     """Another 4xx is the answer: one request, no wait."""
-    scryfall.faults({"fault": "status", "params": {"code": status}})
+    server.faults({"fault": "status", "params": {"code": status}})
     clock = RecordingClock()
+    before = len(asked(server))
     with pytest.raises(PermanentError, match=f"HTTP {status}"):
-        fetch(session_of(scryfall, clock), url)
-    assert len(asked(scryfall)) == 1
+        fetch(session_of(server, clock), url)
+    assert len(asked(server)) - before == 1
     assert clock.waits == []
 
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_refusal_of_the_api_ends_the_run_with_its_details(
-    scryfall: Server, url: str, status: int
+    server: Scryfall, url: str, status: int
 ) -> None:
     """What Scryfall says in `details` reaches the user, and nobody asks again."""
-    scryfall.faults({"match": "bulk-data", "fault": "status", "params": {"code": status}})
+    server.faults({"match": "bulk-data", "fault": "status", "params": {"code": status}})
     with pytest.raises(SourceError) as caught:
-        session_of(scryfall, RecordingClock()).get_api(LISTING)
+        session_of(server, RecordingClock()).get_api(LISTING)
     assert f"The fault plan asked for status {status}." in caught.value.details
 
 
@@ -141,22 +151,22 @@ def test_a_refusal_of_the_api_ends_the_run_with_its_details(
     [("7", 7, 7), ("0", 1, 1.25), ("soon", 1, 1.25), ("-3", 1, 1.25), ("http-date:+30", 27, 30)],
 )
 def test_retry_after_is_obeyed(
-    scryfall: Server, url: str, retry_after: str, least: float, most: float
+    server: Scryfall, url: str, retry_after: str, least: float, most: float
 ) -> None:
     """Seconds and dates count, nonsense falls back to the schedule."""
     params = {"code": 429, "retry_after": retry_after}
-    scryfall.faults({"fault": "status", "times": 1, "params": params})
+    server.faults({"fault": "status", "times": 1, "params": params})
     clock = RecordingClock()
-    assert fetch(session_of(scryfall, clock), url)
+    assert fetch(session_of(server, clock), url)
     assert least <= clock.time <= most
 
 
 def test_a_file_that_fails_otherwise_holds_nobody_back(
-    scryfall: Server, url: str, monkeypatch: pytest.MonkeyPatch
+    server: Scryfall, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a 429 and a 503 the others go on while it waits for its own next tries."""
     params = {"code": 429}
-    scryfall.faults(
+    server.faults(
         {"fault": "status", "times": 1, "params": params},
         {"fault": "status", "params": {"code": 503}},
     )
@@ -170,43 +180,45 @@ def test_a_file_that_fails_otherwise_holds_nobody_back(
 
     monkeypatch.setattr(Gate, "step_aside", step_aside)
     with pytest.raises(FetchError, match="503"):
-        fetch(session_of(scryfall, clock), url)
+        fetch(session_of(server, clock), url)
 
     assert len(let_go) == 1
     assert let_go[0] < len(clock.waits) - 3, "four waits of its own come after that"
 
 
-def test_retry_after_beyond_the_cap_closes_the_host(scryfall: Server, url: str) -> None:
+def test_retry_after_beyond_the_cap_closes_the_host(server: Scryfall, url: str) -> None:
     """A host that wants a day gets it: the run ends at once instead of coming back early."""
     params = {"code": 429, "retry_after": "99999"}
-    scryfall.faults({"fault": "status", "params": params})
+    server.faults({"fault": "status", "params": params})
     clock = RecordingClock()
+    before = len(asked(server))
     with pytest.raises(SourceError, match="stay away for 99999 s"):
-        fetch(session_of(scryfall, clock), url)
-    assert len(asked(scryfall)) == 1
+        fetch(session_of(server, clock), url)
+    assert len(asked(server)) - before == 1
     assert clock.time == 0
 
 
-def test_a_host_that_always_says_429_is_left_alone(scryfall: Server, url: str) -> None:
+def test_a_host_that_always_says_429_is_left_alone(server: Scryfall, url: str) -> None:
     """After 8 penalties in a row, over two minutes, no worker asks again, whatever the URL."""
-    scryfall.faults({"fault": "status", "params": {"code": 429}})
+    server.faults({"fault": "status", "params": {"code": 429}})
     clock = RecordingClock()
-    session = session_of(scryfall, clock)
+    session = session_of(server, clock)
+    before = len(asked(server))
     with pytest.raises(FetchError):
         fetch(session, url)
     with pytest.raises(SourceError, match="8 times in a row"):
         fetch(session, url)
-    assert len(asked(scryfall)) == 8
+    assert len(asked(server)) - before == 8
     assert clock.time >= 1 + 2 + 4 + 8 + 16 + 32 + 60
 
 
 @pytest.mark.parametrize("fault", ["reset_before_headers", "html"])
 def test_32_failed_urls_in_a_row_mean_the_host_is_down(
-    scryfall: Server, url: str, fault: str
+    server: Scryfall, url: str, fault: str
 ) -> None:
     """A dead network, or a log-in page for each file, ends the run instead of costing days."""
-    scryfall.faults({"fault": fault})
-    session = session_of(scryfall, RecordingClock(), max_retries=0, workers=1)
+    server.faults({"fault": fault})
+    session = session_of(server, RecordingClock(), max_retries=0, workers=1)
 
     def check(_body: bytes) -> None:
         raise ValueError("not what was asked for")
@@ -218,32 +230,32 @@ def test_32_failed_urls_in_a_row_mean_the_host_is_down(
         session.get_bytes(url, limit=10**7, check=check)
 
 
-def test_every_request_says_who_asks(scryfall: Server, url: str) -> None:
+def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
     """User-Agent on every request, Accept too: Scryfall's API refuses requests without them."""
-    session = session_of(scryfall)
+    session = session_of(server)
     body, _ = session.get_api(LISTING) or (b"", None)
     assert b"compressed_size" in body
     fetch(session, url)
-    assert {entry["headers"]["User-Agent"] for entry in scryfall.log()[-2:]} == {"Test/1.0"}
+    assert {entry["headers"]["User-Agent"] for entry in server.log()[-2:]} == {"Test/1.0"}
 
 
 def test_credentials_of_netrc_stay_at_home(
-    scryfall: Server, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Scryfall, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A `.netrc` that names the host adds no Authorization header."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password secret\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    fetch(session_of(scryfall), url)
-    assert "Authorization" not in scryfall.log()[-1]["headers"]
+    fetch(session_of(server), url)
+    assert "Authorization" not in server.log()[-1]["headers"]
 
 
-def test_a_redirect_is_followed_and_its_body_is_not_read(scryfall: Server, url: str) -> None:
+def test_a_redirect_is_followed_and_its_body_is_not_read(server: Scryfall, url: str) -> None:
     """A redirect to another file of the same host leads there."""
     target = url.replace("unique-artwork", "oracle-cards")
-    scryfall.faults({"match": "unique", "fault": "redirect", "params": {"location": target}})
-    assert fetch(session_of(scryfall), url)
-    assert asked(scryfall)[-1]["path"] in target
+    server.faults({"match": "unique", "fault": "redirect", "params": {"location": target}})
+    assert fetch(session_of(server), url)
+    assert asked(server)[-1]["path"] in target
 
 
 @pytest.mark.parametrize(
@@ -256,38 +268,39 @@ def test_a_redirect_is_followed_and_its_body_is_not_read(scryfall: Server, url: 
     ],
 )
 def test_redirects_out_of_https_are_refused(
-    scryfall: Server, url: str, location: str, reason: str
+    server: Scryfall, url: str, location: str, reason: str
 ) -> None:
     """Nobody can send us to another protocol, and nobody is asked twice to try."""
-    scryfall.faults({"fault": "redirect", "params": {"location": location}})
+    server.faults({"fault": "redirect", "params": {"location": location}})
+    before = len(asked(server))
     with pytest.raises(PermanentError, match=reason):
-        fetch(session_of(scryfall, RecordingClock()), url)
-    assert len(asked(scryfall)) == 1
+        fetch(session_of(server, RecordingClock()), url)
+    assert len(asked(server)) - before == 1
 
 
-def test_a_redirect_loop_ends(scryfall: Server, url: str) -> None:
+def test_a_redirect_loop_ends(server: Scryfall, url: str) -> None:
     """Five redirects, then the answer is a failure."""
-    scryfall.faults({"fault": "redirect_loop"})
+    server.faults({"fault": "redirect_loop"})
     with pytest.raises(PermanentError, match="more than 5 redirects"):
-        fetch(session_of(scryfall, RecordingClock()), url)
+        fetch(session_of(server, RecordingClock()), url)
 
 
 @pytest.mark.parametrize("fault", ["drip", "drip_headers", "hang", "stall"])
 def test_a_deadline_holds_against_a_server_that_keeps_talking(
-    scryfall: Server, url: str, fault: str
+    server: Scryfall, url: str, fault: str
 ) -> None:
     """One byte every 50 ms resets every read timeout, and still the time is up after 0.6 s."""
-    scryfall.faults({"fault": fault, "params": {"interval": 0.05}})
+    server.faults({"fault": fault, "params": {"interval": 0.05}})
     start = time.monotonic()
     with pytest.raises(FetchError, match="too slow: time is up"):
-        stream(session_of(scryfall, max_retries=0), url, patience=0.6)
+        stream(session_of(server, max_retries=0), url, patience=0.6)
     assert 0.5 <= time.monotonic() - start < 3
 
 
-def test_one_dripping_answer_does_not_cost_all_tries(scryfall: Server, url: str) -> None:
+def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
     """A try gets half of the time that is left, so the next one can still succeed."""
-    scryfall.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
-    assert stream(session_of(scryfall), url, patience=1)
+    server.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
+    assert stream(session_of(server), url, patience=1)
 
 
 @pytest.mark.parametrize(
@@ -307,54 +320,55 @@ def test_one_dripping_answer_does_not_cost_all_tries(scryfall: Server, url: str)
 )
 @pytest.mark.parametrize("size", ["known", "unknown"])
 def test_two_versions_are_never_joined(
-    scryfall: Server, url: str, altered: dict[str, str | None], after: str, size: str
+    server: Scryfall, url: str, altered: dict[str, str | None], after: str, size: str
 ) -> None:
     """A part that is not certainly the rest of the first one costs a request for the whole."""
-    whole = fetch(session_of(scryfall), url)
+    whole = fetch(session_of(server), url)
     half = len(whole) // 2
     names = {"start": half, "end": len(whole) - 1, "size": len(whole)}
     headers = {name: text and text.format(**names) for name, text in altered.items()}
-    scryfall.faults(
+    server.faults(
         {"fault": "close_early", "times": 1},
         {"fault": "altered", "skip": 1, "times": 1, "params": {"headers": headers}},
     )
-    session = session_of(scryfall, FakeClock())
+    session = session_of(server, FakeClock())
     assert stream(session, url, size=len(whole) if size == "known" else None) == whole
-    requests = asked(scryfall)[-2 if after == "goes on" else -3 :]
+    requests = asked(server)[-2 if after == "goes on" else -3 :]
     ranges = [entry["headers"].get("Range") for entry in requests]
     assert ranges == [None, f"bytes={half}-", *([None] if after == "starts over" else [])]
     assert requests[1]["headers"]["If-Range"].startswith('"')
 
 
-def test_a_range_that_is_not_there_any_more_starts_over(scryfall: Server, url: str) -> None:
+def test_a_range_that_is_not_there_any_more_starts_over(server: Scryfall, url: str) -> None:
     """416 to the request for the rest means another file, not the end of the run."""
-    scryfall.faults(
+    server.faults(
         {"fault": "close_early", "times": 1},
         {"fault": "status", "skip": 1, "times": 1, "params": {"code": 416}},
     )
-    assert stream(session_of(scryfall, FakeClock()), url)
-    assert [entry["status"] for entry in asked(scryfall)[-3:]] == [200, 416, 200]
+    assert stream(session_of(server, FakeClock()), url)
+    assert [entry["status"] for entry in asked(server)[-3:]] == [200, 416, 200]
 
 
 @pytest.mark.parametrize("code", [206, 304, 416])
-def test_a_part_that_nobody_asked_for_is_refused(scryfall: Server, url: str, code: int) -> None:
+def test_a_part_that_nobody_asked_for_is_refused(server: Scryfall, url: str, code: int) -> None:
     """206, 304 and 416 answer conditions; to a plain request they are no answer."""
-    scryfall.faults({"fault": "status", "params": {"code": code}})
+    server.faults({"fault": "status", "params": {"code": code}})
     with pytest.raises(PermanentError, match=f"HTTP {code}"):
-        fetch(session_of(scryfall, FakeClock()), url)
+        fetch(session_of(server, FakeClock()), url)
 
 
-def test_a_file_that_its_check_refuses_comes_again_as_a_whole(scryfall: Server, url: str) -> None:
+def test_a_file_that_its_check_refuses_comes_again_as_a_whole(server: Scryfall, url: str) -> None:
     """What is complete and still wrong is not worth being continued."""
     sink = Memory("wrong", "wrong again")
-    session_of(scryfall, FakeClock()).get_stream(url, sink, limit=10**7)
-    assert [entry["headers"].get("Range") for entry in asked(scryfall)[-3:]] == [None] * 3
-    assert sink.data == fetch(session_of(scryfall), url)
+    session_of(server, FakeClock()).get_stream(url, sink, limit=10**7)
+    assert [entry["headers"].get("Range") for entry in asked(server)[-3:]] == [None] * 3
+    assert sink.data == fetch(session_of(server), url)
 
 
-def test_the_check_of_bytes_is_part_of_a_try(scryfall: Server, url: str) -> None:
+def test_the_check_of_bytes_is_part_of_a_try(server: Scryfall, url: str) -> None:
     """`get_bytes` asks again until the check is content, and names its reason otherwise."""
     complaints = ["wrong", "wrong again"]
+    before = len(asked(server))
 
     def check(_body: bytes) -> None:
         if complaints:
@@ -363,16 +377,16 @@ def test_the_check_of_bytes_is_part_of_a_try(scryfall: Server, url: str) -> None
     def always(_body: bytes) -> None:
         raise RecursionError("nested too deep")
 
-    session = session_of(scryfall, FakeClock(), max_retries=2)
+    session = session_of(server, FakeClock(), max_retries=2)
     assert session.get_bytes(url, limit=10**7, check=check)
-    assert len(asked(scryfall)) == 3
+    assert len(asked(server)) - before == 3
     with pytest.raises(FetchError, match=r"nested too deep \(3 tries\)"):
         session.get_bytes(url, limit=10**7, check=always)
 
 
-def test_another_thread_may_ask_while_one_checks(scryfall: Server, url: str) -> None:
+def test_another_thread_may_ask_while_one_checks(server: Scryfall, url: str) -> None:
     """With one worker's network the check of the first body can fetch the second."""
-    session = session_of(scryfall, workers=1)
+    session = session_of(server, workers=1)
     bodies: list[bytes] = []
 
     def check(_body: bytes) -> None:
@@ -387,28 +401,28 @@ def test_another_thread_may_ask_while_one_checks(scryfall: Server, url: str) -> 
 @pytest.mark.parametrize(
     "length", ["9" * 5000, "-5", "+5", "5, 5", "1e3", "٣", "soon"], ids=lambda text: text[:8]
 )
-def test_a_nonsensical_length_is_a_failure(scryfall: Server, url: str, length: str) -> None:
+def test_a_nonsensical_length_is_a_failure(server: Scryfall, url: str, length: str) -> None:
     """Whatever Content-Length says, the outcome is a reason and never a traceback."""
     headers = {"Content-Length": length}
-    scryfall.faults({"fault": "altered", "params": {"headers": headers}})
+    server.faults({"fault": "altered", "params": {"headers": headers}})
     with pytest.raises(FetchError):
-        fetch(session_of(scryfall, FakeClock(), max_retries=0), url)
+        fetch(session_of(server, FakeClock(), max_retries=0), url)
 
 
-def test_early_hints_are_not_the_answer(scryfall: Server, url: str) -> None:
+def test_early_hints_are_not_the_answer(server: Scryfall, url: str) -> None:
     """What precedes the answer (102, 103; RFC 8297) is skipped."""
-    whole = fetch(session_of(scryfall), url)
-    scryfall.faults({"fault": "early_hints"})
-    assert fetch(session_of(scryfall, max_retries=0), url) == whole
+    whole = fetch(session_of(server), url)
+    server.faults({"fault": "early_hints"})
+    assert fetch(session_of(server, max_retries=0), url) == whole
 
 
 @pytest.mark.parametrize("fault", ["hang", "stall", "drip"])
 def test_abort_wakes_a_worker_that_is_blocked_in_a_read(
-    scryfall: Server, url: str, fault: str
+    server: Scryfall, url: str, fault: str
 ) -> None:
     """A stop cuts the connection: the worker is free within a second."""
-    scryfall.faults({"fault": fault})
-    session = session_of(scryfall)
+    server.faults({"fault": fault})
+    session = session_of(server)
     caught: list[BaseException] = []
 
     def work() -> None:
@@ -426,12 +440,12 @@ def test_abort_wakes_a_worker_that_is_blocked_in_a_read(
     assert isinstance(caught[0], AbortedError)
 
 
-def test_connections_are_reused(scryfall: Server, url: str) -> None:
+def test_connections_are_reused(server: Scryfall, url: str) -> None:
     """Twenty requests of one worker need one connection."""
-    session = session_of(scryfall)
+    session = session_of(server)
     for _ in range(20):
         fetch(session, url)
-    assert len({entry["client"] for entry in asked(scryfall)[-20:]}) == 1
+    assert len({entry["client"] for entry in asked(server)[-20:]}) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import run
+from support import Scryfall, run
 
-from devtools.scryfall.server import Server
 from helpers.cards.card_face import safe_filename
 from helpers.images.prune import KnownFiles
 
@@ -16,7 +15,7 @@ ORPHAN = safe_filename(URL + "?1")
 
 
 @pytest.fixture
-def flags(scryfall: Server, tmp_path: Path) -> tuple[object, ...]:
+def flags(scryfall: Scryfall, tmp_path: Path) -> tuple[object, ...]:
     """Flags of a download from a server that is alive into a cache that is full."""
     flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path / "live")
     assert run("download_images.py", *flags).code == 0

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import run
+from support import Scryfall, run
 
-from devtools.scryfall.server import Server
 from helpers.cards.bulk_file import cached_bulk
 from helpers.images.cache import ImageCache
 from helpers.images.digests import DigestTable, note_digest
@@ -64,7 +63,7 @@ def test_strange_names_have_no_digest(name: str, tmp_path: Path) -> None:
     assert DigestTable(ImageCache(tmp_path)).get(name) is None
 
 
-def test_what_is_no_file_is_broken(scryfall: Server, tmp_path: Path) -> None:
+def test_what_is_no_file_is_broken(scryfall: Scryfall, tmp_path: Path) -> None:
     """A directory, a pipe, a strange name: named, removed by --fix, fetched again."""
     cache = tmp_path / "cache"
     flags = ("--scryfall-api", scryfall.url, "--cache", cache, "--json")

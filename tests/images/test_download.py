@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from support import ROOT, image_requests, run, serve
+from support import ROOT, Scryfall, run
 
-from devtools.scryfall.server import Server
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import list_path, read_list
 from helpers.images.forecast import MEAN_BYTES, Forecast, warn_if_short
@@ -19,12 +18,12 @@ from helpers.report import Reporter
 
 
 @pytest.fixture
-def flags(scryfall: Server, tmp_path: Path) -> tuple[object, ...]:
+def flags(scryfall: Scryfall, tmp_path: Path) -> tuple[object, ...]:
     """Flags of a download into an empty cache."""
     return ("--scryfall-api", scryfall.url, "--cache", tmp_path / "cache")
 
 
-def test_nothing_new_asks_nobody(scryfall: Server, flags: tuple[object, ...]) -> None:
+def test_nothing_new_asks_nobody(scryfall: Scryfall, flags: tuple[object, ...]) -> None:
     """The second run makes no request and says that everything is there."""
     assert run("download_images.py", *flags).code == 0
     before = len(scryfall.log())
@@ -48,12 +47,12 @@ def test_without_a_terminal_there_are_few_lines(flags: tuple[object, ...]) -> No
     assert "\r" not in err
 
 
-def test_limit_counts_faces(scryfall: Server, flags: tuple[object, ...]) -> None:
+def test_limit_counts_faces(scryfall: Scryfall, flags: tuple[object, ...]) -> None:
     """`--limit 5` asks for five images, `--limit 0` for none."""
     assert run("download_images.py", *flags, "--limit", 0, "--json").json()["faces"] == 0
-    assert image_requests(scryfall) == []
+    assert scryfall.image_requests() == []
     assert run("download_images.py", *flags, "--limit", 5, "--json").json()["downloaded"] == 5
-    assert len(image_requests(scryfall)) == 5
+    assert len(scryfall.image_requests()) == 5
 
 
 def test_images_are_byte_for_byte_what_was_served(deck: Path, flags: tuple[object, ...]) -> None:
@@ -71,7 +70,7 @@ def test_images_are_byte_for_byte_what_was_served(deck: Path, flags: tuple[objec
     assert len((cache / "SHA256SUMS").read_text().splitlines()) == 24
 
 
-def test_an_emptied_file_is_fetched_again(scryfall: Server, flags: tuple[object, ...]) -> None:
+def test_an_emptied_file_is_fetched_again(scryfall: Scryfall, flags: tuple[object, ...]) -> None:
     """A file of no bytes, as a crashed file system may leave it, does not count as cached."""
     assert run("download_images.py", *flags).code == 0
     victim = next(Path(str(flags[3])).glob("*.jpg"))
@@ -81,7 +80,7 @@ def test_an_emptied_file_is_fetched_again(scryfall: Server, flags: tuple[object,
 
 
 def test_failures_are_listed_for_people_and_the_next_run(
-    scryfall: Server, flags: tuple[object, ...], tmp_path: Path
+    scryfall: Scryfall, flags: tuple[object, ...], tmp_path: Path
 ) -> None:
     """`download_failures.json` names face, URL and reason; a clean run empties it."""
     scryfall.faults({"match": "/back/", "fault": "status", "params": {"code": 404}})
@@ -99,7 +98,7 @@ def test_failures_are_listed_for_people_and_the_next_run(
     assert json.loads(path.read_text())["failures"] == []
 
 
-def test_too_many_failures_are_3(scryfall: Server, flags: tuple[object, ...]) -> None:
+def test_too_many_failures_are_3(scryfall: Scryfall, flags: tuple[object, ...]) -> None:
     """Above `--max-failure-rate` the run is incomplete, and says what to do."""
     scryfall.faults({"match": "/back/", "fault": "status", "params": {"code": 404}})
     result = run("download_images.py", *flags)
@@ -109,7 +108,8 @@ def test_too_many_failures_are_3(scryfall: Server, flags: tuple[object, ...]) ->
 
 def test_the_workers_work_at_once(deck: Path, tmp_path: Path) -> None:
     """24 images at 0.3 s each take 16 workers far less than one after the other (7.2 s)."""
-    with serve(deck, "--latency", 0.3) as server:
+    images = ("--cards", deck / "cards.jsonl", "--images", deck / "images")
+    with Scryfall(*images, "--latency", 0.3) as server:
         flags = ("--scryfall-api", server.url, "--cache", tmp_path, "--json")
         result = run("download_images.py", *flags, MTG_TIME_FACTOR="1")
     assert result.code == 0
@@ -117,7 +117,7 @@ def test_the_workers_work_at_once(deck: Path, tmp_path: Path) -> None:
 
 
 def test_a_slow_image_does_not_hold_the_others(
-    scryfall: Server, flags: tuple[object, ...], tmp_path: Path
+    scryfall: Scryfall, flags: tuple[object, ...], tmp_path: Path
 ) -> None:
     """One URL drips for ever: it alone fails, and its reason says so."""
     assert run("download_images.py", *flags, "--limit", 0).code == 0
@@ -145,7 +145,7 @@ def test_a_file_size_limit_is_6(flags: tuple[object, ...], tmp_path: Path) -> No
     assert run("download_images.py", *flags).code == 0
 
 
-def test_a_place_that_cannot_be_written_is_6(scryfall: Server) -> None:
+def test_a_place_that_cannot_be_written_is_6(scryfall: Scryfall) -> None:
     """/proc takes no directories; the message names it."""
     result = run("download_images.py", "--scryfall-api", scryfall.url, "--cache", "/proc/cache")
     assert result.code == 6

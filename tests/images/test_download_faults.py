@@ -4,14 +4,14 @@ One run meets all faults at once, each at a face of its own, so that forty rows 
 tests then look at one row each.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Result, image_requests, run, serve
+from support import Result, Scryfall, run
 
-from devtools.scryfall.server import Server
 from helpers.cards.card_face import CardFace
 from helpers.cards.face_list import list_path, read_list
 from helpers.validation import validate_image
@@ -101,7 +101,7 @@ def tell(folder: Path, times: int | None) -> Story:
     deck, cache = folder / "deck", folder / "cache"
     drawn = run("scripts/draw_cards.py", "--out", deck, "--count", len(FAULTS), "--seed", 5)
     assert drawn.code == 0, drawn.err
-    with serve(deck) as server:
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         flags = ("--scryfall-api", server.url, "--cache", cache, "--json")
         assert run("download_images.py", *flags, "--limit", 0).code == 0
         listed = read_list(list_path(cache, "unique_artwork", "normal"))
@@ -110,7 +110,7 @@ def tell(folder: Path, times: int | None) -> Story:
         server.faults(*(f.rule(path, times) for f, path in zip(FAULTS, paths, strict=True)))
         first = run("download_images.py", *flags, *RETRIES)
         after_first = {path.name for path in cache.iterdir()}
-        asked = [entry["path"] for entry in image_requests(server)]
+        asked = [entry["path"] for entry in server.image_requests()]
         server.faults()
         second = run("download_images.py", *flags)
     urls = [face.image_url.removeprefix(server.url) for face in listed]
@@ -188,7 +188,7 @@ def test_no_unfinished_file_is_left(passing: Story, lasting: Story) -> None:
     ],
 )
 def test_a_host_that_slows_us_down(
-    scryfall: Server,
+    scryfall: Scryfall,
     tmp_path: Path,
     times: int | None,
     params: dict[str, Any],
@@ -202,7 +202,7 @@ def test_a_host_that_slows_us_down(
     result = run("download_images.py", *flags)
     assert result.code == code, result.err
     assert said in result.err
-    asked = len(image_requests(scryfall))
+    asked = len(scryfall.image_requests())
     if code == 0:
         assert result.json()["downloaded"] == 8
         assert asked == 8 * (1 + (times or 0))
@@ -214,14 +214,14 @@ def test_a_host_that_slows_us_down(
         assert run("download_images.py", *flags).json()["downloaded"] == 8
 
 
-def test_nobody_is_asked_during_a_penalty(scryfall: Server, tmp_path: Path) -> None:
+def test_nobody_is_asked_during_a_penalty(scryfall: Scryfall, tmp_path: Path) -> None:
     """A 429 with Retry-After 50 (1 s here) holds all 16 workers for that time."""
     params = {"code": 429, "retry_after": "50"}
     first = {"match": "/cards.scryfall.io/", "fault": "status", "times": 1, "params": params}
     scryfall.faults({**first, "probability": 0.3})
     result = run("download_images.py", "--scryfall-api", scryfall.url, "--cache", tmp_path)
     assert result.code == 0, result.err
-    requests = image_requests(scryfall)
+    requests = scryfall.image_requests()
     struck = [entry["time"] for entry in requests if entry["fault"]]
     assert struck
     for penalty in struck:
@@ -229,7 +229,7 @@ def test_nobody_is_asked_during_a_penalty(scryfall: Server, tmp_path: Path) -> N
         assert early == []
 
 
-def test_what_precedes_an_answer_is_skipped(scryfall: Server, tmp_path: Path) -> None:
+def test_what_precedes_an_answer_is_skipped(scryfall: Scryfall, tmp_path: Path) -> None:
     """A server that sends 103 Early Hints before each answer is asked once for each."""
     scryfall.faults({"fault": "early_hints"})
     flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--json", "--max-retries", 0)
@@ -259,19 +259,26 @@ BULK_FAULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared(deck: Path) -> Iterator[Scryfall]:
+    """One Scryfall for all faults of the bulk data."""
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     ("where", "fault"), [(where, f) for where, names in BULK_FAULTS.items() for f in names.split()]
 )
-def test_a_fault_of_the_bulk_data(scryfall: Server, tmp_path: Path, where: str, fault: str) -> None:
+def test_a_fault_of_the_bulk_data(shared: Scryfall, tmp_path: Path, where: str, fault: str) -> None:
     """It costs a try if it passes; if it lasts the run ends with 4 and leaves no bulk file."""
-    scryfall.faults({"match": where, "fault": fault})
-    flags = ("--scryfall-api", scryfall.url, "--cache", tmp_path, "--limit", 0)
+    shared.faults({"match": where, "fault": fault})
+    flags = ("--scryfall-api", shared.url, "--cache", tmp_path, "--limit", 0)
     lasting = run("download_images.py", *flags, "--max-retries", 0)
     assert lasting.code == 4, lasting.err
     assert "the bulk data cannot be had" in lasting.err
     assert {path.name for path in tmp_path.iterdir()} <= {".lock"}
 
-    scryfall.faults({"match": where, "fault": fault, "times": 1})
+    shared.faults({"match": where, "fault": fault, "times": 1})
     passing = run("download_images.py", *flags, "--max-retries", 1)
     assert passing.code == 0, passing.err
     assert len(list(tmp_path.glob("bulk-*.gz"))) == 1

@@ -3,9 +3,8 @@
 import threading
 
 import pytest
-from support import FakeClock
+from support import FakeClock, Scryfall
 
-from devtools.scryfall.server import Server
 from helpers.network import first_contact
 from helpers.network.first_contact import FirstContact
 from helpers.network.policy import Policy
@@ -33,7 +32,7 @@ def test_a_refusal_is_said_at_once_and_the_tries_go_on() -> None:
     assert waited >= 2 * (1 + 2 + 4)
 
 
-def test_a_host_that_answers_is_not_accused(scryfall: Server) -> None:
+def test_a_host_that_answers_is_not_accused(scryfall: Scryfall) -> None:
     """Neither an error nor a body that breaks off is silence."""
     scryfall.faults({"fault": "status", "params": {"code": 503}, "times": 2})
     assert ask(scryfall.url)[0] == []

@@ -14,8 +14,7 @@ from types import SimpleNamespace
 import pytest
 from support import ROOT, FakeClock, environment
 
-from devtools.model_hub import hub as serve_hub
-from devtools.scryfall.server import Server
+from devtools.model_hub import LoopbackHub
 from helpers.errors import BusyError, WriteError
 from helpers.network import model_hub
 from helpers.network.model_hub import HubFile
@@ -33,14 +32,14 @@ FILE = "/files/"
 
 
 @pytest.fixture
-def hub() -> Iterator[Server]:
+def hub() -> Iterator[LoopbackHub]:
     """A hub that has the default's weights, or what is taken for them."""
-    with serve_hub({f"{REPOSITORY}/{SAFE}": BODY}) as hub:
+    with LoopbackHub({f"{REPOSITORY}/{SAFE}": BODY}) as hub:
         yield hub
 
 
 @pytest.fixture
-def cache(tmp_path: Path, hub: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The client's cache, empty; the client asks our hub."""
     ask(hub.url, monkeypatch)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -68,12 +67,12 @@ def part_of(cache: Path) -> Path:
     return folder / f"{DIGEST}.incomplete"
 
 
-def served(hub: Server) -> list[int]:
+def served(hub: LoopbackHub) -> list[int]:
     """Return how many bytes of the file each request for it got."""
     return [entry["bytes"] for entry in hub.log() if entry["path"].startswith(FILE)]
 
 
-def test_the_client_finds_what_was_fetched(hub: Server, cache: Path) -> None:
+def test_the_client_finds_what_was_fetched(hub: LoopbackHub, cache: Path) -> None:
     """The file is where `huggingface_hub` itself looks, whole, and was sent once."""
     assert model_hub.cached(WANTED) is None
     fetch()
@@ -87,7 +86,7 @@ def test_the_client_finds_what_was_fetched(hub: Server, cache: Path) -> None:
 
 def test_a_hub_without_the_safer_format(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second name counts where the first is not there."""
-    with serve_hub({f"{REPOSITORY}/{PICKLED}": BODY}) as other:
+    with LoopbackHub({f"{REPOSITORY}/{PICKLED}": BODY}) as other:
         ask(other.url, monkeypatch)
         fetch()
     found = model_hub.cached(WANTED)
@@ -99,7 +98,7 @@ def test_a_hub_without_the_safer_format(cache: Path, monkeypatch: pytest.MonkeyP
     "fault",
     ["close_early", "reset_in_body", "chunked_cut", "close_early_no_length"],
 )
-def test_a_break_costs_the_rest_only(hub: Server, cache: Path, fault: str) -> None:
+def test_a_break_costs_the_rest_only(hub: LoopbackHub, cache: Path, fault: str) -> None:
     """What has arrived before a break is not asked for again."""
     hub.faults({"match": FILE, "fault": fault, "times": 1})
     fetch()
@@ -110,7 +109,9 @@ def test_a_break_costs_the_rest_only(hub: Server, cache: Path, fault: str) -> No
 
 @pytest.mark.parametrize("fault", ["length_too_short", "length_too_long", "html", "empty"])
 @pytest.mark.parametrize("times", [1, 6])
-def test_another_content_is_not_believed(hub: Server, cache: Path, fault: str, times: int) -> None:
+def test_another_content_is_not_believed(
+    hub: LoopbackHub, cache: Path, fault: str, times: int
+) -> None:
     """A body of another length or kind is asked for again, and never gets the file's name."""
     hub.faults({"match": FILE, "fault": fault, "times": times})
     if times == 1:
@@ -123,7 +124,7 @@ def test_another_content_is_not_believed(hub: Server, cache: Path, fault: str, t
 
 
 @pytest.mark.parametrize("kept", [1, len(BODY) // 2, len(BODY) - 1, len(BODY)])
-def test_an_earlier_run_is_gone_on_from(hub: Server, cache: Path, kept: int) -> None:
+def test_an_earlier_run_is_gone_on_from(hub: LoopbackHub, cache: Path, kept: int) -> None:
     """Only what is missing of the file of a stopped run is asked for."""
     part_of(cache).write_bytes(BODY[:kept])
     fetch()
@@ -132,7 +133,7 @@ def test_an_earlier_run_is_gone_on_from(hub: Server, cache: Path, kept: int) -> 
 
 
 @pytest.mark.parametrize("kept", [1, len(BODY), len(BODY) + 1])
-def test_a_damaged_rest_of_an_earlier_run(hub: Server, cache: Path, kept: int) -> None:
+def test_a_damaged_rest_of_an_earlier_run(hub: LoopbackHub, cache: Path, kept: int) -> None:
     """What is no part of the file spoils nothing: all of it is asked for again."""
     part_of(cache).write_bytes(b"?" * kept)
     fetch()
@@ -140,11 +141,11 @@ def test_a_damaged_rest_of_an_earlier_run(hub: Server, cache: Path, kept: int) -
     assert served(hub)[-1] == len(BODY)
 
 
-def test_a_wrong_digest_is_refused(hub: Server, cache: Path) -> None:
+def test_a_wrong_digest_is_refused(hub: LoopbackHub, cache: Path) -> None:
     """Bytes of the right number that are others than announced never get the file's name."""
     where, other = BODY[50:58], b"12345678"
     bad = BODY.replace(where, other)
-    with serve_hub({"a/b/c": bad}) as mirror:
+    with LoopbackHub({"a/b/c": bad}) as mirror:
         target = f"{mirror.url}/files/{hashlib.sha256(bad).hexdigest()}"
         hub.faults({"match": FILE, "fault": "redirect", "params": {"location": target}})
         with pytest.raises(FetchError, match="its SHA-256 is"):
@@ -154,12 +155,12 @@ def test_a_wrong_digest_is_refused(hub: Server, cache: Path) -> None:
     assert [path.stat().st_size for path in cache.rglob("*.incomplete")] == [0]
 
 
-def served_by(hub: Server) -> list[int]:
+def served_by(hub: LoopbackHub) -> list[int]:
     """Return how many bytes each request got."""
     return [entry["bytes"] for entry in hub.log()]
 
 
-def questions(hub: Server) -> int:
+def questions(hub: LoopbackHub) -> int:
     """Return how often the hub was asked for a file; its client also asks for things of its own."""
     return sum("/resolve/" in entry["path"] for entry in hub.log())
 
@@ -176,7 +177,7 @@ def questions(hub: Server) -> int:
     ],
 )
 @pytest.mark.usefixtures("cache")
-def test_what_the_hub_refuses(hub: Server, status: int, reason: str, asked: int) -> None:
+def test_what_the_hub_refuses(hub: LoopbackHub, status: int, reason: str, asked: int) -> None:
     """Each refusal has a meaning; only what may pass is asked for again."""
     hub.faults({"match": "resolve", "fault": "status", "params": {"code": status}})
     with pytest.raises(FetchError, match=reason):
@@ -185,7 +186,7 @@ def test_what_the_hub_refuses(hub: Server, status: int, reason: str, asked: int)
 
 
 @pytest.mark.usefixtures("cache")
-def test_an_overloaded_hub_is_asked_later(hub: Server) -> None:
+def test_an_overloaded_hub_is_asked_later(hub: LoopbackHub) -> None:
     """A 429 with `Retry-After` costs the wait and nothing else."""
     params = {"code": 429, "retry_after": "7"}
     hub.faults({"match": "resolve", "fault": "status", "times": 2, "params": params})
@@ -195,7 +196,7 @@ def test_an_overloaded_hub_is_asked_later(hub: Server) -> None:
 
 @pytest.mark.parametrize("fault", ["html", "empty", "hang", "reset_before_headers"])
 @pytest.mark.usefixtures("cache")
-def test_nobody_there(hub: Server, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there(hub: LoopbackHub, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log-in page or silence instead of a hub ends it once, and soon."""
     monkeypatch.setattr(model_hub, "ANSWER_SECONDS", 0.3)
     hub.faults({"match": "resolve", "fault": fault})
@@ -216,7 +217,7 @@ def test_two_runs_do_not_write_one_file(cache: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_full_disk_is_found_before(hub: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_found_before(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without room for the weights not a byte of them is asked for."""
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
     with pytest.raises(WriteError) as caught:
@@ -270,7 +271,7 @@ def end(process: Process) -> tuple[int, str]:
     return process.returncode, err
 
 
-def test_from_an_empty_cache_to_offline(hub: Server, tmp_path: Path) -> None:
+def test_from_an_empty_cache_to_offline(hub: LoopbackHub, tmp_path: Path) -> None:
     """The size is said and the end is seen; later nobody is asked, network or none."""
     code, err = end(start(tmp_path, hub.url))
     assert code == 0, err
@@ -283,7 +284,7 @@ def test_from_an_empty_cache_to_offline(hub: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_in_the_middle(hub: Server, tmp_path: Path, signum: signal.Signals) -> None:
+def test_stopped_in_the_middle(hub: LoopbackHub, tmp_path: Path, signum: signal.Signals) -> None:
     """However it is stopped, the same command asks for the other half only."""
     hub.faults({"match": FILE, "fault": "stall", "params": {"seconds": 60}})
     process = start(tmp_path, hub.url)
@@ -301,7 +302,7 @@ def test_stopped_in_the_middle(hub: Server, tmp_path: Path, signum: signal.Signa
     assert served(hub)[-1] <= len(BODY) - half + 100_000
 
 
-def test_a_disk_that_fills_up(hub: Server, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up(hub: LoopbackHub, tmp_path: Path) -> None:
     """Exit 6 with the way out, and what has arrived is kept."""
     code, err = end(start(tmp_path, hub.url, most=2_000_000))
     assert code == 6
@@ -310,7 +311,7 @@ def test_a_disk_that_fills_up(hub: Server, tmp_path: Path) -> None:
     assert served(hub)[-1] == len(BODY) - 2_000_000
 
 
-def test_through_a_proxy(hub: Server, tmp_path: Path) -> None:
+def test_through_a_proxy(hub: LoopbackHub, tmp_path: Path) -> None:
     """The usual variables are obeyed; one that does not answer is named, without its password."""
     nowhere = "http://localhost:9"
     dead = "http://me:secret@127.0.0.1:9"
@@ -322,7 +323,7 @@ def test_through_a_proxy(hub: Server, tmp_path: Path) -> None:
     assert any(e["path"].startswith(f"{nowhere}/{REPOSITORY}") for e in hub.log())
 
 
-def test_a_cache_that_cannot_be_written(hub: Server, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written(hub: LoopbackHub, tmp_path: Path) -> None:
     """A file where the cache should be is exit 6, with its name."""
     (tmp_path / "hub").write_text("")
     code, err = end(start(tmp_path, hub.url))
@@ -330,7 +331,7 @@ def test_a_cache_that_cannot_be_written(hub: Server, tmp_path: Path) -> None:
     assert str(tmp_path / "hub") in err
 
 
-def test_damaged_weights_are_named(hub: Server, tmp_path: Path) -> None:
+def test_damaged_weights_are_named(hub: LoopbackHub, tmp_path: Path) -> None:
     """A cached file whose content has changed is exit 5, and what to type."""
     assert end(start(tmp_path, hub.url))[0] == 0
     blob = next(tmp_path.rglob("blobs/*"))

@@ -11,7 +11,7 @@ import pytest
 from builds import manifest
 from documents import SCHEMAS, check
 from jsonschema import Draft202012Validator
-from support import command, run, serve
+from support import Scryfall, command, run
 
 from devtools.demo.model import FILE_NAMES
 from devtools.demo.photos import Photo, document
@@ -62,7 +62,7 @@ def test_download_and_builds(
 ) -> None:
     """The summary, the manifest with and without whitening, and the two in one."""
     cache, out = tmp_path / "cache", tmp_path / "out"
-    with serve(deck) as server:
+    with Scryfall("--cards", deck / "cards.jsonl", "--images", deck / "images") as server:
         server.faults({"match": "/back/", "fault": "status", "params": {"code": 404}})
         flags = ("--scryfall-api", server.url, "--cache", cache, "--limit", 24, "--json")
         check(run("download_images.py", *flags).json(), "download_images")
