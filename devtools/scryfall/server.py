@@ -192,10 +192,10 @@ class Server(http.server.ThreadingHTTPServer):
             self._entries.append(entry)
         return entry
 
-    def end(self, entry: dict[str, Any], **outcome: object) -> None:
-        """Note how a request went."""
+    def end(self, entry: dict[str, Any], body_bytes: int) -> None:
+        """Note that a request is done."""
         with self._lock:
-            entry.update(outcome)
+            entry["bytes"] = body_bytes
             if self._log_file is not None:
                 self._log_file.write(json.dumps(entry) + "\n")
                 self._log_file.flush()
@@ -228,20 +228,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet: `RequestLog` keeps the log."""
+        """Keep quiet: the server keeps the log."""
 
     def do_GET(self) -> None:
         """Answer, perhaps with a fault."""
         wire = Wire(self.connection, self.server.stop)
         rule = self.server.plan.strike(self.path)
         entry = self.server.begin(self._entry(rule))
-        status = None
         try:
             self.server.stop.wait(self.server.latency)
             answer = self.server.answer(self.path, entry["headers"])
-            status = self._send_through(wire, answer, rule)
+            self._send_through(wire, answer, rule, entry)
         finally:
-            self.server.end(entry, status=status, bytes=wire.body_bytes)
+            self.server.end(entry, wire.body_bytes)
 
     def do_HEAD(self) -> None:
         """Answer without the body."""
@@ -259,18 +258,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "client": self.client_address[1],
         }
 
-    def _send_through(self, wire: Wire, answer: Response, rule: Rule | None) -> int | None:
-        """Send an answer, as the rule would have it; return the status that the client saw."""
+    def _send_through(
+        self, wire: Wire, answer: Response, rule: Rule | None, entry: dict[str, Any]
+    ) -> None:
+        """Send an answer, as the rule would have it, and note the status that the client sees."""
         answer.headers["Date"] = self.date_time_string()
         if rule and rule.fault in BREAKAGES:
             self.close_connection = True
             BREAKAGES[rule.fault](wire, answer, rule.params)
             self._close_for_reset(wire)
-            return answer.status if wire.answered else None
+            entry["status"] = answer.status if wire.answered else None
+            return
         if rule:
             answer = ALTERATIONS[rule.fault](answer, {"location": self.path} | rule.params)
+        entry["status"] = answer.status  # before the client can go on and look at the log
         wire.send(answer.head(), b"" if self.command == "HEAD" else answer.body)
-        return answer.status
 
     def _close_for_reset(self, wire: Wire) -> None:
         """Close the socket at once: the orderly way out would send a FIN before the reset."""
