@@ -1,20 +1,14 @@
 #!/usr/bin/env python3
 """Step 2: build the search index from the images in the cache. Needs no network."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from helpers import cli
 from helpers.building import options as building
 from helpers.cards import options as cards
 from helpers.model import options as model
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 PARSER = cli.parser(__doc__, cards.FLAGS, building.FLAGS, model.FLAGS)
 

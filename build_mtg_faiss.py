@@ -1,21 +1,15 @@
 #!/usr/bin/env python3
 """Both steps in one: download the card images, then build the search index."""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from helpers import cli
 from helpers.building import options as building
 from helpers.cards import options as cards
 from helpers.model import options as model
 from helpers.network import policy as network
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 PARSER = cli.parser(__doc__, cards.FLAGS, network.FLAGS, building.FLAGS, model.FLAGS)
 

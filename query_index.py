@@ -1,18 +1,12 @@
 #!/usr/bin/env python3
 """Ask the index: which cards do these pictures show?"""
 
-from __future__ import annotations
-
+from argparse import Namespace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from helpers import cli
 from helpers.query import options as query
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from helpers.report import Reporter
+from helpers.report import Reporter
 
 PARSER = cli.parser(__doc__, query.FLAGS)
 

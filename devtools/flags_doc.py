@@ -22,8 +22,6 @@ HEAD = """\
 Left out below: `-h`, `--help`, and `--version`, which prints the version.
 """
 _DEFAULT = " (%(default)s)"  # at the end of a help
-#: argparse's own groups; their flags need no heading of their own.
-_PLAIN_GROUPS = ("options", "positional arguments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ def text() -> str:
     shared = {
         group: ", ".join(f"`{path}`" for path in paths)
         for group, paths in users.items()
-        if len(paths) > 1 and group.title not in _PLAIN_GROUPS
+        if len(paths) > 1
     }
     blocks = [HEAD, "## Flags of several scripts\n"]
     for group, names in shared.items():
@@ -136,14 +134,7 @@ def _section(script: Script, shared: Iterable[Group]) -> str:
         links = ", ".join(f"[{_heading(each)}](#{each.title.lower()})" for each in common)
         parts.append(f"Shared flags: {links}.\n")
     own = [group for group in script.groups if group not in shared]
-    plain = [row for group in own if group.title in _PLAIN_GROUPS for row in group.rows]
-    if plain:
-        parts.append(_table(plain))
-    parts += [
-        f"{_heading(group)}:\n\n{_table(group.rows)}"
-        for group in own
-        if group.title not in _PLAIN_GROUPS
-    ]
+    parts += [f"{_heading(group)}:\n\n{_table(group.rows)}" for group in own]
     return "\n".join(parts)
 
 

@@ -2,11 +2,9 @@
 
     python -m devtools.model_hub FOLDER     # serves FOLDER/<owner>/<name>/<file>
 
-It prints its base URL, which `HF_ENDPOINT` takes; SIGINT ends it. As with the loopback Scryfall,
-`GET /_log` returns the requests so far and `POST /_faults` replaces the fault plan. A file is asked
-for at `/<owner>/<name>/resolve/main/<file>` and lies on another host, which is this one under
-another name, at `/files/<its SHA-256>`. Requests for whole addresses are answered, too, as by a
-proxy.
+It prints its base URL, which `HF_ENDPOINT` takes; SIGINT ends it. A file is asked for at
+`/<owner>/<name>/resolve/main/<file>` and lies on another host, which is this one under another
+name, at `/files/<its SHA-256>`. Requests for whole addresses are answered, too, as by a proxy.
 """
 
 import hashlib
@@ -15,12 +13,11 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 from devtools.scryfall.content import file_answer
-from devtools.scryfall.faults import FaultPlan, Response, error_answer
-from devtools.scryfall.server import RequestLog, Server, conditional
+from devtools.scryfall.faults import Response, error_answer
+from devtools.scryfall.server import Server, conditional
 
 _COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/main/(.+)")
@@ -64,35 +61,20 @@ def _refusal(status: int, code: str, message: str) -> Response:
     return Response(status, b"", {"X-Error-Code": code, "X-Error-Message": message})
 
 
-class LoopbackHub:
+class LoopbackHub(Server):
     """A hub at work while the `with` block lasts; `url` is for `HF_ENDPOINT`."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.log = RequestLog(None)
-        self._server = Server(0, FaultPlan({}), 0.0, self.log)
-        self._server.scryfall = Hub(files, self._server.base)
-        self.url = self._server.base
-
-    def faults(self, *rules: dict[str, object]) -> None:
-        """Replace the fault plan, see `devtools.scryfall.faults`."""
-        self._server.faults = FaultPlan({"rules": list(rules)})
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.stop.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__()
+        self.answer = Hub(files, self.url).answer
 
 
 def main(folder: Path) -> None:
     """Serve the files of a folder until Ctrl-C."""
     paths = [path for path in folder.glob("*/*/*") if path.is_file()]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    with LoopbackHub(files) as hub:
-        sys.stdout.write(f"{hub.url}\n")
+    with LoopbackHub(files) as server:
+        sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         try:
             threading.Event().wait()

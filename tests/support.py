@@ -1,15 +1,18 @@
-"""What the tests share: running the real scripts, and a loopback Scryfall to run them against."""
+"""What the tests share: running the real scripts, and a Scryfall of our own to run them against."""
 
 import json
 import os
 import resource
 import subprocess
 import sys
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from devtools.scryfall.options import FLAGS
+from devtools.scryfall.server import LoopbackScryfall
+from helpers import cli
+from helpers.cli_validation import validate_args
 from helpers.network.clock import Clock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,49 +89,17 @@ def imported(err: str) -> set[str]:
     return {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in lines}
 
 
-class Scryfall:
-    """`scripts/serve_scryfall.py` in a process of its own, ended with the `with` block."""
+class Scryfall(LoopbackScryfall):
+    """A Scryfall of our own, with the flags of `scripts/serve_scryfall.py`, in this process."""
 
     def __init__(self, *args: object) -> None:
-        self._process = subprocess.Popen(
-            command("scripts/serve_scryfall.py", *args),
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip()
-        assert self.url.startswith("http://127.0.0.1:"), "the loopback Scryfall did not start"
-
-    def log(self) -> list[dict[str, Any]]:
-        """Return every request so far."""
-        with urllib.request.urlopen(f"{self.url}/_log") as answer:  # noqa: S310 - loopback
-            entries: list[dict[str, Any]] = json.load(answer)
-            return entries
+        flags = cli.parser(None, FLAGS).read([str(arg) for arg in args])
+        validate_args(flags)
+        super().__init__(flags)
 
     def image_requests(self) -> list[dict[str, Any]]:
         """Return the requests for images so far."""
         return [entry for entry in self.log() if "/cards.scryfall.io/" in entry["path"]]
-
-    def faults(self, *rules: dict[str, Any]) -> None:
-        """Replace the fault rules; see `devtools/scryfall/faults.py`."""
-        body = json.dumps({"seed": 1, "rules": list(rules)}).encode()
-        request = urllib.request.Request(f"{self.url}/_faults", data=body, method="POST")  # noqa: S310
-        with urllib.request.urlopen(request):  # noqa: S310 - loopback
-            pass
-
-    def stop(self) -> None:
-        """End the server."""
-        self._process.terminate()
-        self._process.wait(10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 class FakeClock(Clock):

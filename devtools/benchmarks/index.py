@@ -119,5 +119,5 @@ def prepare_photos(cache: str, folder: str, count: int) -> None:
     Path(folder).mkdir()
     scans = [load_image_rgb(path) for path in sorted(Path(cache).glob("*.jpg"))[:9]]
     for number in range(count):
-        photo = compose(scans[: 1 + number % len(scans)], number).photo
+        photo, _ = compose(scans[: 1 + number % len(scans)], number)
         photo.save(Path(folder, f"{number:04}.jpg"), quality=90)

@@ -97,21 +97,20 @@ def time_photo(cache: str, step: str, _scratch: str) -> float:
     from helpers.query.comparison import CROP, CROP_FEATURES
 
     scans = [load_image_rgb(path) for path in sorted(Path(cache).glob("*.jpg"))[:_CARDS]]
-    scene = compose(scans, 0)
-    pixels = np.asarray(scene.photo)
+    photo, corners = compose(scans, 0)
+    pixels = np.asarray(photo)
 
-    def verify(card: Any) -> object:
-        crop = rectify.rectify(pixels, card.corners, CROP)
+    def verify(card: int) -> object:
+        crop = rectify.rectify(pixels, corners[card], CROP)
         features = local_features.extract(crop, CROP_FEATURES)
-        scan = local_features.of_scan(np.asarray(scans[card.card]))
-        return homography.verify(features, scan)
+        return homography.verify(features, local_features.of_scan(np.asarray(scans[card])))
 
     steps = {
         "find": lambda _: detect.find_quads(pixels),
-        "rectify": lambda card: rectify.equalise(rectify.rectify(pixels, card.corners)),
+        "rectify": lambda card: rectify.equalise(rectify.rectify(pixels, corners[card])),
         "verify": verify,
     }
-    return _median(steps[step], scene.placed)
+    return _median(steps[step], range(len(scans)))
 
 
 def _median(work: Callable[[Any], object], inputs: Sequence[Any]) -> float:

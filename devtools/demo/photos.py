@@ -78,7 +78,7 @@ def _take(path: Path, cache: Path, cards: Sequence[Card], seed: int) -> None:
         with Image.open(cache / card["image_file"]) as scan:
             pictures.append(scan.convert("RGB"))
     file = io.BytesIO()
-    compose(pictures, seed).photo.save(file, "JPEG", quality=90)
+    compose(pictures, seed)[0].save(file, "JPEG", quality=90)
     atomic_write(path, file.getvalue())
 
 

@@ -7,6 +7,7 @@ that the hosts of Scryfall stay apart. No HTTP here but for the `Response` value
 import csv
 import datetime as dt
 import email.utils
+import functools
 import gzip
 import hashlib
 import io
@@ -26,6 +27,9 @@ CONTENT_TYPES = {"png": "image/png", "webp": "image/webp"}
 CONTENT_TYPES |= dict.fromkeys(("jpg", "jpeg"), "image/jpeg")
 BULK_KINDS = ("oracle_cards", "unique_artwork", "default_cards", "all_cards", "rulings")
 _DRAWN_KEPT = 4000  # images, most of 60 kB
+
+#: Returns the file for a `HOST/path` among the images of the cards, None if there is none.
+ReadImage = Callable[[str], bytes | None]
 
 
 # Images
@@ -59,44 +63,32 @@ def _image_uris(card: Card) -> Iterator[tuple[int, dict[str, str]]]:
             yield face, holder["image_uris"]
 
 
-class DrawnImages:
-    """Draws images on demand and keeps them, encoded, until they are too many."""
+def drawn_images(images: dict[str, ImageUrl]) -> ReadImage:
+    """Return what draws images on demand and keeps the latest, encoded."""
 
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, int, str], bytes] = {}
-
-    def read(self, wanted: ImageUrl, _extension: str) -> bytes | None:
-        """Return the file for an image URL, drawn now or kept from before."""
+    @functools.lru_cache(_DRAWN_KEPT)
+    def read(path: str) -> bytes | None:
+        wanted = images[path]
         if wanted.version not in EXTENSIONS:
             return None
         from devtools.drawn_cards import drawing
 
-        key = (wanted.card["id"], wanted.face, wanted.version)
-        file = self._kept.get(key) or drawing.render(wanted.card, wanted.face, wanted.version)
-        if len(self._kept) >= _DRAWN_KEPT:
-            self._kept.clear()
-        self._kept[key] = file
-        return file
+        return drawing.render(wanted.card, wanted.face, wanted.version)
+
+    return read
 
 
-class FolderImages:
-    """Serves files as they are, whatever version is asked for."""
+def folder_images(images: dict[str, ImageUrl], source: Path) -> ReadImage:
+    """Return what reads files as they are, whatever version is asked for.
 
-    def __init__(self, files: dict[tuple[str, int], Path]) -> None:
-        self._files = files
+    They are re-encoded only if the URL asks for another format. `source` is a folder of
+    `<id>[-<face>].<ext>`, or a CSV file with `file,scryfall_id[,face]`.
+    """
+    files = _files(source)
 
-    @classmethod
-    def load(cls, source: Path) -> Self:
-        """Read a folder of `<id>[-<face>].<ext>` or a CSV file with `file,scryfall_id[,face]`."""
-        if source.is_dir():
-            return cls({_face_of(file.stem): file for file in source.iterdir() if file.is_file()})
-        with source.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        return cls({_face_of_row(row): source.parent / row["file"] for row in rows})
-
-    def read(self, wanted: ImageUrl, extension: str) -> bytes | None:
-        """Return the file of that face, re-encoded only if the URL asks for another format."""
-        file = self._files.get((wanted.card["id"], wanted.face))
+    def read(path: str) -> bytes | None:
+        wanted, extension = images[path], path.rpartition(".")[2]
+        file = files.get((wanted.card["id"], wanted.face))
         if file is None:
             return None
         content = file.read_bytes()
@@ -104,15 +96,24 @@ class FolderImages:
             return content
         return _encoded(content, extension)
 
+    return read
+
+
+def _files(source: Path) -> dict[tuple[str, int], Path]:
+    """Return the file of each face."""
+    if source.is_dir():
+        return {_face_of(file.stem): file for file in source.iterdir() if file.is_file()}
+    with source.open(newline="", encoding="utf-8") as lines:
+        return {
+            (row["scryfall_id"], int(row.get("face") or 0)): source.parent / row["file"]
+            for row in csv.DictReader(lines)
+        }
+
 
 def _face_of(stem: str) -> tuple[str, int]:
     """Split `<id>` or `<id>-<face>`; an id has four dashes of its own."""
     card_id, face = stem[:36], stem[37:]
     return card_id, int(face) if face.isdigit() else 0
-
-
-def _face_of_row(row: dict[str, str]) -> tuple[str, int]:
-    return row["scryfall_id"], int(row.get("face") or 0)
 
 
 def _encoded(content: bytes, extension: str) -> bytes:

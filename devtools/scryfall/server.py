@@ -7,13 +7,26 @@ import re
 import socketserver
 import threading
 import time
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, TextIO
+from pathlib import Path
+from typing import Any, Self, TextIO
 from urllib.parse import urlsplit
 
-from devtools.drawn_cards.cards import SOON_URL
-from devtools.scryfall.content import BULK_KINDS, CONTENT_TYPES, Bulk, ImageUrl, file_answer
+from devtools.drawn_cards.cards import SOON_URL, deck
+from devtools.scryfall.content import (
+    BULK_KINDS,
+    CONTENT_TYPES,
+    Bulk,
+    ImageUrl,
+    ReadImage,
+    drawn_images,
+    file_answer,
+    folder_images,
+    image_urls,
+    read_cards,
+)
 from devtools.scryfall.faults import (
     ALTERATIONS,
     BREAKAGES,
@@ -24,6 +37,8 @@ from devtools.scryfall.faults import (
     error_answer,
     json_answer,
 )
+from helpers.atomic_io import disk_errors
+from helpers.errors import DataError, UsageError
 
 _API = "/api.scryfall.com"
 UPDATED_AT = "2026-08-03T21:06:11.353+00:00"
@@ -33,27 +48,17 @@ _LIBRARY_AGENT = re.compile(
 )
 
 
-class ImageSource(Protocol):
-    """Where images come from: drawn or read from a folder."""
-
-    def read(self, wanted: ImageUrl, extension: str) -> bytes | None:
-        """Return the file, or None if there is none."""
-
-
-class Answers(Protocol):
-    """Answers requests; knows nothing of sockets."""
-
-    def answer(self, target: str, headers: Mapping[str, str]) -> Response:
-        """Answer a GET for `target`, a path with an optional query; header names in Title-Case."""
+#: Answers a GET for a path with an optional query and headers, their names in Title-Case.
+Answer = Callable[[str, Mapping[str, str]], Response]
 
 
 class Scryfall:
     """What Scryfall answers."""
 
-    def __init__(self, bulk: Bulk, images: dict[str, ImageUrl], source: ImageSource) -> None:
+    def __init__(self, bulk: Bulk, images: dict[str, ImageUrl], read: ReadImage) -> None:
         self._bulk = bulk
         self._images = images
-        self._source = source
+        self._read = read
         self._files = {f"/{bulk.path(kind)}" for kind in BULK_KINDS}
         entries = [bulk.entry(kind) for kind in BULK_KINDS]
         self._api: dict[str, Any] = {
@@ -64,7 +69,7 @@ class Scryfall:
                 self._api[f"/bulk-data/{name}"] = entry
 
     def answer(self, target: str, headers: Mapping[str, str]) -> Response:
-        """Answer a GET for `target`, a path with an optional query; header names in Title-Case."""
+        """Answer a request (an `Answer`)."""
         url = urlsplit(target)
         if url.path in self._files:
             answer = self._bulk.file(headers.get("Accept-Encoding", ""))
@@ -82,7 +87,7 @@ class Scryfall:
         extension = path.rpartition(".")[2]
         if wanted is None or wanted.query != query or extension not in CONTENT_TYPES:
             return _not_found()
-        body = self._source.read(wanted, extension)
+        body = self._read(path)
         if body is None:
             return _not_found()
         return file_answer(
@@ -146,13 +151,40 @@ def _partial(answer: Response, first: str, last: str) -> Response:
     return Response(206, answer.body[start:end], ranged)
 
 
-class RequestLog:
-    """The requests so far, in memory and, one JSON line each when done, in a file."""
+class Server(http.server.ThreadingHTTPServer):
+    """The socket side: connections, faults, latency, log; it serves while a `with` block lasts.
 
-    def __init__(self, file: TextIO | None) -> None:
+    Each request is noted in memory and, as a JSON line when it is done, in the file `log`.
+
+    Attributes:
+        url: the base of all addresses.
+        answer: what answers requests; to be set before the first one.
+        plan: the faults.
+        stop: set when the server is to end.
+    """
+
+    daemon_threads = True
+    request_queue_size = 256
+    answer: Answer
+
+    def __init__(self, port: int = 0, latency: float = 0.0, log: TextIO | None = None) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.latency = latency
+        self.plan = FaultPlan({})
+        self.stop = threading.Event()
+        self._log_file = log
         self._entries: list[dict[str, Any]] = []
-        self._file = file
         self._lock = threading.Lock()
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        """Replace the fault rules, see `devtools.scryfall.faults`."""
+        self.plan = FaultPlan({"seed": 1, "rules": rules})
+
+    def log(self) -> list[dict[str, Any]]:
+        """Copy the log: every request so far."""
+        with self._lock:
+            return [dict(entry) for entry in self._entries]
 
     def begin(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Note a request that has arrived; its status is None until it is answered."""
@@ -160,34 +192,22 @@ class RequestLog:
             self._entries.append(entry)
         return entry
 
-    def end(self, entry: dict[str, Any], **outcome: object) -> None:
-        """Note how a request went."""
+    def end(self, entry: dict[str, Any], body_bytes: int) -> None:
+        """Note that a request is done."""
         with self._lock:
-            entry.update(outcome)
-            if self._file is not None:
-                self._file.write(json.dumps(entry) + "\n")
-                self._file.flush()
+            entry["bytes"] = body_bytes
+            if self._log_file is not None:
+                self._log_file.write(json.dumps(entry) + "\n")
+                self._log_file.flush()
 
-    def document(self) -> list[dict[str, Any]]:
-        """Copy the log."""
-        with self._lock:
-            return [dict(entry) for entry in self._entries]
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
 
-
-class Server(http.server.ThreadingHTTPServer):
-    """The socket side: connections, faults, latency, log."""
-
-    daemon_threads = True
-    request_queue_size = 256
-    scryfall: Answers
-
-    def __init__(self, port: int, faults: FaultPlan, latency: float, log: RequestLog) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
-        self.base = f"http://127.0.0.1:{self.server_address[1]}"
-        self.faults = faults
-        self.latency = latency
-        self.log = log
-        self.stop = threading.Event()
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.shutdown()
+        self.server_close()
 
     def server_bind(self) -> None:
         """Bind without the base class's reverse DNS look-up, which may take seconds offline."""
@@ -208,41 +228,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
 
     def log_message(self, *_: object) -> None:
-        """Keep quiet: `RequestLog` keeps the log."""
+        """Keep quiet: the server keeps the log."""
 
     def do_GET(self) -> None:
         """Answer, perhaps with a fault."""
-        if self.path == "/_log":
-            self._send(json_answer(200, self.server.log.document()))
-            return
         wire = Wire(self.connection, self.server.stop)
-        rule = self.server.faults.strike(self.path)
-        entry = self.server.log.begin(self._entry(rule))
-        status = None
+        rule = self.server.plan.strike(self.path)
+        entry = self.server.begin(self._entry(rule))
         try:
             self.server.stop.wait(self.server.latency)
-            headers = {name.title(): value for name, value in self.headers.items()}
-            answer = self.server.scryfall.answer(self.path, headers)
-            status = self._send_through(wire, answer, rule)
+            answer = self.server.answer(self.path, entry["headers"])
+            self._send_through(wire, answer, rule, entry)
         finally:
-            self.server.log.end(entry, status=status, bytes=wire.body_bytes)
+            self.server.end(entry, wire.body_bytes)
 
     def do_HEAD(self) -> None:
         """Answer without the body."""
         self.do_GET()
-
-    def do_POST(self) -> None:
-        """Replace the fault plan."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path != "/_faults":
-            self._send(_not_found())
-            return
-        try:
-            self.server.faults = FaultPlan(json.loads(body))
-        except (ValueError, TypeError, AttributeError, re.error) as error:
-            self._send(error_answer(400, "bad_faults", str(error)))
-            return
-        self._send(json_answer(200, {"object": "faults"}))
 
     def _entry(self, rule: Rule | None) -> dict[str, Any]:
         return {
@@ -256,24 +258,57 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "client": self.client_address[1],
         }
 
-    def _send(self, answer: Response) -> None:
-        self._send_through(Wire(self.connection, self.server.stop), answer, None)
-
-    def _send_through(self, wire: Wire, answer: Response, rule: Rule | None) -> int | None:
-        """Send an answer, as the rule would have it; return the status that the client saw."""
+    def _send_through(
+        self, wire: Wire, answer: Response, rule: Rule | None, entry: dict[str, Any]
+    ) -> None:
+        """Send an answer, as the rule would have it, and note the status that the client sees."""
         answer.headers["Date"] = self.date_time_string()
         if rule and rule.fault in BREAKAGES:
             self.close_connection = True
             BREAKAGES[rule.fault](wire, answer, rule.params)
             self._close_for_reset(wire)
-            return answer.status if wire.answered else None
+            entry["status"] = answer.status if wire.answered else None
+            return
         if rule:
             answer = ALTERATIONS[rule.fault](answer, {"location": self.path} | rule.params)
+        entry["status"] = answer.status  # before the client can go on and look at the log
         wire.send(answer.head(), b"" if self.command == "HEAD" else answer.body)
-        return answer.status
 
     def _close_for_reset(self, wire: Wire) -> None:
         """Close the socket at once: the orderly way out would send a FIN before the reset."""
         if wire.reset:
             self.rfile.close()
             self.connection.close()
+
+
+class LoopbackScryfall(Server):
+    """A Scryfall on a port of its own, as the flags of `devtools.scryfall.options` say.
+
+    Raises:
+        DataError: an input file cannot be read.
+        UsageError: the port is taken.
+        WriteError: the log cannot be written.
+    """
+
+    def __init__(self, args: Namespace) -> None:
+        try:
+            faults = json.loads(Path(args.faults).read_text("utf-8")) if args.faults else {}
+            plan = FaultPlan(faults)
+            cards = read_cards(args.cards) if args.cards else deck(args.draw or 300, args.seed)
+            urls = image_urls(cards)
+            read = folder_images(urls, Path(args.images)) if args.images else drawn_images(urls)
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, re.error) as error:
+            raise DataError(f"an input file is unusable: {error}", details=repr(error)) from error
+        log = _opened(Path(args.log)) if args.log else None
+        try:
+            super().__init__(args.port, args.latency, log)
+        except OSError as error:
+            raise UsageError(f"cannot listen on port {args.port}: {error.strerror}") from error
+        self.plan = plan
+        bulk = Bulk.of(cards, self.url, args.updated_at, legacy=args.legacy)
+        self.answer = Scryfall(bulk, urls, read).answer
+
+
+def _opened(path: Path) -> TextIO:
+    with disk_errors(path):
+        return path.open("a", encoding="utf-8")

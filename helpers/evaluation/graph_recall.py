@@ -2,19 +2,21 @@
 
 import statistics
 import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from helpers.building.hnsw import BLOCK, new_graph
-from helpers.evaluation.labelled_photos import Heard
+from helpers.evaluation.labelled_photos import Heard, known_as
 from helpers.index.card_index import CardIndex, Hit
 from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.graph import graph_of, stored_vectors
-from helpers.report import Progress
+from helpers.report import Reporter
 
 QUERIES = 1000
 NEIGHBOURS = 10
@@ -24,33 +26,34 @@ COMPARED = 8
 _TIMED = 200  # queries asked one at a time for the median
 
 Ask = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
-Pair = tuple[int, int]  # M and efConstruction
 
 
-def measure(
-    index: CardIndex, seed: int, ladder: Sequence[int], grid: Sequence[Pair], progress: Progress
-) -> dict[str, Any]:
+def measure(args: Namespace, report: Reporter) -> dict[str, Any]:
     """Ask graphs and exact search for the neighbours of perturbed vectors.
 
     Returns:
-        `graph`: what all share; `recall`: recall and median time in ms of the index for each
-        efSearch of `ladder`; `grid`: those of graphs built anew with each M and efConstruction.
+        `graph`: what all share; and where wanted `recall`: recall and median time in ms of the
+        index for each efSearch of the ladder; `grid`: those of graphs built anew with each M and
+        efConstruction.
     """
+    index = CardIndex(args.index)
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
     vectors = stored_vectors(index.graph)
-    queries = perturbed(vectors, QUERIES, seed)
+    queries = perturbed(vectors, QUERIES, args.seed)
     exact: Ask = partial(exact_top, vectors, k=NEIGHBOURS)
-    _, truth = exact(queries)
-    search = partial(_search, queries, truth)
-    shared = {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}
-    found: dict[str, Any] = {"graph": shared, "recall": [], "grid": []}
-    for ef_search in ladder:
-        found["recall"].append(search(graph_of(index.graph), ef_search))
-        progress.advance()
-    for pair in grid:
-        found["grid"].append(_built(vectors, pair, search))
-        progress.advance()
-    return {part: content for part, content in found.items() if content}
+    search = partial(_search, queries, exact(queries)[1])
+    found: dict[str, Any] = {"graph": {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}}
+    if "recall" in args.parts:
+        found["recall"] = [search(graph_of(index.graph), each) for each in args.ladder]
+    if "grid" in args.parts:
+        found["grid"] = []
+        with report.progress(len(args.grid), "Building other graphs", "graphs") as progress:
+            for m, ef_construction in args.grid:
+                graph, about = _built(vectors, m, ef_construction)
+                about["search"] = [search(graph, ef_search) for ef_search in GRID_EF_SEARCH]
+                found["grid"].append(about)
+                progress.advance()
+    return found
 
 
 def _search(
@@ -70,13 +73,13 @@ def _search(
 
 
 def _built(
-    vectors: NDArray[np.float32], pair: Pair, search: Callable[[Any, int], dict[str, Any]]
-) -> dict[str, Any]:
-    """Build another graph over the vectors, in memory, and search it."""
+    vectors: NDArray[np.float32], m: int, ef_construction: int
+) -> tuple[Any, dict[str, Any]]:
+    """Build another graph over the vectors, in memory."""
     import faiss
 
     start = time.perf_counter()
-    graph = new_graph(vectors.shape[1], *pair)
+    graph = new_graph(vectors.shape[1], m, ef_construction)
     for begin in range(0, len(vectors), BLOCK):
         graph.add(vectors[begin : begin + BLOCK])
     seconds = time.perf_counter() - start
@@ -87,13 +90,8 @@ def _built(
         return len(data)
 
     faiss.write_index(graph, faiss.PyCallbackIOWriter(count))
-    return {
-        "m": pair[0],
-        "ef_construction": pair[1],
-        "seconds": seconds,
-        "bytes": sum(written),
-        "search": [search(graph, ef_search) for ef_search in GRID_EF_SEARCH],
-    }
+    about = {"m": m, "ef_construction": ef_construction}
+    return graph, {**about, "seconds": seconds, "bytes": sum(written)}
 
 
 def _median_ms(ask: Ask, queries: NDArray[np.float32]) -> float:
@@ -113,23 +111,23 @@ def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> l
         rows that the graph finds, and `lost` of `right`: vectors among whose true best 8 rows is a
         card that the photo shows, and none is among those of the graph.
     """
-    if not heard:
+    shown = [label.keys for label, parts in heard for part in parts for _ in part]
+    if not shown:
         return []
-    vectors = np.stack([vector for _, vector in heard])
-    exact = index.search_exactly(vectors, COMPARED)
-    truth = _rows(exact, len(exact[0]))
+    vectors = np.concatenate([part for _, parts in heard for part in parts])
+    truth = _rows(index.search_exactly(vectors, COMPARED))
     right = [
-        {row for row in rows if label.fits(index.card(row))}
-        for (label, _), rows in zip(heard, truth.tolist(), strict=True)
+        {row for row in rows if keys & known_as([index.card(row)])}
+        for keys, rows in zip(shown, truth.tolist(), strict=True)
     ]
     measured = []
     for ef_search in ladder:
-        found = _rows(index.search(vectors, COMPARED, ef_search), truth.shape[1])
+        found = _rows(index.search(vectors, COMPARED, ef_search))
         pairs = zip(right, found.tolist(), strict=True)
         measured.append(
             {
                 "ef_search": ef_search,
-                "candidates": len(heard),
+                "candidates": len(shown),
                 "recall_at_1": recall(found, truth, 1),
                 "recall_at_8": recall(found, truth, COMPARED),
                 "right": sum(map(bool, right)),
@@ -139,7 +137,7 @@ def losses(index: CardIndex, heard: Sequence[Heard], ladder: Sequence[int]) -> l
     return measured
 
 
-def _rows(answers: Sequence[Sequence[Hit]], width: int) -> NDArray[np.int64]:
-    """Return the rows of each answer, int64 [n, width], with -1 where the graph found too few."""
+def _rows(answers: Sequence[Sequence[Hit]]) -> NDArray[np.int64]:
+    """Return the rows of each answer, int64 [n, most], with -1 where the graph found too few."""
     lists = ([hit.row for hit in hits] for hits in answers)
-    return np.array([rows + [-1] * (width - len(rows)) for rows in lists])
+    return np.array(list(zip_longest(*lists, fillvalue=-1))).T

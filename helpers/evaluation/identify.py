@@ -5,8 +5,9 @@ judged; simulated tables are asked about as photos are.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.errors import DataError
-from helpers.evaluation.labelled_photos import Label, Shown, holdings_of, judge, read_photo
+from helpers.evaluation.labelled_photos import Label, Shown, judge, known_as
 from helpers.evaluation.photo_totals import counts
 from helpers.evaluation.scenes import compose
 from helpers.images.distort import DEFAULT_STRENGTH, KINDS, LEVELS, distort
 from helpers.images.non_cards import non_card
 from helpers.images.preprocess import load_image_rgb
+from helpers.query.answer import Hit
 from helpers.query.grouping import group_key
-from helpers.query.inputs import Picture
 from helpers.query.open_index import OpenIndex
-from helpers.report import Progress, Reporter
+from helpers.query.options import QueryOptions
+from helpers.report import Reporter
 from helpers.validation import validate_image
 
 #: What a card goes through before it is asked about: nothing, one thing, or a named level.
@@ -41,9 +43,10 @@ _SEEDS = 1_000_003  # rows of an index per seed
 
 #: Cosine of the best card, and its distance to the next: -1 for a tie.
 Sureness = tuple[float, float]
-#: Ranks of the right card and of the right printing, from 1, None if not among the first; how sure
-#: the answer is; and how sure it were if the right card were not in the index.
-Outcome = tuple[int | None, int | None, Sureness, Sureness]
+#: Of an answer: the ranks of the right card and of the right printing, from 1, infinite if not
+#: among the first; how sure it is; and how sure it were if the right card were not in the index.
+OUTCOME = np.dtype([("card", "f8"), ("printing", "f8"), ("best", "f8", 2), ("without", "f8", 2)])
+Outcomes = NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,27 @@ class Source:
     path: Path
 
 
-def sample_sources(index: OpenIndex, cache: Path, count: int, seed: int) -> list[Source]:
+def measure(args: Namespace, report: Reporter) -> dict[str, Any]:
+    """Return `identify`: shares of right answers and how sure they were; and `scenes`.
+
+    Raises:
+        DataError: no picture of the index is in the cache.
+    """
+    as_photos = QueryOptions(args.index, cache=args.cache)
+    # Each picture is one card, compared exactly, and nothing is verified.
+    as_cards = replace(as_photos, k=CARDS, exact=True, whole=True, verify=False)
+    index = OpenIndex(as_cards, report)
+    sources = sample_sources(index, args.sample, args.seed)
+    if len(sources) < args.sample:
+        report.info(f"Pictures: {len(sources):,} of {args.sample:,}; the cache holds no more")
+    answers = _ask_cards(index, sources, args.seed, report)
+    return {
+        "identify": _described(*answers),
+        "scenes": _ask_scenes(OpenIndex(as_photos, report), sources, args.seed, report),
+    }
+
+
+def sample_sources(index: OpenIndex, count: int, seed: int) -> list[Source]:
     """Return up to `count` random rows of the index whose pictures are in the cache, undamaged.
 
     Raises:
@@ -64,34 +87,43 @@ def sample_sources(index: OpenIndex, cache: Path, count: int, seed: int) -> list
     rows = index.searcher.index
     order = np.random.default_rng(seed).permutation(rows.vectors).tolist()
     records = ((row, rows.card(row)) for row in order)
-    found = (Source(row, record, cache / record["image_file"]) for row, record in records)
+    found = (Source(row, record, index.cache / record["image_file"]) for row, record in records)
     whole = (source for source in found if validate_image(source.path).valid)
     sources = list(itertools.islice(whole, count))
     if not sources:
         raise DataError(
-            f"no picture of the index is in {cache}",
+            f"no picture of the index is in {index.cache}",
             details=f"{rows.vectors:,} rows looked for",
             suggestion="name the cache that the index was built from: --cache DIR",
         )
     return sources
 
 
-def identify_cards(
-    index: OpenIndex, sources: Sequence[Source], seed: int, progress: Progress
-) -> dict[str, list[Outcome]]:
-    """Ask about every source in every condition; return what came of each, by condition."""
-    found: dict[str, list[Outcome]] = {name: [] for name in CONDITIONS}
-    for source in sources:
-        clean = load_image_rgb(source.path)
-        for name, strengths in CONDITIONS.items():
-            variant = _SEEDS * seed + source.row
-            view = clean if strengths is None else distort(clean, strengths, variant)
-            found[name].append(_outcome(index.ask(view).hits, source.record))
+def _ask_cards(
+    index: OpenIndex, sources: Sequence[Source], seed: int, report: Reporter
+) -> tuple[dict[str, Outcomes], NDArray[np.float64]]:
+    """Ask about every source in every condition, and each time about a picture of no card.
+
+    Returns:
+        An outcome of each source, by condition; and how sure the answers to no card are.
+    """
+    cards = {name: np.empty(len(sources), OUTCOME) for name in CONDITIONS}
+    no_card = np.empty((len(sources), 2))
+    with report.progress(len(sources), "Asking about distorted cards", "cards") as progress:
+        for number, source in enumerate(sources):
+            clean, variant = load_image_rgb(source.path), _SEEDS * seed + source.row
+            for name, strengths in CONDITIONS.items():
+                view = clean if strengths is None else distort(clean, strengths, variant)
+                cards[name][number] = _outcome(index.ask(view).hits, source.record)
+            hits = index.ask(non_card(len(sources) * seed + number)).hits
+            no_card[number] = _sureness(hits, tie=hits[0]["tie"])
             progress.advance()
-    return found
+    return cards, no_card
 
 
-def _outcome(hits: Sequence[dict[str, Any]], wanted: dict[str, Any]) -> Outcome:
+def _outcome(
+    hits: Sequence[Hit], wanted: dict[str, Any]
+) -> tuple[float, float, Sureness, Sureness]:
     card = group_key(wanted, "card")
     cards = [group_key(hit, "card") for hit in hits]
     rows = [row for hit in hits for row in (hit, *hit["also"])]
@@ -102,36 +134,22 @@ def _outcome(hits: Sequence[dict[str, Any]], wanted: dict[str, Any]) -> Outcome:
     return *ranks, _sureness(hits, tie=hits[0]["tie"]), _sureness(others)
 
 
-def _rank(wanted: object, found: Sequence[object]) -> int | None:
-    return found.index(wanted) + 1 if wanted in found else None
+def _rank(wanted: object, found: Sequence[object]) -> float:
+    return found.index(wanted) + 1 if wanted in found else np.inf
 
 
-def _sureness(hits: Sequence[dict[str, Any]], *, tie: bool = False) -> Sureness:
+def _sureness(hits: Sequence[Hit], *, tie: bool = False) -> Sureness:
     first, second, *_ = (*(float(hit["score"]) for hit in hits), -1.0, -1.0)
     return first, -1.0 if tie else first - second
 
 
-def identify_non_cards(
-    index: OpenIndex, seeds: Iterable[int], paths: Iterable[str], progress: Progress
-) -> list[Sureness]:
-    """Ask about pictures that show no card, drawn ones and files; unreadable ones are left out."""
-    drawn = (Picture(f"non-card {seed}", non_card(seed)) for seed in seeds)
-    found = []
-    for picture in itertools.chain(drawn, map(read_photo, paths)):
-        if picture.image is not None:
-            hits = index.ask(picture.image).hits
-            found.append(_sureness(hits, tie=hits[0]["tie"]))
-        progress.advance()
-    return found
-
-
-def describe(cards: Mapping[str, Sequence[Outcome]], no_card: Sequence[Sureness]) -> dict[str, Any]:
-    """Return the `identify` of the document: shares of right answers, and how sure they were."""
-    levels = [outcome for level in LEVELS for outcome in cards[level]]
+def _described(cards: Mapping[str, Outcomes], no_card: NDArray[np.float64]) -> dict[str, Any]:
+    levels = np.concatenate([cards[level] for level in LEVELS])
+    is_right = levels["card"] == 1
     groups = {
-        "right": [best for rank, _, best, _ in levels if rank == 1],
-        "wrong": [best for rank, _, best, _ in levels if rank != 1],
-        "unknown_card": [without for *_, without in cards[UNKNOWN_LEVEL]],
+        "right": levels["best"][is_right],
+        "wrong": levels["best"][~is_right],
+        "unknown_card": cards[UNKNOWN_LEVEL]["without"],
         "no_card": no_card,
     }
     return {
@@ -141,18 +159,18 @@ def describe(cards: Mapping[str, Sequence[Outcome]], no_card: Sequence[Sureness]
     }
 
 
-def _condition(name: str, found: Sequence[Outcome]) -> dict[str, Any]:
-    document: dict[str, Any] = {"condition": name, "pictures": len(found)}
-    cards, printings, *_ = zip(*found, strict=True)
-    for what, ranks in (("card", cards), ("printing", printings)):
-        for first in (1, 5):
-            right = sum(rank is not None and rank <= first for rank in ranks)
-            document[f"{what}_top_{first}"] = right / len(ranks)
-    return document
+def _condition(name: str, found: Outcomes) -> dict[str, Any]:
+    shares = {
+        f"{what}_top_{first}": float((found[what] <= first).mean())
+        for what in ("card", "printing")
+        for first in (1, 5)
+    }
+    return {"condition": name, "pictures": len(found), **shares}
 
 
-def _distribution(found: Sequence[Sureness]) -> dict[str, Any]:
-    scores, margins = np.array(found, dtype=float).reshape(-1, 2).T
+def _distribution(found: NDArray[np.float64]) -> dict[str, Any]:
+    """Describe float64 [n, 2]: scores and margins of a group of answers."""
+    scores, margins = found.T
     histogram, _ = np.histogram(np.clip(scores, 0, 1), bins=BINS, range=(0, 1))
     return {
         "pictures": len(found),
@@ -169,19 +187,19 @@ def _percentiles(values: NDArray[np.float64]) -> dict[str, float] | None:
     return {f"p{name}": value for name, value in zip(_PERCENTILES, found, strict=True)}
 
 
-def identify_scenes(
+def _ask_scenes(
     index: OpenIndex, sources: Sequence[Source], seed: int, report: Reporter
 ) -> dict[str, int]:
     """Lay the cards on tables, ask about each, and return `photo_totals.counts` of the answers."""
-    holdings = holdings_of(source.record for source in sources)
+    holdings = known_as(source.record for source in sources)
     entries = []
     tables = [sources[at : at + TABLE] for at in range(0, len(sources), TABLE)]
     with report.progress(len(tables), "Asking about tables with cards", "scenes") as progress:
         for number, cards in enumerate(tables):
-            scene = compose([load_image_rgb(card.path) for card in cards], seed + number)
+            photo, _ = compose([load_image_rgb(card.path) for card in cards], seed + number)
             records = [card.record for card in cards]
             shown = tuple(Shown(record["name"], record["scryfall_id"]) for record in records)
             label = Label(f"scene {number}", Path(), "", shown)
-            entries.append(judge(label, index.ask(scene.photo), holdings))
+            entries.append(judge(label, index.ask(photo), holdings))
             progress.advance()
     return counts(entries)

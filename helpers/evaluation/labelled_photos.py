@@ -4,7 +4,6 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.errors import DataError
-from helpers.query.answer import MATCH, UNSURE, Answer, Found
-from helpers.query.inputs import Picture
+from helpers.query import inputs
+from helpers.query.answer import MATCH, UNSURE, Answer, Found, Hit
 from helpers.query.open_index import OpenIndex
-from helpers.query.photo_file import load_photo
-from helpers.report import Progress
-from helpers.validation import InvalidImageError
+from helpers.report import Reporter
 
 Record = dict[str, Any]
-#: A vector that was searched for, float32 [D], and the photo that it is of.
-Heard = tuple["Label", NDArray[np.float32]]
+#: Names and ids, in lower case.
+Keys = frozenset[str]
+#: A photo, and the vectors that were searched for in it, each float32 [n, D].
+Heard = tuple["Label", list[NDArray[np.float32]]]
 
 #: What the surest answer to a photo is.
 RIGHT, WRONG, ABSENT, UNREADABLE = "right", "wrong", "not in the index", "unreadable"
 #: What became of a card that the index holds; of one that it does not, `ABSENT`.
 FOUND, UNSURE_FIRST, MISSED = "found", "unsure", "missed"
+_OUTCOMES = {MATCH: FOUND, UNSURE: UNSURE_FIRST}  # of an answer that fits, surest first
 NO_CARD_KIND = "none"
 _NOT_NAMED = "not transcribed"  # a note that says that there are cards without their names
 _NOTE = re.compile(r"\s*\([^)]*\)\s*")
@@ -47,29 +47,23 @@ class Shown:
         return _COUNT.sub("", _NOTE.sub(" ", self.text).strip())
 
     @property
-    def keys(self) -> frozenset[str]:
+    def keys(self) -> Keys:
         """What the card may be known by; a few real names end in parentheses."""
-        return _keys(self.name, self.text, self.scryfall_id)
-
-    def fits(self, record: Record) -> bool:
-        """Tell whether a card of the index is this one: by its id, or by its whole name."""
-        return not self.keys.isdisjoint(known_as(record))
+        return _keys((self.name, self.text, self.scryfall_id))
 
 
-def known_as(record: Record) -> frozenset[str]:
-    """Return what a card of the index is known by: the face, the whole card, its halves, its id."""
-    return _keys(record.get("name"), record.get("card_name"), record.get("scryfall_id"))
+def known_as(records: Iterable[Record]) -> Keys:
+    """Return what cards of an index are known by: the face, the whole card, its halves, its id."""
+    fields = ("name", "card_name", "scryfall_id")
+    return _keys(record.get(field) for record in records for field in fields)
 
 
-def _keys(*texts: str | None) -> frozenset[str]:
-    whole = [" ".join((text or "").casefold().split()) for text in texts]
-    halves = (half.strip() for text in whole for half in text.split("//"))
-    return frozenset(filter(None, (*whole, *halves)))
-
-
-def holdings_of(records: Iterable[Record]) -> set[str]:
-    """Return what the cards of an index are known by; `records` is the metadata of its rows."""
-    return set(chain.from_iterable(map(known_as, records)))
+def _keys(texts: Iterable[str | None]) -> Keys:
+    found = set()
+    for text in filter(None, texts):
+        whole = " ".join(text.casefold().split())
+        found |= {whole, *map(str.strip, whole.split("//"))}
+    return frozenset(found - {""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +77,15 @@ class Label:
     kind: str = ""
 
     @property
+    def keys(self) -> Keys:
+        """What the cards that the picture shows may be known by."""
+        return frozenset(chain.from_iterable(card.keys for card in self.cards))
+
+    @property
     def is_complete(self) -> bool:
         """True if a match that no name fits is a false one."""
         named = bool(self.cards) and _NOT_NAMED not in self.shows
         return named or self.kind == NO_CARD_KIND
-
-    def fits(self, record: Record) -> bool:
-        """Tell whether a card of the index is among those that the picture shows."""
-        return any(card.fits(record) for card in self.cards)
 
 
 def read_labels(path: Path) -> list[Label]:
@@ -127,46 +122,36 @@ def shown_cards(shows: str, ids: str) -> tuple[Shown, ...]:
 
 
 def identify_photos(
-    index: OpenIndex, labels: Iterable[Label], progress: Progress
+    index: OpenIndex, labels: Sequence[Label], report: Reporter
 ) -> tuple[list[Record], list[Heard]]:
     """Ask about every photo.
 
     Returns:
-        For each what `judge` says of it, and `seconds` by stage, `total` among them; and all
-        vectors that were searched for.
+        For each what `judge` says of it, and `seconds` by stage, `total` among them; and what was
+        searched for.
     """
     rows, times = index.searcher.index, index.searcher.times
-    holdings = holdings_of(map(rows.card, range(rows.vectors)))
+    holdings = known_as(map(rows.card, range(rows.vectors)))
     entries: list[Record] = []
     heard: list[Heard] = []
-    for label in labels:
-        index.searcher.listen = partial(_hear, heard, label)
-        times.take()
-        with times.stage("other"):
-            with times.stage("read"):
-                picture = read_photo(str(label.path))
-            answer = index.answer(picture)
-        seconds = {stage: round(spent, 4) for stage, spent in times.take().items()}
-        seconds["total"] = round(sum(seconds.values()), 4)
-        entries.append({**judge(label, answer, holdings), "seconds": seconds})
-        progress.advance()
+    with report.progress(len(labels), "Asking about photos", "photos") as progress:
+        for label in labels:
+            heard.append((label, []))
+            index.searcher.listen = heard[-1][1].append
+            times.take()
+            with times.stage("other"):
+                with times.stage("read"):
+                    picture = inputs.load(str(label.path))
+                answer = index.answer(picture)
+            seconds = {stage: round(spent, 4) for stage, spent in times.take().items()}
+            seconds["total"] = round(sum(seconds.values()), 4)
+            entries.append({**judge(label, answer, holdings), "seconds": seconds})
+            progress.advance()
     return entries, heard
 
 
-def _hear(heard: list[Heard], label: Label, vectors: NDArray[np.float32]) -> None:
-    heard += [(label, vector) for vector in vectors]
-
-
-def read_photo(name: str) -> Picture:
-    """Return a picture of this machine, read as a query reads it; a failure is a value."""
-    try:
-        return Picture(name, load_photo(name))
-    except InvalidImageError as error:
-        return Picture(name, error=str(error))
-
-
-def judge(label: Label, answer: Answer, holdings: set[str]) -> Record:
-    """Compare an answer with what a person saw.
+def judge(label: Label, answer: Answer, holdings: Keys) -> Record:
+    """Compare an answer with what a person saw; `holdings` are known to the index.
 
     Returns:
         `result` is that of the surest card: `right` or `wrong`, `not in the index` where none of
@@ -175,7 +160,6 @@ def judge(label: Label, answer: Answer, holdings: set[str]) -> Record:
         (a match), `unsure` (rank 1, but no match), `missed` or `not in the index`. `matches` has
         an entry for each match; `right` is null where the label is not complete.
     """
-    held = [card for card in label.cards if not card.keys.isdisjoint(holdings)]
     best = next(iter(answer.hits), None)
     return {
         "file": label.file,
@@ -183,46 +167,42 @@ def judge(label: Label, answer: Answer, holdings: set[str]) -> Record:
         "shows": label.shows,
         "complete": label.is_complete,
         "error": answer.error,
-        "result": _result(label, answer, is_held=bool(held)),
+        "result": _result(label, answer, holdings),
         "verdict": answer.verdict,
         "score": best and best["score"],
         "answer": best and _named(best),
-        "cards": list(_outcomes(label, held, answer)),
+        "cards": list(_outcomes(label, answer, holdings)),
         "matches": [_match(found, label) for found in answer.cards if found.verdict == MATCH],
     }
 
 
-def _result(label: Label, answer: Answer, *, is_held: bool) -> str:
+def _result(label: Label, answer: Answer, holdings: Keys) -> str:
     if answer.error is not None:
         return UNREADABLE
-    if not is_held:
+    if not label.keys & holdings:
         return ABSENT
-    return RIGHT if answer.surest is not None and _fits(label, answer.surest) else WRONG
+    return RIGHT if label.keys & _said(answer.hits) else WRONG
 
 
-def _outcomes(label: Label, held: Sequence[Shown], answer: Answer) -> Iterator[Record]:
+def _outcomes(label: Label, answer: Answer, holdings: Keys) -> Iterator[Record]:
     """Yield what became of each card; of two that are alike, each needs an answer of its own."""
-    left = list(answer.cards)
+    left = [each for verdict in _OUTCOMES for each in answer.cards if each.verdict == verdict]
     for card in label.cards:
-        outcome, inliers = _outcome(card, left) if card in held else (ABSENT, None)
-        about = {"name": card.name, "scryfall_id": card.scryfall_id}
-        yield {**about, "outcome": outcome, "inliers": inliers}
+        found = next((each for each in left if card.keys & _said(each.hits)), None)
+        if found is not None:
+            left.remove(found)
+        missing = MISSED if card.keys & holdings else ABSENT
+        yield {
+            "name": card.name,
+            "scryfall_id": card.scryfall_id,
+            "outcome": _OUTCOMES[found.verdict] if found else missing,
+            "inliers": found and found.evidence.inliers,
+        }
 
 
-def _outcome(card: Shown, left: list[Found]) -> tuple[str, int | None]:
-    """Take the answer that fits a card out of those that are left; return its inliers, too."""
-    for verdict, outcome in ((MATCH, FOUND), (UNSURE, UNSURE_FIRST)):
-        for place, found in enumerate(left):
-            if found.verdict == verdict and _fits(card, found):
-                del left[place]
-                return outcome, found.evidence.inliers
-    return MISSED, None
-
-
-def _fits(wanted: Shown | Label, found: Found) -> bool:
-    """Tell whether the first answer is that card, in whichever of its printings."""
-    best = found.hits[:1]
-    return any(wanted.fits(record) for hit in best for record in (hit, *hit.get("also", ())))
+def _said(hits: Sequence[Hit]) -> Keys:
+    """Return what the first of the hits is known by, in whichever of its printings."""
+    return known_as(record for hit in hits[:1] for record in (hit, *hit.get("also", ())))
 
 
 def _match(found: Found, label: Label) -> Record:
@@ -231,9 +211,9 @@ def _match(found: Found, label: Label) -> Record:
         "verified_by": found.verified_by,
         "inliers": found.evidence.inliers,
         "score": found.evidence.score,
-        "right": _fits(label, found) or (False if label.is_complete else None),
+        "right": bool(label.keys & _said(found.hits)) or (False if label.is_complete else None),
     }
 
 
-def _named(hit: Record) -> Record:
+def _named(hit: Hit) -> Record:
     return {key: hit[key] for key in ("name", "set", "collector_number", "scryfall_id")}

@@ -42,9 +42,7 @@ def counts(photos: Sequence[Entry]) -> dict[str, int]:
         "false_matches": matches[False],
         "unlabelled": matches[None],
         "absent_photos": len(absent),
-        "absent_matched": sum(
-            any(match["right"] is False for match in photo["matches"]) for photo in absent
-        ),
+        "absent_matched": sum(bool(photo["matches"]) for photo in absent),
     }
 
 

@@ -57,8 +57,7 @@ def _panels(document: dict[str, Any]) -> list[Panel]:
         panels.append((_draw_conditions, document["identify"]["conditions"]))
     if "photo_totals" in document:
         totals = document["photo_totals"]
-        panels.append((_draw_photos, totals["kinds"]))
-        panels += [(draw, totals["precision"]) for draw in (draw_precision, _draw_inliers)]
+        panels += [(_draw_photos, totals["kinds"]), (draw_precision, totals["precision"])]
     return panels
 
 
@@ -86,28 +85,12 @@ def _draw_photos(axes: Axes, kinds: Rows) -> None:
     axes.legend(loc="upper left", ncols=4, fontsize="small")
 
 
-def _draw_inliers(axes: Axes, rows: Rows) -> None:
-    """Draw how many matches have at least so many inliers: right and false ones."""
-    axes.set(title="Matches by threshold", xlabel="least inliers", ylabel="matches")
-    axes.set_yscale("symlog")
-    places = [row["inliers"] for row in rows]
-    for key, colour in (("right", _BLUE), ("false", _ORANGE)):
-        axes.plot(places, [row[key] for row in rows], color=colour, label=key)
-    axes.legend(loc="upper right")
-
-
 def draw_precision(axes: Axes, rows: Rows) -> None:
     """Draw precision against recall, a point for each inlier threshold, and name both ends."""
     axes.set(title="Precision over recall", xlabel="recall", ylabel="precision")
     recalls, precisions = ([row[key] for row in rows] for key in ("recall", "precision"))
     axes.plot(recalls, precisions, "o-", color=_BLUE)
-    for row in (rows[0], rows[-1]) if rows else ():
-        axes.annotate(
-            f"{row['inliers']} inliers",
-            (row["recall"], row["precision"]),
-            textcoords="offset points",
-            xytext=(0, -14),
-            ha="center",
-            fontsize="small",
-        )
+    for row in rows[:1] + rows[-1:]:
+        place = row["recall"], row["precision"]
+        axes.annotate(f"{row['inliers']} inliers", place, ha="right", va="top")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))

@@ -7,7 +7,6 @@ give the same scene.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -24,37 +23,23 @@ _ROOM = 0.94  # of its cell that a card may take, so that neighbours do not touc
 _DIM, _BLUR, _JPEG = 0.2, 0.12, 0.35  # strengths, see helpers.images.distort
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A card in a scene."""
+def compose(
+    cards: Sequence[Image.Image], seed: int, size: tuple[int, int] = (1600, 1200)
+) -> tuple[Image.Image, NDArray[np.float64]]:
+    """Lay cards (upright RGB pictures of any size) on a table and take a photo of them.
 
-    card: int  # which of the pictures that were given
-    #: float64 [4, 2], x and y in pixels: the card's own top left, top right, bottom right, bottom
-    #: left, wherever they lie in the photo.
-    corners: NDArray[np.float64]
-    covered: bool  # a thumb lies on it
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A photo, and where in it the cards lie."""
-
-    photo: Image.Image
-    placed: tuple[Placed, ...]
-
-
-def compose(cards: Sequence[Image.Image], seed: int, size: tuple[int, int] = (1600, 1200)) -> Scene:
-    """Lay cards (upright RGB pictures of any size) on a table and take a photo of them."""
+    Returns:
+        The photo, and float64 [cards, 4, 2], x and y in pixels: of each card its own top left, top
+        right, bottom right, bottom left, wherever they lie in it. A thumb holds the lowest card.
+    """
     rng = Random(f"scene {seed}")
     photo = distort.table(size, rng.choice(distort.TABLES), rng)
-    seen = _seen_by_camera(_scattered(len(cards), size, rng), size, rng)
+    corners = _seen_by_camera(_scattered(len(cards), size, rng), size, rng)
     drop = (rng.choice((-1, 1)) * size[0] / 160, size[1] / 120)
-    for card, corners in zip(cards, seen, strict=True):
-        _lay(photo, card, corners, drop)
-    held = int(np.argmax([corners[:, 1].max() for corners in seen]))
-    _hold(photo, seen[held], rng)
-    placed = (Placed(card, corners, card == held) for card, corners in enumerate(seen))
-    return Scene(_exposed(photo, rng), tuple(placed))
+    for card, place in zip(cards, corners, strict=True):
+        _lay(photo, card, place, drop)
+    _hold(photo, corners[corners[:, :, 1].max(axis=1).argmax()], rng)
+    return _exposed(photo, rng), corners
 
 
 def _scattered(count: int, size: tuple[int, int], rng: Random) -> NDArray[np.float64]:
@@ -94,8 +79,7 @@ def _seen_by_camera(
     left, right, down = (rng.uniform(*_SLANT) for _ in range(3))
     frame = [(0, 0), (width, 0), (width, height), (0, height)]
     tilted = [(left * width, down * height), ((1 - right) * width, down * height), *frame[2:]]
-    a, b, c, d, e, f, g, h = projection(frame, tilted)
-    matrix = np.array([(a, b, c), (d, e, f), (g, h, 1)])
+    matrix = np.array([*projection(frame, tilted), 1]).reshape(3, 3)
     points = np.concatenate([cards, np.ones((*cards.shape[:2], 1))], axis=2) @ matrix.T
     seen: NDArray[np.float64] = points[:, :, :2] / points[:, :, 2:]
     return seen

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from support import Scryfall, run
 
+from devtools.scryfall.faults import Response, json_answer
+from devtools.scryfall.server import Server
 from helpers.cards.bulk_file import cached_bulk, iter_cards, local_bulk
 from helpers.cards.face_list import list_path, read_list, write_faces
 from helpers.errors import DataError
@@ -369,42 +371,19 @@ def test_the_old_shape_of_the_listing_still_works(deck: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("difference", [-1, 1])
-def test_a_file_of_another_size_than_listed_is_refused(
-    difference: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_another_size_than_listed_is_refused(difference: int, tmp_path: Path) -> None:
     """`compressed_size` is checked against the answer's length before anything is loaded."""
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-    from threading import Thread
-
-    body, sent = gzip.compress(JSONL), []
-
-    class Mirror(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            sent.append(self.path)
-            url = f"http://127.0.0.1:{mirror.server_port}/file.jsonl.gz"
-            listing = {
-                "object": "bulk_data",
-                "jsonl_download_uri": url,
-                "compressed_size": len(body) + difference,
-            }
-            answer = body if self.path.endswith(".gz") else json.dumps(listing).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    mirror = HTTPServer(("127.0.0.1", 0), Mirror)
-    Thread(target=mirror.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{mirror.server_port}"
-        flags = ("--scryfall-api", url, "--cache", tmp_path, "--max-retries", 1)
+    body = gzip.compress(JSONL)
+    with Server() as mirror:
+        listing = {
+            "object": "bulk_data",
+            "jsonl_download_uri": f"{mirror.url}/file.jsonl.gz",
+            "compressed_size": len(body) + difference,
+        }
+        file, listed = Response(200, body), json_answer(200, listing)
+        mirror.answer = lambda path, _: file if path.endswith(".gz") else listed
+        flags = ("--scryfall-api", mirror.url, "--cache", tmp_path, "--max-retries", 1)
         result = run("download_images.py", *flags)
-    finally:
-        mirror.shutdown()
-        mirror.server_close()
     assert result.code == 4
     assert f"{len(body):,} bytes announced by the server" in result.err
     assert not list(tmp_path.glob("bulk-*"))

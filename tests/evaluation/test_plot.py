@@ -37,7 +37,7 @@ PARTS: dict[str, Any] = {
         ],
     },
 }
-PANELS = {"identify": 1, "photo_totals": 3}
+PANELS = {"identify": 1, "photo_totals": 2}
 
 
 def colours(picture: Image.Image) -> set[tuple[int, ...]]:

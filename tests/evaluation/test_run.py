@@ -83,8 +83,8 @@ def test_damaged_pictures_are_left_out(filled_cache: Path, tmp_path: Path) -> No
     (tmp_path / cut.name).write_bytes(cut.read_bytes()[:-100])
     files = (whole.name, cut.name, "missing.jpg")
     rows = SimpleNamespace(vectors=3, card=lambda row: {"image_file": files[row]})
-    index: Any = SimpleNamespace(searcher=SimpleNamespace(index=rows))
-    assert [source.row for source in sample_sources(index, tmp_path, 3, seed=0)] == [0]
+    index: Any = SimpleNamespace(searcher=SimpleNamespace(index=rows), cache=tmp_path)
+    assert [source.row for source in sample_sources(index, 3, seed=0)] == [0]
 
 
 # --- the script ------------------------------------------------------------------------------
@@ -108,8 +108,7 @@ def full(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
         writer.writerow(("known.png", "? | Sol Ring", known["scryfall_id"], "single"))
         writer.writerow(("none.png", "", "", "none"))
         writer.writerow(("broken.jpg", known["name"], "", "single"))
-    sample = ("--sample", 2, "--seed", 1, "--negatives", folder)
-    options = ("--ladder", "16,64", "--grid", "8/40", *sample)
+    options = ("--ladder", "16,64", "--grid", "8/40", "--sample", 2, "--seed", 1)
     photos = ("--photos", folder / "photos.csv", "--ablate", "--plot", folder / "plot.png")
     return run(SCRIPT, "--index", built_index, "--json", *options, *photos), folder
 
@@ -131,7 +130,7 @@ def test_every_part_is_measured(full: tuple[Result, Path]) -> None:
     counts = {name: each["pictures"] for name, each in found["identify"]["answers"].items()}
     assert counts["right"] + counts["wrong"] == 6  # 3 levels of 2 cards
     assert counts["unknown_card"] == 2
-    assert counts["no_card"] == 4  # 2 drawn, 2 of the directory
+    assert counts["no_card"] == 2
     assert (found["scenes"]["photos"], found["scenes"]["cards"]) == (1, 2)
     assert found["scenes"]["found"] == 2
 
@@ -164,9 +163,9 @@ def test_stages_are_switched_off(full: tuple[Result, Path]) -> None:
 
 
 def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
-    """A panel for distorted cards, three for photos."""
+    """A panel for distorted cards, two for photos."""
     with Image.open(full[1] / "plot.png") as plot:
-        assert plot.size == (1100, 4 * 380 + 50)
+        assert plot.size == (1100, 3 * 380 + 50)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_the_plot_is_drawn(full: tuple[Result, Path]) -> None:
         (("--parts", "recall,all"), ["--parts"]),
         (("--grid", "32/16", "--ladder", "0"), ["--grid", "--ladder"]),
         (("--parts", "photos", "--ablate"), ["photos needs --photos", "--ablate needs --photos"]),
-        (("--plot", "a.pdf", "--negatives", "missing", "--photos", "missing"), ["plot", "neg"]),
+        (("--plot", "a.pdf", "--photos", "missing"), ["--plot", "--photos"]),
         (("--sample", "0", "--seed", "-1"), ["--sample", "--seed"]),
     ],
 )

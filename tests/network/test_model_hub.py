@@ -69,7 +69,7 @@ def part_of(cache: Path) -> Path:
 
 def served(hub: LoopbackHub) -> list[int]:
     """Return how many bytes of the file each request for it got."""
-    return [entry["bytes"] for entry in hub.log.document() if entry["path"].startswith(FILE)]
+    return [entry["bytes"] for entry in hub.log() if entry["path"].startswith(FILE)]
 
 
 def test_the_client_finds_what_was_fetched(hub: LoopbackHub, cache: Path) -> None:
@@ -157,12 +157,12 @@ def test_a_wrong_digest_is_refused(hub: LoopbackHub, cache: Path) -> None:
 
 def served_by(hub: LoopbackHub) -> list[int]:
     """Return how many bytes each request got."""
-    return [entry["bytes"] for entry in hub.log.document()]
+    return [entry["bytes"] for entry in hub.log()]
 
 
 def questions(hub: LoopbackHub) -> int:
     """Return how often the hub was asked for a file; its client also asks for things of its own."""
-    return sum("/resolve/" in entry["path"] for entry in hub.log.document())
+    return sum("/resolve/" in entry["path"] for entry in hub.log())
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_through_a_proxy(hub: LoopbackHub, tmp_path: Path) -> None:
     assert "(through the proxy http://127.0.0.1:9)" in err
     assert "secret" not in err
     assert end(start(tmp_path, nowhere, HTTP_PROXY=hub.url, http_proxy=hub.url))[0] == 0
-    assert any(e["path"].startswith(f"{nowhere}/{REPOSITORY}") for e in hub.log.document())
+    assert any(e["path"].startswith(f"{nowhere}/{REPOSITORY}") for e in hub.log())
 
 
 def test_a_cache_that_cannot_be_written(hub: LoopbackHub, tmp_path: Path) -> None:

@@ -1,11 +1,8 @@
 """The ways to ask: paths, patterns, lists, addresses, turned pictures; sheets as answers."""
 
-import http.server
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,8 @@ from PIL import Image
 from support import command, environment, run
 
 import query_index
+from devtools.scryfall.faults import Response
+from devtools.scryfall.server import Server
 from helpers.index.manifest import read_manifest, write_manifest
 
 
@@ -32,19 +31,14 @@ def photos(filled_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def web(photos: Path) -> Iterator[str]:
     """A web server that serves the photos."""
-    handler = partial(_Quiet, directory=str(photos))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
+    def answer(target: str, _: object) -> Response:
+        file = photos / target[1:]
+        return Response(200, file.read_bytes()) if file.is_file() else Response(404)
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
+    with Server() as server:
+        server.answer = answer
+        yield server.url
 
 
 def test_every_way_to_name_a_picture(built_index: Path, photos: Path, web: str) -> None:
