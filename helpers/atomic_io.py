@@ -88,17 +88,6 @@ class AtomicFile:
         except OSError as error:
             raise write_error(error, self.target) from error
 
-    def flush(self) -> None:
-        """Let readers of the part file see everything written so far."""
-        with disk_errors(self.target):
-            self._file.flush()
-
-    def restart(self) -> None:
-        """Throw away everything written so far."""
-        with disk_errors(self.target):
-            self._file.seek(0)
-            self._file.truncate()
-
     def __enter__(self) -> Self:
         return self
 

@@ -22,9 +22,8 @@ import requests
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
 from helpers.network.connections import ConnectionAdapter, Connections
-from helpers.network.first_contact import FirstContact
-from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
-from helpers.network.partial_body import PartialBody, Sink
+from helpers.network.host import LONGEST_WAIT, Host, backoff
+from helpers.network.incoming_file import IncomingFile
 from helpers.network.policy import Policy
 from helpers.network.responses import (
     AbortedError,
@@ -62,8 +61,7 @@ class _Request(Generic[T]):
     headers: Callable[[], Mapping[str, str]]  # further ones, of the next try
     api: bool  # asks Scryfall's API, which is limited and whose refusal ends the run
     left: float  # seconds in transfer, for all tries together
-    gate: Gate
-    contact: FirstContact
+    host: Host
     attempt: int = 0
     asked: float = 0.0  # when the latest request left
 
@@ -88,7 +86,7 @@ class DownloadSession:
         self._adapter = ConnectionAdapter(self._connections, policy.workers)
         self._environment = requests.Session()
         self._say = say
-        self._hosts: dict[str, tuple[Gate, FirstContact]] = {}
+        self._hosts: dict[str, Host] = {}
         self._hosts_lock = threading.Lock()
 
     def get_bytes(
@@ -133,30 +131,13 @@ class DownloadSession:
             api=True,
         )
 
-    def get_stream(
-        self,
-        url: str,
-        sink: Sink,
-        *,
-        limit: int,
-        size: int | None = None,
-        patience: float | None = None,
-        kept: int | None = None,
-    ) -> None:
-        """Send the body of `url` to `sink`; after a break only the rest is asked for.
+    def get_file(self, url: str, file: IncomingFile, patience: float | None = None) -> None:
+        """Send the body of `url` to `file`; after a break only the rest is asked for.
 
-        Raises what `get_bytes` does.
-
-        Args:
-            url: https, or http on this machine.
-            sink: gets the body, and checks it once it is whole.
-            limit: bytes that the body may have.
-            size: bytes that it must have, if that is known.
-            patience: seconds in transfer for all tries together (the policy's for an image).
-            kept: bytes that an earlier run has left in the sink, if its check knows the digest.
+        `patience`: seconds in transfer for all tries together (the policy's for an image). Raises
+        what `get_bytes` does.
         """
-        body = PartialBody(sink, limit, size, kept)
-        self._fetch(url, body.take, lambda _: body.check(), headers=body.headers, patience=patience)
+        self._fetch(url, file.take, lambda _: file.check(), headers=file.headers, patience=patience)
 
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
@@ -176,7 +157,7 @@ class DownloadSession:
         """Ask for `url` until `check` is content with what `receive` makes of the answer."""
         check_url(url)
         left = self.policy.patience if patience is None else patience
-        request = _Request(url, receive, headers, api, left, *self._host(url))
+        request = _Request(url, receive, headers, api, left, self._host(url))
         try:
             while True:
                 try:
@@ -186,19 +167,19 @@ class DownloadSession:
                     self._recover(request, error)
                     request.attempt += 1
                 else:
-                    request.gate.answered(request.asked)
+                    request.host.succeeded(request.asked)
                     return result
         except PermanentError:
-            request.gate.answered(request.asked)
+            request.host.succeeded(request.asked)
             raise
         finally:
-            request.gate.step_aside(request)
+            request.host.step_aside(request)
 
     def _try_once(self, request: _Request[T]) -> T:
         # Those that wait for the request that was told to slow down may hold all the lines.
-        line = contextlib.nullcontext() if request.gate.is_told(request) else self._lines
+        line = contextlib.nullcontext() if request.host.is_told(request) else self._lines
         with line:
-            if not request.gate.pass_through(request, API_SPACING if request.api else 0.0):
+            if not request.host.pass_through(request, API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
             request.asked = self.clock.now()
             # One dripping answer must not eat up the time of all tries: half of it is for the next.
@@ -220,13 +201,13 @@ class DownloadSession:
         if error.retry_after is not None or error.status == http.client.TOO_MANY_REQUESTS:
             self._hold_all(request, max(wait, error.retry_after or 0.0))
         else:  # the host takes requests again, whatever is wrong with this one
-            request.gate.step_aside(request)
+            request.host.step_aside(request)
         if self._is_last(request):
-            in_a_row = request.gate.exhausted()
+            in_a_row = request.host.exhausted()
             if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
                 raise _host_closed(request.url, f"failed {in_a_row} URLs in a row, last: {error}")
             raise _given_up(error, request.attempt + 1, out_of_time=request.left <= 0) from error
-        request.contact.failed(error)
+        request.host.failed(error)
         if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
             raise AbortedError("stopped") from error
 
@@ -234,7 +215,7 @@ class DownloadSession:
         """Hold all workers of the host for as long as it asks, unless that is too long."""
         if seconds > LONGEST_WAIT:
             raise _host_closed(request.url, f"asks us to stay away for {seconds:.0f} s")
-        penalties = request.gate.penalise(request, seconds, request.asked)
+        penalties = request.host.penalise(request, seconds, request.asked)
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
             raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
 
@@ -242,7 +223,7 @@ class DownloadSession:
         url = request.url
         for _ in range(MAX_REDIRECTS + 1):
             with self._get(url, request.headers()) as response:
-                request.contact.answered()
+                request.host.answered()
                 target = redirect_target(response)
                 if target is None:
                     self._check_status(response, api=request.api)
@@ -292,12 +273,12 @@ class DownloadSession:
             )
         raise PermanentError(reason)
 
-    def _host(self, url: str) -> tuple[Gate, FirstContact]:
-        host = urlsplit(url).netloc
+    def _host(self, url: str) -> Host:
+        name = urlsplit(url).netloc
         with self._hosts_lock:
-            if host not in self._hosts:
-                self._hosts[host] = Gate(self.clock), FirstContact(host, self._say)
-            return self._hosts[host]
+            if name not in self._hosts:
+                self._hosts[name] = Host(name, self.clock, self._say)
+            return self._hosts[name]
 
 
 def _require(check: Callable[[T], object], result: T) -> None:

@@ -8,10 +8,11 @@ that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 import json
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors, sha256_file
+from helpers.atomic_io import atomic_write_json, disk_errors
 from helpers.cards.bulk_file import (
     MAX_BULK_BYTES,
     BulkFile,
@@ -23,6 +24,7 @@ from helpers.cards.bulk_file import (
 from helpers.cards.face_list import list_path, write_faces
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, SourceError
+from helpers.network.incoming_file import IncomingFile
 from helpers.network.responses import FetchError, PermanentError
 from helpers.report import Reporter
 from helpers.session import DownloadSession
@@ -87,9 +89,9 @@ def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile
         suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
         target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
         patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-        with _IncomingFile(target, source) as file:
-            session.get_stream(url, file, limit=MAX_BULK_BYTES, size=size, patience=patience)
-        bulk = BulkFile(target, source.kind, file.sha256, updated_at, url)
+        with IncomingFile(target, MAX_BULK_BYTES, partial(_list_faces, source), size) as file:
+            session.get_file(url, file, patience)
+            bulk = BulkFile(target, source.kind, file.sha256(), updated_at, url)
     return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
 
 
@@ -126,20 +128,10 @@ def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
     )
 
 
-class _IncomingFile(AtomicFile):
-    """A bulk file on its way in; `sha256` is that of the whole, once it has been checked."""
-
-    def __init__(self, target: Path, source: CardSource) -> None:
-        super().__init__(target)
-        self.sha256 = ""
-        self._list = list_path(source.cache, source.kind, source.image_version)
-        self._version = source.image_version
-
-    def check(self) -> None:
-        """List the faces of the whole file; ValueError if it is no bulk file."""
-        self.flush()
-        self.sha256 = sha256_file(self.part)
-        try:
-            write_faces(self.part, self.sha256, self._list, self._version)
-        except DataError as error:
-            raise ValueError(f"{error.message} ({error.details})") from error
+def _list_faces(source: CardSource, bulk_path: Path, sha256: str) -> None:
+    """List the faces of a whole file; ValueError if it is no bulk file."""
+    target = list_path(source.cache, source.kind, source.image_version)
+    try:
+        write_faces(bulk_path, sha256, target, source.image_version)
+    except DataError as error:
+        raise ValueError(f"{error.message} ({error.details})") from error

@@ -1,16 +1,21 @@
-"""One gate per host: when one worker is told to slow down, all workers of that host wait.
+"""One host: when the next request to it may leave, and whether anybody answers there.
 
-After the penalty the request that was told alone is made again, until it has got its answer. So a
-host that has locked us out hears one request per step of the schedule, not one per worker.
+When one worker is told to slow down, all workers of that host wait. After the penalty the request
+that was told alone is made again, until it has got its answer. So a host that has locked us out
+hears one request per step of the schedule, not one per worker.
+
+That nobody answers is said soon: the tries go on for minutes, and somebody waits.
 """
 
 import threading
+from collections.abc import Callable
 
 from helpers.network.clock import Clock
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds: 1, 2, 4, 8, 16, 32, 60, 60, …
 #: For so many seconds after a penalty requests leave this many seconds apart, not all at once.
 RETURN_SECONDS, RETURN_SPACING = 2.0, 0.1
+SILENCE = 4.0  # seconds; the timeout of a connection is 5 s
 _POLL = 0.1  # seconds between two looks whether the request that was told has its answer
 
 
@@ -19,14 +24,15 @@ def backoff(failures: int) -> float:
     return min(FIRST_WAIT * 2.0 ** min(failures, 10), LONGEST_WAIT)
 
 
-class Gate:
-    """Decides when the next request to one host may leave. All times are seconds of `clock`.
+class Host:
+    """What is known of a host since the first request to it. All times are seconds of `clock`.
 
-    A request is whatever object stands for one URL, through all its tries.
+    A request is whatever object stands for one URL, through all its tries. `say` is told, once at
+    most, that the host is silent.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, name: str, clock: Clock, say: Callable[[str], object]) -> None:
+        self._name, self._clock, self._say = name, clock, say
         self._lock = threading.Lock()
         self._opens = 0.0
         self._last = float("-inf")
@@ -35,6 +41,10 @@ class Gate:
         self._told: object = None  # the request that alone may leave
         self._returned = float("-inf")  # when the others might leave again
         self._exhausted = 0
+        self._is_known = False  # it has said something, or we that it does not
+        self._silence = threading.Timer(SILENCE, self.failed, ("silence so far",))
+        self._silence.daemon = True
+        self._silence.start()
 
     def pass_through(self, request: object, spacing: float) -> bool:
         """Wait until `spacing` seconds after the request before; False if the run is stopped."""
@@ -78,7 +88,7 @@ class Gate:
             self._opens = max(self._opens, now + max(seconds, backoff(self._penalties - 1)))
             return self._penalties
 
-    def answered(self, asked: float) -> None:
+    def succeeded(self, asked: float) -> None:
         """Note that the host answered, well or for good, a request that left at `asked`."""
         with self._lock:
             self._exhausted = 0
@@ -90,3 +100,16 @@ class Gate:
         with self._lock:
             self._exhausted += 1
             return self._exhausted
+
+    def answered(self) -> None:
+        """Note that the host has said something, whatever it was."""
+        self._is_known = True
+        self._silence.cancel()
+
+    def failed(self, reason: object) -> None:
+        """Say that a request got no answer and will be made again, unless one was answered."""
+        with self._lock:
+            was_known, self._is_known = self._is_known, True
+        self._silence.cancel()
+        if not was_known:
+            self._say(f"No answer from {self._name} ({reason}); trying on, Ctrl-C ends it")
