@@ -61,8 +61,7 @@ class CardSource:
 
     def flags(self) -> list[str]:
         """Return the flags that choose these cards and their pictures, as they are typed."""
-        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
-        return [word for flag in FLAGS.flags for word in flag.typed(values.get(flag.field))]
+        return FLAGS.typed({**asdict(self), "set": self.sets, "max_bulk_age": None})
 
     def download_command(self) -> str:
         """Return what to type to fetch these cards."""
