@@ -164,16 +164,16 @@ def _is_another_living_process(pid: int) -> bool:
 
 def open_regular(path: Path | str) -> BufferedReader:
     """Open a file for reading; OSError if it is a pipe or a device, which might never end."""
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - `Path.open` has no opener
+
+    def at_once(name: str, flags: int) -> int:
+        # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+        return os.open(name, flags | os.O_NONBLOCK)
+
+    file = open(path, "rb", opener=at_once)  # noqa: SIM115 - `Path.open` has no opener
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
     raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_bounded(path: Path | str, most: int) -> bytes:

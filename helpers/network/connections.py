@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
 class Connections:
@@ -85,11 +84,10 @@ class ConnectionAdapter(HTTPAdapter):
         self._connections = connections
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the pool of a request, which makes connections of ours (unless by SOCKS)."""
+        """Return the pool of a request, which makes connections of ours."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if pool.ConnectionCls in _OURS:
-            pool.conn_kw["connections"] = self._connections
-            pool.ConnectionCls = _OURS[pool.ConnectionCls]
+        if pool.ConnectionCls.response_class is not _FinalResponse:
+            pool.ConnectionCls = _known(pool.ConnectionCls, self._connections)
         return pool
 
 
@@ -101,33 +99,21 @@ class _FinalResponse(http.client.HTTPResponse):
         return version, 100 if status in {102, 103} else status, reason
 
 
-class _Registered:
-    """Mixed into urllib3's connections: reports the socket whenever a thread starts to use it."""
+def _known(kind: Any, connections: Connections) -> Any:
+    """Return a class of urllib3's connections that tells whenever a thread starts to use one."""
 
-    response_class: type[http.client.HTTPResponse] = _FinalResponse
-    _socket: socket.socket | None = None
-
-    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._connections = connections
-
-    def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
+    class Known(kind):  # type: ignore[misc]
+        response_class = _FinalResponse
         # http.client forgets the socket of an answer that ends with its connection; this does not.
-        self._socket = self.sock  # type: ignore[attr-defined]
-        self._connections.use(self._socket)
+        socket_in_use: socket.socket | None = None
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        self._connections.use(self._socket)
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        def connect(self) -> None:
+            super().connect()
+            self.socket_in_use = self.sock
+            connections.use(self.sock)
 
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            connections.use(self.socket_in_use)
+            super().request(*args, **kwargs)
 
-class _Plain(_Registered, HTTPConnection):
-    pass
-
-
-class _Secure(_Registered, HTTPSConnection):
-    pass
-
-
-_OURS: dict[Any, Any] = {HTTPConnection: _Plain, HTTPSConnection: _Secure}
+    return Known
