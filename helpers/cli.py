@@ -103,7 +103,6 @@ def run(
         validate_args(args)
         signals.install()
         code = work(args, report)
-        report.flush()
     except BrokenPipeError:
         code = 0  # the reader (`| head`) has seen enough
     except (Exception, Stopped) as caught:  # noqa: BLE001 - where all of them become exit codes

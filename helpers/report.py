@@ -125,11 +125,12 @@ class Reporter:
 
     def nothing_new(self, since: str, text: str) -> None:
         """Say that nothing has changed; in a log with the date, and as the only line."""
-        in_log = self._held is not None
-        self._held = None
-        start = f"{timestamp()} nothing" if in_log else "Nothing"
-        self.info(f"{start} new since {since}: {text}")
-        self._held = [] if in_log else None
+        news = f"new since {since}: {text}"
+        if self._held is None:
+            self.info(f"Nothing {news}")
+        elif not self.quiet:
+            self._held.clear()
+            self._say(f"{timestamp()} nothing {news}")
 
     def detail(self, text: str) -> None:
         """Say something on stderr that only `--verbose` shows."""
@@ -160,7 +161,6 @@ class Reporter:
             told = {name: getattr(error, name) for name in fields}
             with suppress(OSError, WriteError):
                 self.document({"version": DOCUMENT_VERSION, "error": told})
-                self.flush()
 
     def item_error(self, text: str) -> None:
         """Name one item that failed; shown under `--quiet`, too."""
@@ -174,19 +174,13 @@ class Reporter:
             self._put(json_text(document, indent=2))
 
     def json_line(self, document: Any) -> None:
-        """Print a document on stdout as one line of JSON, at once."""
+        """Print a document on stdout as one line of JSON."""
         self._put(json_text(document))
-        self.flush()
 
     def line(self, text: str) -> None:
         """Print one line of the result on stdout, unless `--json` replaces it by a document."""
         if not self.as_json:
             self._put(plain(text))
-
-    def flush(self) -> None:
-        """Hand the result to whoever reads stdout; BrokenPipeError if nobody does any more."""
-        with _stdout_errors():
-            sys.stdout.flush()
 
     @property
     def for_people(self) -> bool:
@@ -201,10 +195,9 @@ class Reporter:
             self.tab_separated(rows)
 
     def tab_separated(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print rows on stdout with tabs between the cells, at once."""
+        """Print rows on stdout with tabs between the cells."""
         for row in rows:
             self.line("\t".join(map(one_line, row)))
-        self.flush()
 
     def aligned(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout in columns below a header."""
@@ -258,8 +251,14 @@ class Reporter:
             bar.set_postfix_str("", refresh=False)
 
     def _put(self, text: str) -> None:
-        with _stdout_errors():
+        """Hand a result to whoever reads stdout; BrokenPipeError if nobody does any more."""
+        try:
             sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise write_error(error, "standard output") from error
 
     def _say(self, text: str, label: str = "") -> None:
         self._put_err(label + one_line(text))
@@ -269,16 +268,6 @@ class Reporter:
         with suppress(OSError, ValueError):
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
-
-
-@contextmanager
-def _stdout_errors() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise write_error(error, "standard output") from error
 
 
 def open_streams() -> None:

@@ -21,7 +21,7 @@ import requests
 
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
-from helpers.network.connections import ConnectionAdapter, Connections
+from helpers.network.connections import ConnectionAdapter
 from helpers.network.host import LONGEST_WAIT, Host, backoff
 from helpers.network.incoming_file import IncomingFile
 from helpers.network.policy import Policy
@@ -63,7 +63,6 @@ class _Request(Generic[T]):
     left: float  # seconds in transfer, for all tries together
     host: Host
     attempt: int = 0
-    asked: float = 0.0  # when the latest request left
 
 
 class DownloadSession:
@@ -82,8 +81,7 @@ class DownloadSession:
         self.clock = clock or Clock()
         # There may be more threads than requests at a time: some check and write what has come.
         self._lines = threading.Semaphore(policy.workers)
-        self._connections = Connections()
-        self._adapter = ConnectionAdapter(self._connections, policy.workers)
+        self._adapter = ConnectionAdapter(policy.workers)
         self._environment = requests.Session()
         self._say = say
         self._hosts: dict[str, Host] = {}
@@ -106,30 +104,21 @@ class DownloadSession:
         return self._fetch(url, lambda response: _read(response, limit), check)
 
     def get_api(
-        self,
-        path: str,
-        *,
-        etag: str | None = None,
-        check: Callable[[bytes], object] = lambda _: None,
-    ) -> tuple[bytes, str | None] | None:
-        """Ask Scryfall's API for `/path`; return the body and its ETag, None if that is `etag`.
+        self, path: str, *, etag: str | None = None
+    ) -> tuple[dict[str, Any], str | None] | None:
+        """Ask Scryfall's API for `/path`; return the object and its ETag, None if that is `etag`.
 
         Raises what `get_bytes` does; `SourceError` also if the API refuses us.
         """
         known = {"If-None-Match": etag} if etag else {}
 
-        def receive(response: requests.Response) -> tuple[bytes, str | None] | None:
+        def receive(response: requests.Response) -> tuple[dict[str, Any], str | None] | None:
             if response.status_code == http.client.NOT_MODIFIED:
                 return None
-            return _read(response, MAX_API_BYTES), response.headers.get("ETag")
+            return _json_object(response), response.headers.get("ETag")
 
-        return self._fetch(
-            self.policy.api_url + path,
-            receive,
-            lambda answer: answer and check(answer[0]),
-            headers=lambda: known,
-            api=True,
-        )
+        url = self.policy.api_url + path
+        return self._fetch(url, receive, lambda _: None, headers=lambda: known, api=True)
 
     def get_file(self, url: str, file: IncomingFile, patience: float | None = None) -> None:
         """Send the body of `url` to `file`; after a break only the rest is asked for.
@@ -142,7 +131,7 @@ class DownloadSession:
     def abort(self) -> None:
         """End all waits and cut all connections, for a run that is being stopped."""
         self.clock.stopped.set()
-        self._connections.cut_all()
+        self._adapter.cut_all()
 
     def _fetch(
         self,
@@ -167,10 +156,10 @@ class DownloadSession:
                     self._recover(request, error)
                     request.attempt += 1
                 else:
-                    request.host.succeeded(request.asked)
+                    request.host.succeeded(request)
                     return result
         except PermanentError:
-            request.host.succeeded(request.asked)
+            request.host.succeeded(request)
             raise
         finally:
             request.host.step_aside(request)
@@ -181,14 +170,14 @@ class DownloadSession:
         with line:
             if not request.host.pass_through(request, API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
-            request.asked = self.clock.now()
+            start = self.clock.now()
             # One dripping answer must not eat up the time of all tries: half of it is for the next.
             share = request.left if self._is_last(request) else request.left / 2
             try:
-                with self._connections.deadline(share * TIME_FACTOR):
+                with self._adapter.deadline(share * TIME_FACTOR):
                     return self._ask(request)
             finally:
-                request.left -= self.clock.now() - request.asked
+                request.left -= self.clock.now() - start
 
     def _is_last(self, request: _Request[T]) -> bool:
         return request.attempt == self.policy.max_retries or request.left <= 0
@@ -215,7 +204,7 @@ class DownloadSession:
         """Hold all workers of the host for as long as it asks, unless that is too long."""
         if seconds > LONGEST_WAIT:
             raise _host_closed(request.url, f"asks us to stay away for {seconds:.0f} s")
-        penalties = request.host.penalise(request, seconds, request.asked)
+        penalties = request.host.penalise(request, seconds)
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
             raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
 
@@ -293,13 +282,21 @@ def _read(response: requests.Response, limit: int) -> bytes:
     return b"".join(read_chunks(response, limit))
 
 
+def _json_object(response: requests.Response) -> dict[str, Any]:
+    try:
+        answer = json.loads(_read(response, MAX_API_BYTES))
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise TransientError("the answer is no JSON object")
+    return answer
+
+
 def _explanation(response: requests.Response) -> str:
     """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
-    try:
-        answer: Any = json.loads(_read(response, MAX_API_BYTES))
-        return str(answer["details"])
-    except (FetchError, ValueError, KeyError, TypeError, RecursionError):
-        return "no reason given"
+    with contextlib.suppress(FetchError):
+        return str(_json_object(response).get("details", "no reason given"))
+    return "no reason given"
 
 
 def _host_closed(url: str, why: str) -> SourceError:

@@ -74,7 +74,6 @@ def work(args: Namespace, report: Reporter) -> int:
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     report.line(server.base)
     report.document({"version": DOCUMENT_VERSION, "url": server.base})
-    report.flush()
     server.stop.wait()
     server.shutdown()
     server.server_close()

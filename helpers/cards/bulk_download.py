@@ -5,7 +5,6 @@
 that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 """
 
-import json
 import time
 from dataclasses import asdict, replace
 from functools import partial
@@ -77,13 +76,13 @@ def _refreshed(session: DownloadSession, source: CardSource) -> BulkFile:
 def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile:
     """Return the cached bulk file if Scryfall has no newer one, else that one, downloaded."""
     bulk = cached_bulk(source.cache, source.kind)
-    answer = session.get_api(path, etag=bulk.etag if bulk else None, check=_bulk_data)
+    answer = session.get_api(path, etag=bulk.etag if bulk else None)
     if answer is None:
         if bulk is None:
             raise PermanentError("HTTP 304 to a request without condition")
         return bulk
-    body, etag = answer
-    url, updated_at, size = listed(_bulk_data(body))
+    listing, etag = answer
+    url, updated_at, size = listed(listing)
     if bulk is None or (bulk.updated_at, bulk.url) != (updated_at, url):
         stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
         suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
@@ -95,17 +94,6 @@ def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile
     return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
 
 
-def _bulk_data(body: bytes) -> dict[str, Any]:
-    """Return the object that describes a bulk file; ValueError if the answer is none."""
-    try:
-        listing = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("the answer is not JSON") from error
-    if not isinstance(listing, dict) or listing.get("object") != "bulk_data":
-        raise ValueError("the answer does not describe a bulk file")
-    return listing
-
-
 def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
     """Return address, date and size (bytes, as it comes over the network) of a listed bulk file.
 
@@ -115,15 +103,17 @@ def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
     url = document.get("jsonl_download_uri") or document.get("download_uri")
     updated_at, size = document.get("updated_at"), document.get("compressed_size")
     if (
-        is_ascii_text(url)
+        document.get("object") == "bulk_data"
+        and is_ascii_text(url)
         and (updated_at is None or is_ascii_text(updated_at))
         and (size is None or (type(size) is int and 0 < size <= MAX_BULK_BYTES))
     ):
         return str(url), updated_at, size
-    seen = {"download_uri": url, "updated_at": updated_at, "compressed_size": size}
+    names = ("object", "download_uri", "updated_at", "compressed_size")
+    seen = zip(names, (document.get("object"), url, updated_at, size), strict=True)
     raise SourceError(
         "Scryfall's description of its bulk file cannot be understood",
-        details=", ".join(f"{name} is {value!a:.60}" for name, value in seen.items()),
+        details=", ".join(f"{name} is {value!a:.60}" for name, value in seen),
         suggestion="get the file by hand and use --bulk-file FILE",
     )
 

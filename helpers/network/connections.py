@@ -10,22 +10,33 @@ import contextlib
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
 
 
-class Connections:
-    """The sockets in use, by thread."""
+class ConnectionAdapter(HTTPAdapter):
+    """A pool of connections per host, also behind a proxy; the sockets in use are known by thread.
 
-    def __init__(self) -> None:
+    It retries nothing by itself: urllib3 never retries a body and would hide the waits.
+    """
+
+    def __init__(self, pool_size: int) -> None:
+        super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
         self._lock = threading.Lock()
         self._sockets: dict[int, socket.socket] = {}
         self._late: set[int] = set()  # threads whose time is up
         self._all_cut = False
 
-    def use(self, sock: socket.socket | None) -> None:
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool of a request, which makes connections of ours."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if pool.ConnectionCls.response_class is not _FinalResponse:
+            pool.ConnectionCls = _telling(pool.ConnectionCls, self._use)
+        return pool
+
+    def _use(self, sock: socket.socket | None) -> None:
         """Note that the calling thread talks through `sock`."""
         if sock is not None:
             me = threading.get_ident()
@@ -73,24 +84,6 @@ def _cut(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-class ConnectionAdapter(HTTPAdapter):
-    """A pool of connections per host, all known to `connections`, also behind a proxy.
-
-    It retries nothing by itself: urllib3 never retries a body and would hide the waits.
-    """
-
-    def __init__(self, connections: Connections, pool_size: int) -> None:
-        super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
-        self._connections = connections
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the pool of a request, which makes connections of ours."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if pool.ConnectionCls.response_class is not _FinalResponse:
-            pool.ConnectionCls = _known(pool.ConnectionCls, self._connections)
-        return pool
-
-
 class _FinalResponse(http.client.HTTPResponse):
     """Skips what a server says before its answer: 102 and 103 like http.client's own 100."""
 
@@ -99,10 +92,10 @@ class _FinalResponse(http.client.HTTPResponse):
         return version, 100 if status in {102, 103} else status, reason
 
 
-def _known(kind: Any, connections: Connections) -> Any:
+def _telling(kind: Any, use: Callable[[socket.socket | None], None]) -> Any:
     """Return a class of urllib3's connections that tells whenever a thread starts to use one."""
 
-    class Known(kind):  # type: ignore[misc]
+    class Telling(kind):  # type: ignore[misc]
         response_class = _FinalResponse
         # http.client forgets the socket of an answer that ends with its connection; this does not.
         socket_in_use: socket.socket | None = None
@@ -110,10 +103,10 @@ def _known(kind: Any, connections: Connections) -> Any:
         def connect(self) -> None:
             super().connect()
             self.socket_in_use = self.sock
-            connections.use(self.sock)
+            use(self.sock)
 
         def request(self, *args: Any, **kwargs: Any) -> None:
-            connections.use(self.socket_in_use)
+            use(self.socket_in_use)
             super().request(*args, **kwargs)
 
-    return Known
+    return Telling

@@ -36,7 +36,6 @@ class Host:
         self._lock = threading.Lock()
         self._opens = 0.0
         self._last = float("-inf")
-        self._penalised = float("-inf")
         self._penalties = 0
         self._told: object = None  # the request that alone may leave
         self._returned = float("-inf")  # when the others might leave again
@@ -73,26 +72,24 @@ class Host:
             if self._told is request:
                 self._told, self._returned = None, self._clock.now()
 
-    def penalise(self, request: object, seconds: float, asked: float) -> int:
+    def penalise(self, request: object, seconds: float) -> int:
         """Let nobody through for `seconds`, or for longer if penalty follows on penalty.
 
-        Returns the number of penalties since the last success. Answers to requests that were under
-        way together, by when they were `asked`, are one.
+        Returns the number of penalties since the last success. Requests that were under way
+        together with the one that was told are not counted.
         """
         with self._lock:
-            now = self._clock.now()
-            if asked >= self._penalised:
-                self._penalties += 1
-            self._penalised = now
             self._told = self._told or request
-            self._opens = max(self._opens, now + max(seconds, backoff(self._penalties - 1)))
+            self._penalties += self._told is request
+            wait = max(seconds, backoff(self._penalties - 1))
+            self._opens = max(self._opens, self._clock.now() + wait)
             return self._penalties
 
-    def succeeded(self, asked: float) -> None:
-        """Note that the host answered, well or for good, a request that left at `asked`."""
+    def succeeded(self, request: object) -> None:
+        """Note that the host answered a request, well or for good."""
         with self._lock:
             self._exhausted = 0
-            if asked >= self._penalised:
+            if self._told in {None, request}:  # others left before the penalty
                 self._penalties = 0
 
     def exhausted(self) -> int:

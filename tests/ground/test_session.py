@@ -229,8 +229,8 @@ def test_32_failed_urls_in_a_row_mean_the_host_is_down(
 def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
     """User-Agent on every request, Accept too: Scryfall's API refuses requests without them."""
     session = session_of(server)
-    body, _ = session.get_api(LISTING) or (b"", None)
-    assert b"compressed_size" in body
+    listing, _ = session.get_api(LISTING) or ({}, None)
+    assert "compressed_size" in listing
     fetch(session, url)
     assert {entry["headers"]["User-Agent"] for entry in server.log()[-2:]} == {"Test/1.0"}
 

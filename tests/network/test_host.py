@@ -53,7 +53,7 @@ def test_files_are_not_spaced_and_the_api_is(clock: FakeClock) -> None:
 def test_a_penalty_holds_all_workers(clock: FakeClock) -> None:
     """After 30 s the request that was told leaves alone; the others, once it has its answer."""
     gate = gate_of(clock)
-    gate.penalise(A, 30, asked=0)
+    gate.penalise(A, 30)
     assert leave_times(gate, clock, 1) == [30]
     assert (gate.is_told(A), gate.is_told(B)) == (True, False)
 
@@ -72,7 +72,7 @@ def test_a_penalty_holds_all_workers(clock: FakeClock) -> None:
 def test_the_workers_come_back_apart(clock: FakeClock) -> None:
     """After a penalty they leave 0.1 s apart for two seconds, then as they like."""
     gate = gate_of(clock)
-    gate.penalise(A, 5, asked=0)
+    gate.penalise(A, 5)
     assert leave_times(gate, clock, 1) == [5]
     gate.step_aside(A)
     times = leave_times(gate, clock, 25)
@@ -83,8 +83,8 @@ def test_the_workers_come_back_apart(clock: FakeClock) -> None:
 def test_only_the_one_that_was_told_steps_aside(clock: FakeClock) -> None:
     """Another request that was under way and ends changes nothing."""
     gate = gate_of(clock)
-    gate.penalise(A, 1, asked=0)
-    gate.penalise(B, 1, asked=0)
+    gate.penalise(A, 1)
+    gate.penalise(B, 1)
     gate.step_aside(B)
     assert gate.is_told(A)
 
@@ -93,7 +93,7 @@ def test_answers_of_one_burst_are_one_penalty(clock: FakeClock) -> None:
     """16 workers that were under way when the host closed do not escalate the wait."""
     gate = gate_of(clock)
     clock.time = 5
-    assert [gate.penalise(A, 1, asked=4.9) for _ in range(16)] == [1] * 16
+    assert [gate.penalise(request, 1) for request in (A, *[B] * 15)] == [1] * 16
     assert leave_times(gate, clock, 1) == [6]
 
 
@@ -104,30 +104,30 @@ def test_penalties_in_a_row_grow_until_a_success(clock: FakeClock) -> None:
     for _ in range(4):
         assert gate.pass_through(A, 0)
         asked = clock.time
-        gate.penalise(A, 1, asked)
+        gate.penalise(A, 1)
         gate.pass_through(A, 0)
         waits.append(round(clock.time - asked, 6))
         clock.time += 1
     assert waits == [1, 2, 4, 8]
 
-    gate.succeeded(clock.time)
-    assert gate.penalise(A, 1, clock.time) == 1
+    gate.succeeded(A)
+    assert gate.penalise(A, 1) == 1
 
 
 def test_a_late_success_does_not_lift_a_penalty(clock: FakeClock) -> None:
     """An answer to a request that left before the penalty says nothing about it."""
     gate = gate_of(clock)
     clock.time = 10
-    gate.penalise(A, 1, asked=9)
-    gate.succeeded(asked=8)
+    gate.penalise(A, 1)
+    gate.succeeded(B)
     clock.time = 20
-    assert gate.penalise(A, 1, asked=20) == 2
+    assert gate.penalise(A, 1) == 2
 
 
 def test_a_stop_ends_the_wait(clock: FakeClock) -> None:
     """A worker that is held at the gate learns at once that the run is being stopped."""
     gate = gate_of(clock)
-    gate.penalise(A, 60, asked=0)
+    gate.penalise(A, 60)
     clock.stopped.set()
     assert gate.pass_through(A, 0) is False
 
@@ -136,7 +136,7 @@ def test_a_success_ends_the_count_of_exhausted_urls(clock: FakeClock) -> None:
     """Only URLs that fail in a row make a host count as down."""
     gate = gate_of(clock)
     assert [gate.exhausted(), gate.exhausted()] == [1, 2]
-    gate.succeeded(0)
+    gate.succeeded(A)
     assert gate.exhausted() == 1
 
 
