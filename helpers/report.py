@@ -189,18 +189,10 @@ class Reporter:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout: aligned below a header on a terminal, tab-separated into a pipe."""
-        if self.for_people:
-            self.aligned(header, rows)
-        else:
-            self.tab_separated(rows)
-
-    def tab_separated(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print rows on stdout with tabs between the cells."""
-        for row in rows:
-            self.line("\t".join(map(one_line, row)))
-
-    def aligned(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows on stdout in columns below a header."""
+        if not self.for_people:
+            for row in rows:
+                self.line("\t".join(map(one_line, row)))
+            return
         lines = [tuple(map(one_line, row)) for row in (header, *rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for row in lines:
