@@ -110,7 +110,6 @@ def run(
         report.error(error, caught)
         code = error.exit_code
         if isinstance(caught, Stopped) and threading.active_count() > 1:
-            sys.stderr.flush()
             os._exit(code)  # a worker still hangs in a system call
     finally:
         close_stdout()
