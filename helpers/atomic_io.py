@@ -99,11 +99,10 @@ class AtomicFile:
                     os.fsync(self._file.fileno())
                 replace_durably(self.part, self.target)
         finally:
-            with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
-                self._file.close()
-            if not self._stays:
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if not self._stays:
                     self.part.unlink(missing_ok=True)
+                self._file.close()  # it flushes, which a full disk refuses
 
 
 def atomic_write(target: Path | str, data: bytes | str) -> None:

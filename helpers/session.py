@@ -21,7 +21,7 @@ import requests
 
 from helpers.errors import SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
-from helpers.network.connections import ConnectionAdapter
+from helpers.network.connections import ConnectionAdapter, limit_reads
 from helpers.network.host import LONGEST_WAIT, Host, backoff
 from helpers.network.incoming_file import IncomingFile
 from helpers.network.policy import Policy
@@ -129,9 +129,8 @@ class DownloadSession:
         self._fetch(url, file.take, lambda _: file.check(), headers=file.headers, patience=patience)
 
     def abort(self) -> None:
-        """End all waits and cut all connections, for a run that is being stopped."""
+        """End all waits and reads, for a run that is being stopped."""
         self.clock.stopped.set()
-        self._adapter.cut_all()
 
     def _fetch(
         self,
@@ -173,9 +172,9 @@ class DownloadSession:
             start = self.clock.now()
             # One dripping answer must not eat up the time of all tries: half of it is for the next.
             share = request.left if self._is_last(request) else request.left / 2
+            limit_reads(share * TIME_FACTOR, self.clock.stopped)
             try:
-                with self._adapter.deadline(share * TIME_FACTOR):
-                    return self._ask(request)
+                return self._ask(request)
             finally:
                 request.left -= self.clock.now() - start
 
@@ -197,8 +196,7 @@ class DownloadSession:
                 raise _host_closed(request.url, f"failed {in_a_row} URLs in a row, last: {error}")
             raise _given_up(error, request.attempt + 1, out_of_time=request.left <= 0) from error
         request.host.failed(error)
-        if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
-            raise AbortedError("stopped") from error
+        self.clock.wait(wait * (1 + random.uniform(0, JITTER)))
 
     def _hold_all(self, request: _Request[T], seconds: float) -> None:
         """Hold all workers of the host for as long as it asks, unless that is too long."""

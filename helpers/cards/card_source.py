@@ -43,7 +43,7 @@ def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> Bul
         DataError: the cache holds none; building alone asks nobody unless told to.
         SourceError: `--refresh-bulk` or `--max-bulk-age` asks for a newer one and it can't be had.
     """
-    if source.refresh or source.max_bulk_age is not None:
+    if source.max_bulk_age is not None:
         from helpers.cards.bulk_download import bulk_for_download
         from helpers.network.policy import Policy
         from helpers.session import DownloadSession

@@ -47,7 +47,7 @@ class Host:
 
     def pass_through(self, request: object, spacing: float) -> bool:
         """Wait until `spacing` seconds after the request before; False if the run is stopped."""
-        while True:
+        while not self._clock.stopped.is_set():
             with self._lock:
                 now = self._clock.now()
                 is_returning = now < self._returned + RETURN_SECONDS
@@ -58,8 +58,8 @@ class Host:
                 if wait <= 0:
                     self._last = now
                     return True
-            if not self._clock.wait(wait):
-                return False
+            self._clock.wait(wait)
+        return False
 
     def is_told(self, request: object) -> bool:
         """Tell whether this request alone may leave."""
