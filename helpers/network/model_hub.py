@@ -10,10 +10,9 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from helpers.atomic_io import disk_errors, make_directory, sha256_file
 from helpers.errors import WriteError, write_error
@@ -36,16 +35,14 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HubFile:
+class HubFile(NamedTuple):
     """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`."""
 
     repository: str
     names: tuple[str, ...]  # what it may be called; the first that there is counts
 
 
-@dataclass(frozen=True, slots=True)
-class _Remote:
+class _Remote(NamedTuple):
     """What the hub says of a file."""
 
     name: str
@@ -93,8 +90,13 @@ def fetch(
         WriteError: the disk refuses, or has no room for it.
         BusyError: another run is fetching it.
     """
+    from huggingface_hub.file_download import repo_folder_name
+
     remote = _ask(wanted, session, report)
-    blob, lock = _places(wanted.repository, remote.sha256)
+    folder = repo_folder_name(repo_id=wanted.repository, repo_type="model")
+    cache = Path(settings().HF_HUB_CACHE)
+    blob = cache / folder / "blobs" / remote.sha256
+    lock = cache / ".locks" / folder / f"{remote.sha256}.lock"  # the client's own
     with file_lock(lock, "another run is fetching the same weights"):
         if not blob.is_file():
             announce(remote.size)
@@ -162,15 +164,6 @@ def _client_error(error: Exception) -> FetchError:
     reason = f"HTTP {status}: {_MEANINGS.get(status, '')}".rstrip(": ")
     waits = parse_retry_after(response.headers.get("Retry-After"))
     return TransientError(reason, status=status, retry_after=waits)
-
-
-def _places(repository: str, sha256: str) -> tuple[Path, Path]:
-    """Return where the client's cache keeps a content, and the lock under which it is written."""
-    from huggingface_hub.file_download import repo_folder_name
-
-    folder = repo_folder_name(repo_id=repository, repo_type="model")
-    cache = Path(settings().HF_HUB_CACHE)
-    return cache / folder / "blobs" / sha256, cache / ".locks" / folder / f"{sha256}.lock"
 
 
 def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Reporter) -> None:
