@@ -1,6 +1,8 @@
 """The retry loop, request by request: schedule, Retry-After, redirects, deadlines, manners."""
 
+import contextlib
 import email.utils
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -291,6 +293,33 @@ def test_a_deadline_holds_against_a_server_that_keeps_talking(
     with pytest.raises(FetchError, match="too slow: time is up"):
         stream(session_of(server, max_retries=0), url, patience=0.6)
     assert 0.5 <= time.monotonic() - start < 3
+
+
+def test_headers_without_end_are_no_empty_answer(tmp_path: Path) -> None:
+    """What is broken off within its headers has failed, though what came before them was fine."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                while not ended.wait(0.02):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        session = DownloadSession(Policy("Test/1.0", url, max_retries=0))
+        try:
+            with (
+                pytest.raises(FetchError, match="too slow"),
+                IncomingFile(tmp_path / "file", 1000, lambda *_: None) as file,
+            ):
+                session.get_file(f"{url}/file", file, patience=0.3)
+        finally:
+            ended.set()
+            thread.join()
 
 
 def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
