@@ -13,7 +13,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -58,10 +58,11 @@ class _Request(Generic[T]):
 
     url: str
     receive: Callable[[requests.Response], T]
-    headers: Callable[[], Mapping[str, str]]  # further ones, of the next try
-    api: bool  # asks Scryfall's API, which is limited and whose refusal ends the run
+    check: Callable[[T], object]  # of what was received; raises ValueError if it must come again
     left: float  # seconds in transfer, for all tries together
-    host: Host
+    headers: Callable[[], Mapping[str, str]] = dict  # further ones, of the next try
+    api: bool = False  # asks Scryfall's API, which is limited and whose refusal ends the run
+    host: Host = field(init=False)
     attempt: int = 0
 
 
@@ -101,7 +102,8 @@ class DownloadSession:
             FetchError: this URL cannot be had; the last error of all tries.
             SourceError: the host cannot be asked any more at all.
         """
-        return self._fetch(url, lambda response: _read(response, limit), check)
+        patience = self.policy.patience
+        return self._fetch(_Request(url, lambda answer: _read(answer, limit), check, patience))
 
     def get_api(
         self, path: str, *, etag: str | None = None
@@ -117,8 +119,9 @@ class DownloadSession:
                 return None
             return _json_object(response), response.headers.get("ETag")
 
-        url = self.policy.api_url + path
-        return self._fetch(url, receive, lambda _: None, headers=lambda: known, api=True)
+        url, patience = self.policy.api_url + path, self.policy.patience
+        request = _Request(url, receive, lambda _: None, patience, lambda: known, api=True)
+        return self._fetch(request)
 
     def get_file(self, url: str, file: IncomingFile, patience: float | None = None) -> None:
         """Send the body of `url` to `file`; after a break only the rest is asked for.
@@ -126,31 +129,21 @@ class DownloadSession:
         `patience`: seconds in transfer for all tries together (the policy's for an image). Raises
         what `get_bytes` does.
         """
-        self._fetch(url, file.take, lambda _: file.check(), headers=file.headers, patience=patience)
+        left = self.policy.patience if patience is None else patience
+        self._fetch(_Request(url, file.take, lambda _: file.check(), left, file.headers))
 
     def abort(self) -> None:
         """End all waits and reads, for a run that is being stopped."""
         self.clock.stopped.set()
 
-    def _fetch(
-        self,
-        url: str,
-        receive: Callable[[requests.Response], T],
-        check: Callable[[T], object],
-        *,
-        headers: Callable[[], Mapping[str, str]] = dict,
-        patience: float | None = None,
-        api: bool = False,
-    ) -> T:
-        """Ask for `url` until `check` is content with what `receive` makes of the answer."""
-        check_url(url)
-        left = self.policy.patience if patience is None else patience
-        request = _Request(url, receive, headers, api, left, self._host(url))
+    def _fetch(self, request: _Request[T]) -> T:
+        check_url(request.url)
+        request.host = self._host(request.url)
         try:
             while True:
                 try:
                     result = self._try_once(request)
-                    _require(check, result)
+                    _require(request.check, result)
                 except TransientError as error:
                     self._recover(request, error)
                     request.attempt += 1
