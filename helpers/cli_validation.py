@@ -141,12 +141,6 @@ class Flag:
         """The name of its value in the `Namespace`."""
         return self.name.lstrip("-").replace("-", "_")
 
-    def typed(self, value: Any) -> list[str]:
-        """Return the flag with a value as it is typed; nothing for none and for the default."""
-        text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
-        default = str(self.argparse["default"])
-        return [] if value in (None, "") or text == default else [self.name, text]
-
     def problems(self, args: Namespace) -> Iterator[str]:
         """Convert the flag's value in `args`; yield what is wrong with it."""
         value = getattr(args, self.field, None)
@@ -173,8 +167,14 @@ class FlagGroup:
     check: Callable[[Namespace], Iterable[str]] = lambda _: ()
 
     def typed(self, values: Mapping[str, Any]) -> list[str]:
-        """Return the flags with their values (by field) as they are typed; see `Flag.typed`."""
-        return [word for flag in self.flags for word in flag.typed(values.get(flag.field))]
+        """Return the flags with their values (by field) as they are typed, but no default."""
+        words = []
+        for flag in self.flags:
+            value = values.get(flag.field)
+            text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
+            if value not in (None, "") and text != str(flag.argparse["default"]):
+                words += [flag.name, text]
+        return words
 
 
 def validate_args(args: Namespace) -> None:
