@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from helpers.errors import AppError, WriteError, write_error
@@ -224,7 +225,7 @@ class Reporter:
         if not at_terminal:
             self.info(f"{label}: {byte_size(total) if unit == BYTES else f'{total:,} {unit}'}")
         in_log = {
-            "file": _Log(self.info),
+            "file": SimpleNamespace(write=self._log),
             "bar_format": _LOG_LINE,
             "mininterval": math.inf,  # it says nothing unasked
             "delay": 1e-9,  # also not at once
@@ -241,6 +242,11 @@ class Reporter:
         with bar, _repeatedly(shown.tick, 1.0 if at_terminal else STATUS_SECONDS):
             yield shown
             bar.set_postfix_str("", refresh=False)
+
+    def _log(self, state: str) -> None:
+        """Say the state of a bar as a line; tqdm also writes what moves the cursor."""
+        if state.strip():
+            self.info(state.strip())
 
     def _put(self, text: str) -> None:
         """Hand a result to whoever reads stdout; BrokenPipeError if nobody does any more."""
@@ -325,17 +331,6 @@ def _repeatedly(function: Callable[[], None], seconds: float) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-class _Log:
-    """What tqdm writes to where there is no terminal: each state of its bar is a line."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
-    def write(self, text: str) -> None:
-        if text.strip():
-            self._say(text.strip())
 
 
 def _coloured(text: str, code: str) -> str:
