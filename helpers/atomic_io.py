@@ -41,14 +41,12 @@ def part_path(target: Path) -> Path:
 
 def fsync_directory(directory: Path) -> None:
     """Make renames inside `directory` durable; a no-op where directories cannot be opened."""
-    try:
+    with contextlib.suppress(PermissionError):
         descriptor = os.open(directory, os.O_RDONLY)
-    except PermissionError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def fsync_file(path: Path) -> None:

@@ -44,6 +44,8 @@ JITTER = 0.25  # of the wait, on top, so that workers that failed together come 
 API_SPACING = 0.1  # seconds: Scryfall allows 10 requests/s at its API, any number at its files
 MAX_REDIRECTS = 5
 MAX_API_BYTES = 1_000_000
+SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a file is not worth waiting for
+_LARGE = 10**9  # bytes of a file whose size is not known
 #: URLs in a row that may use up all their tries before the host counts as down (or twice the
 #: number of workers, if that is more): without it, a dead network would cost days of retries.
 DOWN_AFTER = 32
@@ -123,14 +125,13 @@ class DownloadSession:
         request = _Request(url, receive, lambda _: None, patience, lambda: known, api=True)
         return self._fetch(request)
 
-    def get_file(self, url: str, file: IncomingFile, patience: float | None = None) -> None:
+    def get_file(self, url: str, file: IncomingFile) -> None:
         """Send the body of `url` to `file`; after a break only the rest is asked for.
 
-        `patience`: seconds in transfer for all tries together (the policy's for an image). Raises
-        what `get_bytes` does.
+        Raises what `get_bytes` does.
         """
-        left = self.policy.patience if patience is None else patience
-        self._fetch(_Request(url, file.take, lambda _: file.check(), left, file.headers))
+        patience = max(self.policy.patience, (file.size or _LARGE) / SLOWEST_BYTES_PER_SECOND)
+        self._fetch(_Request(url, file.take, lambda _: file.check(), patience, file.headers))
 
     def abort(self) -> None:
         """End all waits and reads, for a run that is being stopped."""

@@ -29,7 +29,6 @@ from helpers.report import Reporter
 from helpers.session import DownloadSession
 
 DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at least that long
-SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 
 def bulk_for_download(source: CardSource, session: DownloadSession, report: Reporter) -> BulkFile:
@@ -87,9 +86,8 @@ def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile
         stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
         suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
         target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
-        patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
         with IncomingFile(target, MAX_BULK_BYTES, partial(_list_faces, source), size) as file:
-            session.get_file(url, file, patience)
+            session.get_file(url, file)
             bulk = BulkFile(target, source.kind, file.sha256(), updated_at, url)
     return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
 

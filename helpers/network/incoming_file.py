@@ -37,7 +37,7 @@ class IncomingFile(AtomicFile):
         part: Path | None = None,
     ) -> None:
         super().__init__(target, part)
-        self._limit, self._check, self._size = limit, check, size
+        self._limit, self._check, self.size = limit, check, size
         self._total = size  # of the version that is on its way
         self._by_digest = part is not None
         self._etag = ""
@@ -94,7 +94,7 @@ class IncomingFile(AtomicFile):
         self.restart()
         self._etag = response.headers.get("ETag", "")
         announced = content_length(response)
-        self._total = announced if self._size is None else self._size
+        self._total = announced if self.size is None else self.size
         if announced is not None:  # refused before it is loaded in vain
             self._expect(announced, "announced by the server")
 

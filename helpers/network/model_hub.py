@@ -25,7 +25,6 @@ from helpers.session import RETRIED_STATUSES, DownloadSession
 
 #: Seconds in which the hub must say what the file is; then it counts as out of reach.
 ANSWER_SECONDS = 4.0
-_SLOWEST_BYTES_PER_SECOND = 10_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEANINGS = {
     401: "the hub shows it to nobody without a token, or has no such repository",
@@ -176,7 +175,6 @@ def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Rep
             raise error(f"its SHA-256 is not {remote.sha256}, which was announced")
 
     make_directory(blob.parent)
-    patience = max(session.policy.patience, remote.size / _SLOWEST_BYTES_PER_SECOND)
     # The name that earlier versions of the client gave it, which went on with it, too.
     part = blob.with_name(f"{blob.name}.incomplete")
     with IncomingFile(blob, remote.size, check, remote.size, part) as file:
@@ -188,7 +186,7 @@ def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Rep
         )
         with report.progress(remote.size, "Weights", BYTES, done=file.kept) as file.progress:
             if file.kept < remote.size or file.sha256() != remote.sha256:
-                session.get_file(remote.url, file, patience)
+                session.get_file(remote.url, file)
 
 
 def _note(repository: str, name: str, blob: Path) -> None:

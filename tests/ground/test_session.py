@@ -71,7 +71,6 @@ def stream(
     url: str,
     *,
     size: int | None = None,
-    patience: float | None = None,
     complaints: Iterable[str] = (),
 ) -> bytes:
     """Fetch the whole body into a file, which is refused as often as there are complaints."""
@@ -84,7 +83,7 @@ def stream(
     with TemporaryDirectory() as folder:
         target = Path(folder) / "file"
         with IncomingFile(target, 10**7, check, size) as file:
-            session.get_file(url, file, patience)
+            session.get_file(url, file)
         return target.read_bytes()
 
 
@@ -291,11 +290,11 @@ def test_a_deadline_holds_against_a_server_that_keeps_talking(
     server.faults({"fault": fault, "params": {"interval": 0.05}})
     start = time.monotonic()
     with pytest.raises(FetchError, match="too slow: time is up"):
-        stream(session_of(server, max_retries=0), url, patience=0.6)
+        fetch(session_of(server, max_retries=0, timeout_read=0.6), url)
     assert 0.5 <= time.monotonic() - start < 3
 
 
-def test_headers_without_end_are_no_empty_answer(tmp_path: Path) -> None:
+def test_headers_without_end_are_no_empty_answer() -> None:
     """What is broken off within its headers has failed, though what came before them was fine."""
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -310,13 +309,10 @@ def test_headers_without_end_are_no_empty_answer(tmp_path: Path) -> None:
         thread = threading.Thread(target=drip)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        session = DownloadSession(Policy("Test/1.0", url, max_retries=0))
+        session = DownloadSession(Policy("Test/1.0", url, timeout_read=0.3, max_retries=0))
         try:
-            with (
-                pytest.raises(FetchError, match="too slow"),
-                IncomingFile(tmp_path / "file", 1000, lambda *_: None) as file,
-            ):
-                session.get_file(f"{url}/file", file, patience=0.3)
+            with pytest.raises(FetchError, match="too slow"):
+                fetch(session, url)
         finally:
             ended.set()
             thread.join()
@@ -325,7 +321,7 @@ def test_headers_without_end_are_no_empty_answer(tmp_path: Path) -> None:
 def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
     """A try gets half of the time that is left, so the next one can still succeed."""
     server.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
-    assert stream(session_of(server), url, patience=1)
+    assert fetch(session_of(server, max_retries=3, timeout_read=0.25), url)
 
 
 @pytest.mark.parametrize(
