@@ -61,10 +61,11 @@ class _Request(Generic[T]):
     url: str
     receive: Callable[[requests.Response], T]
     check: Callable[[T], object]  # of what was received; raises ValueError if it must come again
-    left: float  # seconds in transfer, for all tries together
     headers: Callable[[], Mapping[str, str]] = dict  # further ones, of the next try
+    size: int = 0  # bytes, if they may be many
     api: bool = False  # asks Scryfall's API, which is limited and whose refusal ends the run
     host: Host = field(init=False)
+    left: float = field(init=False)  # seconds in transfer, for all tries together
     attempt: int = 0
 
 
@@ -104,8 +105,7 @@ class DownloadSession:
             FetchError: this URL cannot be had; the last error of all tries.
             SourceError: the host cannot be asked any more at all.
         """
-        patience = self.policy.patience
-        return self._fetch(_Request(url, lambda answer: _read(answer, limit), check, patience))
+        return self._fetch(_Request(url, lambda response: _read(response, limit), check))
 
     def get_api(
         self, path: str, *, etag: str | None = None
@@ -121,17 +121,16 @@ class DownloadSession:
                 return None
             return _json_object(response), response.headers.get("ETag")
 
-        url, patience = self.policy.api_url + path, self.policy.patience
-        request = _Request(url, receive, lambda _: None, patience, lambda: known, api=True)
-        return self._fetch(request)
+        url = self.policy.api_url + path
+        return self._fetch(_Request(url, receive, lambda _: None, lambda: known, api=True))
 
     def get_file(self, url: str, file: IncomingFile) -> None:
         """Send the body of `url` to `file`; after a break only the rest is asked for.
 
         Raises what `get_bytes` does.
         """
-        patience = max(self.policy.patience, (file.size or _LARGE) / SLOWEST_BYTES_PER_SECOND)
-        self._fetch(_Request(url, file.take, lambda _: file.check(), patience, file.headers))
+        size = file.size or _LARGE
+        self._fetch(_Request(url, file.take, lambda _: file.check(), file.headers, size))
 
     def abort(self) -> None:
         """End all waits and reads, for a run that is being stopped."""
@@ -140,6 +139,7 @@ class DownloadSession:
     def _fetch(self, request: _Request[T]) -> T:
         check_url(request.url)
         request.host = self._host(request.url)
+        request.left = max(self.policy.patience, request.size / SLOWEST_BYTES_PER_SECOND)
         try:
             while True:
                 try:
