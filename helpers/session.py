@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from helpers.errors import SourceError
+from helpers.errors import DataError, SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
 from helpers.network.connections import ConnectionAdapter, limit_reads
 from helpers.network.host import LONGEST_WAIT, Host, backoff
@@ -268,6 +268,8 @@ def _require(check: Callable[[T], object], result: T) -> None:
         check(result)
     except (ValueError, RecursionError) as error:
         raise TransientError(str(error)) from error
+    except DataError as error:
+        raise TransientError(f"{error.message} ({error.details})") from error
 
 
 def _read(response: requests.Response, limit: int) -> bytes:

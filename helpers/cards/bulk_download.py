@@ -8,7 +8,6 @@ that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 import time
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from helpers.atomic_io import atomic_write_json, disk_errors
@@ -22,7 +21,7 @@ from helpers.cards.bulk_file import (
 )
 from helpers.cards.face_list import list_path, write_faces
 from helpers.cards.options import CardSource
-from helpers.errors import DataError, SourceError
+from helpers.errors import SourceError
 from helpers.network.incoming_file import IncomingFile
 from helpers.network.responses import FetchError, PermanentError
 from helpers.report import Reporter
@@ -86,7 +85,9 @@ def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile
         stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
         suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
         target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
-        with IncomingFile(target, MAX_BULK_BYTES, partial(_list_faces, source), size) as file:
+        faces = list_path(source.cache, source.kind, source.image_version)
+        check = partial(write_faces, target=faces, version=source.image_version)
+        with IncomingFile(target, MAX_BULK_BYTES, check, size) as file:
             session.get_file(url, file)
             bulk = BulkFile(target, source.kind, file.sha256(), updated_at, url)
     return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
@@ -114,12 +115,3 @@ def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
         details=", ".join(f"{name} is {value!a:.60}" for name, value in seen),
         suggestion="get the file by hand and use --bulk-file FILE",
     )
-
-
-def _list_faces(source: CardSource, bulk_path: Path, sha256: str) -> None:
-    """List the faces of a whole file; ValueError if it is no bulk file."""
-    target = list_path(source.cache, source.kind, source.image_version)
-    try:
-        write_faces(bulk_path, sha256, target, source.image_version)
-    except DataError as error:
-        raise ValueError(f"{error.message} ({error.details})") from error

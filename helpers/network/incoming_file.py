@@ -22,7 +22,8 @@ class IncomingFile(AtomicFile):
     Args:
         target: its name, once it has been checked.
         limit: bytes that it may have.
-        check: is given the whole, with its SHA-256; raises ValueError if all must come again.
+        check: is given the whole, with its SHA-256; raises ValueError or DataError if all must
+            come again.
         size: bytes that it must have, if that is known.
         part: where an earlier run has left the start of it, perhaps of another version: `check`
             knows the digest of the whole.
