@@ -41,14 +41,12 @@ def part_path(target: Path) -> Path:
 
 def fsync_directory(directory: Path) -> None:
     """Make renames inside `directory` durable; a no-op where directories cannot be opened."""
-    try:
+    with contextlib.suppress(PermissionError):
         descriptor = os.open(directory, os.O_RDONLY)
-    except PermissionError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def fsync_file(path: Path) -> None:
@@ -88,17 +86,6 @@ class AtomicFile:
         except OSError as error:
             raise write_error(error, self.target) from error
 
-    def flush(self) -> None:
-        """Let readers of the part file see everything written so far."""
-        with disk_errors(self.target):
-            self._file.flush()
-
-    def restart(self) -> None:
-        """Throw away everything written so far."""
-        with disk_errors(self.target):
-            self._file.seek(0)
-            self._file.truncate()
-
     def __enter__(self) -> Self:
         return self
 
@@ -110,11 +97,10 @@ class AtomicFile:
                     os.fsync(self._file.fileno())
                 replace_durably(self.part, self.target)
         finally:
-            with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
-                self._file.close()
-            if not self._stays:
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if not self._stays:
                     self.part.unlink(missing_ok=True)
+                self._file.close()  # it flushes, which a full disk refuses
 
 
 def atomic_write(target: Path | str, data: bytes | str) -> None:
@@ -175,16 +161,16 @@ def _is_another_living_process(pid: int) -> bool:
 
 def open_regular(path: Path | str) -> BufferedReader:
     """Open a file for reading; OSError if it is a pipe or a device, which might never end."""
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - `Path.open` has no opener
+
+    def at_once(name: str, flags: int) -> int:
+        # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+        return os.open(name, flags | os.O_NONBLOCK)
+
+    file = open(path, "rb", opener=at_once)  # noqa: SIM115 - `Path.open` has no opener
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
     raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_bounded(path: Path | str, most: int) -> bytes:

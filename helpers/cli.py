@@ -103,7 +103,6 @@ def run(
         validate_args(args)
         signals.install()
         code = work(args, report)
-        report.flush()
     except BrokenPipeError:
         code = 0  # the reader (`| head`) has seen enough
     except (Exception, Stopped) as caught:  # noqa: BLE001 - where all of them become exit codes
@@ -111,7 +110,6 @@ def run(
         report.error(error, caught)
         code = error.exit_code
         if isinstance(caught, Stopped) and threading.active_count() > 1:
-            sys.stderr.flush()
             os._exit(code)  # a worker still hangs in a system call
     finally:
         close_stdout()

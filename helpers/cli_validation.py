@@ -6,7 +6,6 @@ into what its rule says and lists *all* problems at once, which argparse's own `
 """
 
 import math
-import shlex
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -142,18 +141,6 @@ class Flag:
         """The name of its value in the `Namespace`."""
         return self.name.lstrip("-").replace("-", "_")
 
-    def words(self, args: Namespace) -> list[str]:
-        """Return the flag with its value as it is typed; nothing where it has its default."""
-        return self.typed(getattr(args, self.field))
-
-    def typed(self, value: Any) -> list[str]:
-        """Return the flag with a value as it is typed; nothing for none and for the default."""
-        default = self.argparse["default"]
-        if value is False and default is True:
-            return [self.name.replace("--", "--no-", 1)]
-        text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
-        return [] if value in (None, "") or text == str(default) else [self.name, text]
-
     def problems(self, args: Namespace) -> Iterator[str]:
         """Convert the flag's value in `args`; yield what is wrong with it."""
         value = getattr(args, self.field, None)
@@ -178,6 +165,16 @@ class FlagGroup:
     flags: tuple[Flag, ...]
     #: Yields what is wrong between several flags, already converted; None is one that was wrong.
     check: Callable[[Namespace], Iterable[str]] = lambda _: ()
+
+    def typed(self, values: Mapping[str, Any]) -> list[str]:
+        """Return the flags with their values (by field) as they are typed, but no default."""
+        words = []
+        for flag in self.flags:
+            value = values.get(flag.field)
+            text = ",".join(value) if isinstance(value, (tuple, list)) else str(value)
+            if value not in (None, "") and text != str(flag.argparse["default"]):
+                words += [flag.name, text]
+        return words
 
 
 def validate_args(args: Namespace) -> None:
@@ -215,16 +212,6 @@ def _product_groups() -> Iterator[FlagGroup]:
     for name in _OPTIONS:
         module = import_module(f"helpers.{name}")
         yield from (value for value in vars(module).values() if isinstance(value, FlagGroup))
-
-
-def command_line(script: str, values: Mapping[str, Any], *groups: FlagGroup) -> str:
-    """Return the command that runs a script with the `values` (by field) of its flags.
-
-    Values that are the default or belong to no flag of the `groups` are left out.
-    """
-    flags = [flag for group in groups for flag in group.flags]
-    words = [word for flag in flags for word in flag.typed(values.get(flag.field))]
-    return shlex.join(["python", script, *words])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

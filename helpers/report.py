@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from helpers.errors import AppError, WriteError, write_error
@@ -125,11 +126,12 @@ class Reporter:
 
     def nothing_new(self, since: str, text: str) -> None:
         """Say that nothing has changed; in a log with the date, and as the only line."""
-        in_log = self._held is not None
-        self._held = None
-        start = f"{timestamp()} nothing" if in_log else "Nothing"
-        self.info(f"{start} new since {since}: {text}")
-        self._held = [] if in_log else None
+        news = f"new since {since}: {text}"
+        if self._held is None:
+            self.info(f"Nothing {news}")
+        elif not self.quiet:
+            self._held.clear()
+            self._say(f"{timestamp()} nothing {news}")
 
     def detail(self, text: str) -> None:
         """Say something on stderr that only `--verbose` shows."""
@@ -160,7 +162,6 @@ class Reporter:
             told = {name: getattr(error, name) for name in fields}
             with suppress(OSError, WriteError):
                 self.document({"version": DOCUMENT_VERSION, "error": told})
-                self.flush()
 
     def item_error(self, text: str) -> None:
         """Name one item that failed; shown under `--quiet`, too."""
@@ -174,19 +175,13 @@ class Reporter:
             self._put(json_text(document, indent=2))
 
     def json_line(self, document: Any) -> None:
-        """Print a document on stdout as one line of JSON, at once."""
+        """Print a document on stdout as one line of JSON."""
         self._put(json_text(document))
-        self.flush()
 
     def line(self, text: str) -> None:
         """Print one line of the result on stdout, unless `--json` replaces it by a document."""
         if not self.as_json:
             self._put(plain(text))
-
-    def flush(self) -> None:
-        """Hand the result to whoever reads stdout; BrokenPipeError if nobody does any more."""
-        with _stdout_errors():
-            sys.stdout.flush()
 
     @property
     def for_people(self) -> bool:
@@ -195,19 +190,10 @@ class Reporter:
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows on stdout: aligned below a header on a terminal, tab-separated into a pipe."""
-        if self.for_people:
-            self.aligned(header, rows)
-        else:
-            self.tab_separated(rows)
-
-    def tab_separated(self, rows: Sequence[Sequence[str]]) -> None:
-        """Print rows on stdout with tabs between the cells, at once."""
-        for row in rows:
-            self.line("\t".join(map(one_line, row)))
-        self.flush()
-
-    def aligned(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows on stdout in columns below a header."""
+        if not self.for_people:
+            for row in rows:
+                self.line("\t".join(map(one_line, row)))
+            return
         lines = [tuple(map(one_line, row)) for row in (header, *rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for row in lines:
@@ -239,7 +225,7 @@ class Reporter:
         if not at_terminal:
             self.info(f"{label}: {byte_size(total) if unit == BYTES else f'{total:,} {unit}'}")
         in_log = {
-            "file": _Log(self.info),
+            "file": SimpleNamespace(write=self._log),
             "bar_format": _LOG_LINE,
             "mininterval": math.inf,  # it says nothing unasked
             "delay": 1e-9,  # also not at once
@@ -257,9 +243,20 @@ class Reporter:
             yield shown
             bar.set_postfix_str("", refresh=False)
 
+    def _log(self, state: str) -> None:
+        """Say the state of a bar as a line; tqdm also writes what moves the cursor."""
+        if state.strip():
+            self.info(state.strip())
+
     def _put(self, text: str) -> None:
-        with _stdout_errors():
+        """Hand a result to whoever reads stdout; BrokenPipeError if nobody does any more."""
+        try:
             sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise write_error(error, "standard output") from error
 
     def _say(self, text: str, label: str = "") -> None:
         self._put_err(label + one_line(text))
@@ -269,16 +266,6 @@ class Reporter:
         with suppress(OSError, ValueError):
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
-
-
-@contextmanager
-def _stdout_errors() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise write_error(error, "standard output") from error
 
 
 def open_streams() -> None:
@@ -344,17 +331,6 @@ def _repeatedly(function: Callable[[], None], seconds: float) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-class _Log:
-    """What tqdm writes to where there is no terminal: each state of its bar is a line."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
-    def write(self, text: str) -> None:
-        if text.strip():
-            self._say(text.strip())
 
 
 def _coloured(text: str, code: str) -> str:

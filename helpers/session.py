@@ -13,18 +13,17 @@ import json
 import random
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 
-from helpers.errors import SourceError
+from helpers.errors import DataError, SourceError
 from helpers.network.clock import TIME_FACTOR, Clock
-from helpers.network.connections import ConnectionAdapter, Connections
-from helpers.network.first_contact import FirstContact
-from helpers.network.host_gate import LONGEST_WAIT, Gate, backoff
-from helpers.network.partial_body import PartialBody, Sink
+from helpers.network.connections import ConnectionAdapter, limit_reads
+from helpers.network.host import LONGEST_WAIT, Host, backoff
+from helpers.network.incoming_file import IncomingFile
 from helpers.network.policy import Policy
 from helpers.network.responses import (
     AbortedError,
@@ -45,6 +44,8 @@ JITTER = 0.25  # of the wait, on top, so that workers that failed together come 
 API_SPACING = 0.1  # seconds: Scryfall allows 10 requests/s at its API, any number at its files
 MAX_REDIRECTS = 5
 MAX_API_BYTES = 1_000_000
+SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a file is not worth waiting for
+_LARGE = 10**9  # bytes of a file whose size is not known
 #: URLs in a row that may use up all their tries before the host counts as down (or twice the
 #: number of workers, if that is more): without it, a dead network would cost days of retries.
 DOWN_AFTER = 32
@@ -59,13 +60,13 @@ class _Request(Generic[T]):
 
     url: str
     receive: Callable[[requests.Response], T]
-    headers: Callable[[], Mapping[str, str]]  # further ones, of the next try
-    api: bool  # asks Scryfall's API, which is limited and whose refusal ends the run
-    left: float  # seconds in transfer, for all tries together
-    gate: Gate
-    contact: FirstContact
+    check: Callable[[T], object]  # of what was received; raises ValueError if it must come again
+    headers: Callable[[], Mapping[str, str]] = dict  # further ones, of the next try
+    size: int = 0  # bytes, if they may be many
+    api: bool = False  # asks Scryfall's API, which is limited and whose refusal ends the run
+    host: Host = field(init=False)
+    left: float = field(init=False)  # seconds in transfer, for all tries together
     attempt: int = 0
-    asked: float = 0.0  # when the latest request left
 
 
 class DownloadSession:
@@ -84,11 +85,10 @@ class DownloadSession:
         self.clock = clock or Clock()
         # There may be more threads than requests at a time: some check and write what has come.
         self._lines = threading.Semaphore(policy.workers)
-        self._connections = Connections()
-        self._adapter = ConnectionAdapter(self._connections, policy.workers)
+        self._adapter = ConnectionAdapter(policy.workers)
         self._environment = requests.Session()
         self._say = say
-        self._hosts: dict[str, tuple[Gate, FirstContact]] = {}
+        self._hosts: dict[str, Host] = {}
         self._hosts_lock = threading.Lock()
 
     def get_bytes(
@@ -105,109 +105,72 @@ class DownloadSession:
             FetchError: this URL cannot be had; the last error of all tries.
             SourceError: the host cannot be asked any more at all.
         """
-        return self._fetch(url, lambda response: _read(response, limit), check)
+        return self._fetch(_Request(url, lambda response: _read(response, limit), check))
 
     def get_api(
-        self,
-        path: str,
-        *,
-        etag: str | None = None,
-        check: Callable[[bytes], object] = lambda _: None,
-    ) -> tuple[bytes, str | None] | None:
-        """Ask Scryfall's API for `/path`; return the body and its ETag, None if that is `etag`.
+        self, path: str, *, etag: str | None = None
+    ) -> tuple[dict[str, Any], str | None] | None:
+        """Ask Scryfall's API for `/path`; return the object and its ETag, None if that is `etag`.
 
         Raises what `get_bytes` does; `SourceError` also if the API refuses us.
         """
         known = {"If-None-Match": etag} if etag else {}
 
-        def receive(response: requests.Response) -> tuple[bytes, str | None] | None:
+        def receive(response: requests.Response) -> tuple[dict[str, Any], str | None] | None:
             if response.status_code == http.client.NOT_MODIFIED:
                 return None
-            return _read(response, MAX_API_BYTES), response.headers.get("ETag")
+            return _json_object(response), response.headers.get("ETag")
 
-        return self._fetch(
-            self.policy.api_url + path,
-            receive,
-            lambda answer: answer and check(answer[0]),
-            headers=lambda: known,
-            api=True,
-        )
+        url = self.policy.api_url + path
+        return self._fetch(_Request(url, receive, lambda _: None, lambda: known, api=True))
 
-    def get_stream(
-        self,
-        url: str,
-        sink: Sink,
-        *,
-        limit: int,
-        size: int | None = None,
-        patience: float | None = None,
-        kept: int | None = None,
-    ) -> None:
-        """Send the body of `url` to `sink`; after a break only the rest is asked for.
+    def get_file(self, url: str, file: IncomingFile) -> None:
+        """Send the body of `url` to `file`; after a break only the rest is asked for.
 
         Raises what `get_bytes` does.
-
-        Args:
-            url: https, or http on this machine.
-            sink: gets the body, and checks it once it is whole.
-            limit: bytes that the body may have.
-            size: bytes that it must have, if that is known.
-            patience: seconds in transfer for all tries together (the policy's for an image).
-            kept: bytes that an earlier run has left in the sink, if its check knows the digest.
         """
-        body = PartialBody(sink, limit, size, kept)
-        self._fetch(url, body.take, lambda _: body.check(), headers=body.headers, patience=patience)
+        size = file.size or _LARGE
+        self._fetch(_Request(url, file.take, lambda _: file.check(), file.headers, size))
 
     def abort(self) -> None:
-        """End all waits and cut all connections, for a run that is being stopped."""
+        """End all waits and reads, for a run that is being stopped."""
         self.clock.stopped.set()
-        self._connections.cut_all()
 
-    def _fetch(
-        self,
-        url: str,
-        receive: Callable[[requests.Response], T],
-        check: Callable[[T], object],
-        *,
-        headers: Callable[[], Mapping[str, str]] = dict,
-        patience: float | None = None,
-        api: bool = False,
-    ) -> T:
-        """Ask for `url` until `check` is content with what `receive` makes of the answer."""
-        check_url(url)
-        left = self.policy.patience if patience is None else patience
-        request = _Request(url, receive, headers, api, left, *self._host(url))
+    def _fetch(self, request: _Request[T]) -> T:
+        check_url(request.url)
+        request.host = self._host(request.url)
+        request.left = max(self.policy.patience, request.size / SLOWEST_BYTES_PER_SECOND)
         try:
             while True:
                 try:
                     result = self._try_once(request)
-                    _require(check, result)
+                    _require(request.check, result)
                 except TransientError as error:
                     self._recover(request, error)
                     request.attempt += 1
                 else:
-                    request.gate.answered(request.asked)
+                    request.host.succeeded(request)
                     return result
         except PermanentError:
-            request.gate.answered(request.asked)
+            request.host.succeeded(request)
             raise
         finally:
-            request.gate.step_aside(request)
+            request.host.step_aside(request)
 
     def _try_once(self, request: _Request[T]) -> T:
         # Those that wait for the request that was told to slow down may hold all the lines.
-        line = contextlib.nullcontext() if request.gate.is_told(request) else self._lines
+        line = contextlib.nullcontext() if request.host.is_told(request) else self._lines
         with line:
-            if not request.gate.pass_through(request, API_SPACING if request.api else 0.0):
+            if not request.host.pass_through(request, API_SPACING if request.api else 0.0):
                 raise AbortedError("stopped")
-            request.asked = self.clock.now()
+            start = self.clock.now()
             # One dripping answer must not eat up the time of all tries: half of it is for the next.
             share = request.left if self._is_last(request) else request.left / 2
+            limit_reads(share * TIME_FACTOR, self.clock.stopped)
             try:
-                with self._connections.deadline(share * TIME_FACTOR):
-                    return self._ask(request)
+                return self._ask(request)
             finally:
-                request.left -= self.clock.now() - request.asked
+                request.left -= self.clock.now() - start
 
     def _is_last(self, request: _Request[T]) -> bool:
         return request.attempt == self.policy.max_retries or request.left <= 0
@@ -220,21 +183,20 @@ class DownloadSession:
         if error.retry_after is not None or error.status == http.client.TOO_MANY_REQUESTS:
             self._hold_all(request, max(wait, error.retry_after or 0.0))
         else:  # the host takes requests again, whatever is wrong with this one
-            request.gate.step_aside(request)
+            request.host.step_aside(request)
         if self._is_last(request):
-            in_a_row = request.gate.exhausted()
+            in_a_row = request.host.exhausted()
             if in_a_row >= max(DOWN_AFTER, 2 * self.policy.workers):
                 raise _host_closed(request.url, f"failed {in_a_row} URLs in a row, last: {error}")
             raise _given_up(error, request.attempt + 1, out_of_time=request.left <= 0) from error
-        request.contact.failed(error)
-        if not self.clock.wait(wait * (1 + random.uniform(0, JITTER))):
-            raise AbortedError("stopped") from error
+        request.host.failed(error)
+        self.clock.wait(wait * (1 + random.uniform(0, JITTER)))
 
     def _hold_all(self, request: _Request[T], seconds: float) -> None:
         """Hold all workers of the host for as long as it asks, unless that is too long."""
         if seconds > LONGEST_WAIT:
             raise _host_closed(request.url, f"asks us to stay away for {seconds:.0f} s")
-        penalties = request.gate.penalise(request, seconds, request.asked)
+        penalties = request.host.penalise(request, seconds)
         if penalties >= max(MOST_PENALTIES, self.policy.max_retries + 2):
             raise _host_closed(request.url, f"told us {penalties} times in a row to slow down")
 
@@ -242,7 +204,7 @@ class DownloadSession:
         url = request.url
         for _ in range(MAX_REDIRECTS + 1):
             with self._get(url, request.headers()) as response:
-                request.contact.answered()
+                request.host.answered()
                 target = redirect_target(response)
                 if target is None:
                     self._check_status(response, api=request.api)
@@ -292,12 +254,12 @@ class DownloadSession:
             )
         raise PermanentError(reason)
 
-    def _host(self, url: str) -> tuple[Gate, FirstContact]:
-        host = urlsplit(url).netloc
+    def _host(self, url: str) -> Host:
+        name = urlsplit(url).netloc
         with self._hosts_lock:
-            if host not in self._hosts:
-                self._hosts[host] = Gate(self.clock), FirstContact(host, self._say)
-            return self._hosts[host]
+            if name not in self._hosts:
+                self._hosts[name] = Host(name, self.clock, self._say)
+            return self._hosts[name]
 
 
 def _require(check: Callable[[T], object], result: T) -> None:
@@ -306,19 +268,29 @@ def _require(check: Callable[[T], object], result: T) -> None:
         check(result)
     except (ValueError, RecursionError) as error:
         raise TransientError(str(error)) from error
+    except DataError as error:
+        raise TransientError(f"{error.message} ({error.details})") from error
 
 
 def _read(response: requests.Response, limit: int) -> bytes:
     return b"".join(read_chunks(response, limit))
 
 
+def _json_object(response: requests.Response) -> dict[str, Any]:
+    try:
+        answer = json.loads(_read(response, MAX_API_BYTES))
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise TransientError("the answer is no JSON object")
+    return answer
+
+
 def _explanation(response: requests.Response) -> str:
     """Return the `details` of Scryfall's error object (https://scryfall.com/docs/api/errors)."""
-    try:
-        answer: Any = json.loads(_read(response, MAX_API_BYTES))
-        return str(answer["details"])
-    except (FetchError, ValueError, KeyError, TypeError, RecursionError):
-        return "no reason given"
+    with contextlib.suppress(FetchError):
+        return str(_json_object(response).get("details", "no reason given"))
+    return "no reason given"
 
 
 def _host_closed(url: str, why: str) -> SourceError:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar, TypeVarTuple, cast
 
@@ -25,18 +25,9 @@ class ChildDiedError(DataError):
 
 
 def call(function: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
-    """Return what a function returns in a child process; see `stream`."""
-    either = cast("Callable[[*_Arguments], Iterator[_Result]]", function)  # see `_serve`
-    (result,) = stream(either, *arguments)
-    return result
+    """Return what a function returns in a child process.
 
-
-def stream(
-    function: Callable[[*_Arguments], Iterator[_Result]], *arguments: *_Arguments
-) -> Generator[_Result]:
-    """Yield what a generator function yields in a child process, as it comes.
-
-    The child ends when the generator is closed and when this process ends, however it does. What
+    The child ends when the call is broken off and when this process ends, however it does. What
     is printed there goes to stderr. Paths in the arguments must be absolute.
 
     Raises:
@@ -51,39 +42,37 @@ def stream(
         child.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    sender.close()  # the child holds the only other one, so that its end ends the loop below
+    sender.close()  # the child holds the only other one: with it `recv` ends
     try:
-        while True:
-            result = receiver.recv()
-            if isinstance(result, AppError):
-                raise result
-            yield result
-    except (EOFError, OSError):  # the latter if it died while sending
+        result = receiver.recv()
         child.join()
-    finally:
-        child.terminate()
+    except (EOFError, OSError) as error:  # the latter if it died while sending
         child.join()
-        receiver.close()
-    if child.exitcode != 0:
         raise ChildDiedError(
             f"the child process of {function.__name__} ended with code {child.exitcode}",
             details="it was killed, or ran out of memory",
             suggestion="look above for what it wrote to stderr",
-        )
+        ) from error
+    finally:
+        child.terminate()
+        child.join()
+        receiver.close()
+    if isinstance(result, AppError):
+        raise result
+    return cast("_Result", result)
 
 
 def _serve(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    """Be the child: send each result, or the error that ends them."""
+    """Be the child: send the result, or the error in its place."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.dup2(2, 1)
     try:
-        results = function(*arguments)
-        for result in results if isinstance(results, Iterator) else (results,):
-            sender.send(result)
+        result = function(*arguments)
     except AppError as error:
-        sender.send(error)
+        result = error
     except (RuntimeError, ValueError, MemoryError) as error:
-        sender.send(DataError(str(error).split("\n", 1)[0] or type(error).__name__))
+        result = DataError(str(error).split("\n", 1)[0] or type(error).__name__)
+    sender.send(result)
 
 
 def _end_with_parent() -> None:

@@ -31,7 +31,6 @@ def work(args: Namespace, report: Reporter) -> int:
             signal.signal(number, lambda *_: server.stop.set())
         report.line(server.url)
         report.document({"version": DOCUMENT_VERSION, "url": server.url})
-        report.flush()
         server.stop.wait()
     return 0
 

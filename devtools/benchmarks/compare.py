@@ -143,7 +143,6 @@ def print_row(cells: Sequence[str], report: Reporter) -> None:
         report.line("  ".join(padded).rstrip())
     else:
         report.line("\t".join(" ".join(cell.split()) for cell in cells))
-    report.flush()
 
 
 def figure(value: float) -> str:

@@ -37,7 +37,6 @@ class Steps:
         """Print a line at once, so that it stands before what the next process prints."""
         if not self._silent:
             self._report.line(text)
-            self._report.flush()
 
     def show(self, text: str) -> None:
         """Print a line of the result, which `--quiet` leaves."""

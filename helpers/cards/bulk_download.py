@@ -5,13 +5,12 @@
 that may be gzipped on the way. Source: https://scryfall.com/docs/api/bulk-data.
 """
 
-import json
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from helpers.atomic_io import AtomicFile, atomic_write_json, disk_errors, sha256_file
+from helpers.atomic_io import atomic_write_json, disk_errors
 from helpers.cards.bulk_file import (
     MAX_BULK_BYTES,
     BulkFile,
@@ -22,13 +21,13 @@ from helpers.cards.bulk_file import (
 )
 from helpers.cards.face_list import list_path, write_faces
 from helpers.cards.options import CardSource
-from helpers.errors import DataError, SourceError
+from helpers.errors import SourceError
+from helpers.network.incoming_file import IncomingFile
 from helpers.network.responses import FetchError, PermanentError
 from helpers.report import Reporter
 from helpers.session import DownloadSession
 
 DEFAULT_MAX_AGE_HOURS = 24.0  # Scryfall asks everybody to keep bulk data at least that long
-SLOWEST_BYTES_PER_SECOND = 10_000  # slower than that a bulk file is not worth waiting for
 
 
 def bulk_for_download(source: CardSource, session: DownloadSession, report: Reporter) -> BulkFile:
@@ -75,33 +74,23 @@ def _refreshed(session: DownloadSession, source: CardSource) -> BulkFile:
 def _newest(session: DownloadSession, source: CardSource, path: str) -> BulkFile:
     """Return the cached bulk file if Scryfall has no newer one, else that one, downloaded."""
     bulk = cached_bulk(source.cache, source.kind)
-    answer = session.get_api(path, etag=bulk.etag if bulk else None, check=_bulk_data)
+    answer = session.get_api(path, etag=bulk.etag if bulk else None)
     if answer is None:
         if bulk is None:
             raise PermanentError("HTTP 304 to a request without condition")
         return bulk
-    body, etag = answer
-    url, updated_at, size = listed(_bulk_data(body))
+    listing, etag = answer
+    url, updated_at, size = listed(listing)
     if bulk is None or (bulk.updated_at, bulk.url) != (updated_at, url):
         stamp = "".join(filter(str.isdigit, updated_at or ""))[:14] or "undated"
         suffix = ".jsonl.gz" if ".jsonl" in url else ".json"
         target = source.cache / f"bulk-{source.kind}-{stamp}{suffix}"
-        patience = max(session.policy.patience, (size or 10**9) / SLOWEST_BYTES_PER_SECOND)
-        with _IncomingFile(target, source) as file:
-            session.get_stream(url, file, limit=MAX_BULK_BYTES, size=size, patience=patience)
-        bulk = BulkFile(target, source.kind, file.sha256, updated_at, url)
+        faces = list_path(source.cache, source.kind, source.image_version)
+        check = partial(write_faces, target=faces, version=source.image_version)
+        with IncomingFile(target, MAX_BULK_BYTES, check, size) as file:
+            session.get_file(url, file)
+            bulk = BulkFile(target, source.kind, file.sha256(), updated_at, url)
     return replace(bulk, etag=etag if is_ascii_text(etag) else None)  # it is to become a header
-
-
-def _bulk_data(body: bytes) -> dict[str, Any]:
-    """Return the object that describes a bulk file; ValueError if the answer is none."""
-    try:
-        listing = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("the answer is not JSON") from error
-    if not isinstance(listing, dict) or listing.get("object") != "bulk_data":
-        raise ValueError("the answer does not describe a bulk file")
-    return listing
 
 
 def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
@@ -113,33 +102,16 @@ def listed(document: dict[str, Any]) -> tuple[str, str | None, int | None]:
     url = document.get("jsonl_download_uri") or document.get("download_uri")
     updated_at, size = document.get("updated_at"), document.get("compressed_size")
     if (
-        is_ascii_text(url)
+        document.get("object") == "bulk_data"
+        and is_ascii_text(url)
         and (updated_at is None or is_ascii_text(updated_at))
         and (size is None or (type(size) is int and 0 < size <= MAX_BULK_BYTES))
     ):
         return str(url), updated_at, size
-    seen = {"download_uri": url, "updated_at": updated_at, "compressed_size": size}
+    names = ("object", "download_uri", "updated_at", "compressed_size")
+    seen = zip(names, (document.get("object"), url, updated_at, size), strict=True)
     raise SourceError(
         "Scryfall's description of its bulk file cannot be understood",
-        details=", ".join(f"{name} is {value!a:.60}" for name, value in seen.items()),
+        details=", ".join(f"{name} is {value!a:.60}" for name, value in seen),
         suggestion="get the file by hand and use --bulk-file FILE",
     )
-
-
-class _IncomingFile(AtomicFile):
-    """A bulk file on its way in; `sha256` is that of the whole, once it has been checked."""
-
-    def __init__(self, target: Path, source: CardSource) -> None:
-        super().__init__(target)
-        self.sha256 = ""
-        self._list = list_path(source.cache, source.kind, source.image_version)
-        self._version = source.image_version
-
-    def check(self) -> None:
-        """List the faces of the whole file; ValueError if it is no bulk file."""
-        self.flush()
-        self.sha256 = sha256_file(self.part)
-        try:
-            write_faces(self.part, self.sha256, self._list, self._version)
-        except DataError as error:
-            raise ValueError(f"{error.message} ({error.details})") from error

@@ -88,11 +88,11 @@ def cached_bulk(directory: Path, kind: str) -> BulkFile | None:
     return bulk if sound else None
 
 
-def usable_bulk(source: CardSource, max_age: float | None) -> BulkFile | None:
+def usable_bulk(source: CardSource, max_age: float | None = None) -> BulkFile | None:
     """Return the bulk file to use without a request, of at most `max_age` hours if given."""
     if source.bulk_file is not None:
         return local_bulk(source.bulk_file)
-    bulk = None if source.refresh else cached_bulk(source.cache, source.kind)
+    bulk = cached_bulk(source.cache, source.kind)
     old = bulk is not None and max_age is not None and bulk.age_hours >= max_age
     return None if old else bulk
 

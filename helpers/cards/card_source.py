@@ -43,14 +43,14 @@ def bulk_for_build(source: CardSource, args: Namespace, report: Reporter) -> Bul
         DataError: the cache holds none; building alone asks nobody unless told to.
         SourceError: `--refresh-bulk` or `--max-bulk-age` asks for a newer one and it can't be had.
     """
-    bulk = usable_bulk(source, source.max_bulk_age)
-    if bulk is None and (source.refresh or source.max_bulk_age is not None):
+    if source.max_bulk_age is not None:
         from helpers.cards.bulk_download import bulk_for_download
         from helpers.network.policy import Policy
         from helpers.session import DownloadSession
 
         session = DownloadSession(Policy.from_args(args), say=report.notice)
-        bulk = bulk_for_download(source, session, report)
+        return bulk_for_download(source, session, report)
+    bulk = usable_bulk(source)
     if bulk is None:
         raise DataError(
             f"the cache holds no bulk file of kind {source.kind}",

@@ -2,21 +2,19 @@
 
 A bulk file takes seconds to minutes to parse (2 s per 100,000 cards); the faces in it are an
 eighth of its size. The list is bound to its bulk file by SHA-256, so a stale one is never used; it
-carries a CRC-32 of itself, so a damaged one is worked out again; and it is read in a stream: memory
-does not grow with the number of cards.
+carries a CRC-32 of itself, so a damaged one is worked out again; and it is mapped, not loaded: the
+system takes the memory back whenever it needs it.
 """
 
 import itertools
 import json
 import mmap
-import os
-import weakref
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from helpers.atomic_io import AtomicFile, open_regular
 from helpers.cards.bulk_file import BulkFile, iter_cards, unusable_bulk
@@ -24,7 +22,6 @@ from helpers.cards.card_face import NO_PICTURE, CardFace, faces_of
 
 FORMAT = 6  # raise it whenever faces_of changes its answer
 _SEAL_BYTES = 9  # of the last line: the CRC-32 of everything before it, in hexadecimal
-_BLOCK = 1 << 18  # bytes read at a time
 _ENOUGH = 10_000  # entries without one face show that a file holds something else than cards
 
 
@@ -35,9 +32,13 @@ class FaceList:
     `total` counts all that the bulk file has, `skipped`, by reason, the cards and faces that are
     left out; `odd` names the first card of each reason that should not occur (see
     `card_face.NO_PICTURE`).
+
+    `data` stays the list that was opened, whatever has its name by now. A build reads it several
+    times in many hours, and rows are positions in it: a download that replaces the list meanwhile
+    would give the vectors the names of other cards.
     """
 
-    file: "_KeptFile"
+    data: mmap.mmap
     total: int
     count: int
     skipped: dict[str, int]
@@ -48,9 +49,16 @@ class FaceList:
         return self.count
 
     def __iter__(self) -> Iterator[CardFace]:
-        faces = map(CardFace.of_values, itertools.islice(self.file.lines(), self.total))
+        faces = map(CardFace.of_values, self._lines())
         chosen = (face for face in faces if self.sets is None or face.set in self.sets)
         yield from itertools.islice(chosen, self.count)
+
+    def _lines(self) -> Iterator[bytes]:
+        start = 0
+        for _ in range(self.total):
+            end = self.data.find(b"\n", start)
+            yield self.data[start:end]
+            start = end + 1
 
     def image_files(self) -> Iterator[str]:
         """Yield the name of each face's image in the cache."""
@@ -63,26 +71,6 @@ class FaceList:
             chosen = replace(self, sets=frozenset(sets))
             chosen = replace(chosen, count=sum(1 for _ in chosen))
         return chosen if limit is None else replace(chosen, count=min(limit, chosen.count))
-
-
-class _KeptFile:
-    """An open file, read from its start each time, whatever has its name by now.
-
-    A build reads its list several times in many hours, and rows are positions in it. A download
-    that replaces the list meanwhile would give the vectors the names of other cards.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._fd = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._fd)
-
-    def lines(self) -> Iterator[bytes]:
-        """Yield each line, without its end."""
-        at, rest = 0, b""
-        while block := os.pread(self._fd, _BLOCK, at):
-            at += len(block)
-            *lines, rest = (rest + block).split(b"\n")
-            yield from lines
 
 
 def open_faces(bulk: BulkFile, directory: Path, version: str) -> FaceList:
@@ -105,21 +93,18 @@ def open_faces(bulk: BulkFile, directory: Path, version: str) -> FaceList:
 def read_list(path: Path, bulk_sha256: str | None = None) -> FaceList | None:
     """Return the list at `path`; None if it is damaged, or not of the bulk file of that digest."""
     try:
-        with (
-            open_regular(path) as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            end = len(data) - _SEAL_BYTES
-            if zlib.crc32(memoryview(data)[:end]) != int(data[end:], 16):
-                return None
-            about = json.loads(data[data.rfind(b"\n", 0, end - 1) + 1 : end])
-            kept = _KeptFile(file)
+        with open_regular(path) as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        end = len(data) - _SEAL_BYTES
+        if zlib.crc32(memoryview(data)[:end]) != int(data[end:], 16):
+            return None
+        about = json.loads(data[data.rfind(b"\n", 0, end - 1) + 1 : end])
     except (OSError, ValueError):
         return None
     if about["format"] != FORMAT or bulk_sha256 not in (None, about["bulk_sha256"]):
         return None
     total = about["total"]
-    return FaceList(kept, total, total, about["skipped"], about["odd"])
+    return FaceList(data, total, total, about["skipped"], about["odd"])
 
 
 def list_path(directory: Path, kind: str, version: str) -> Path:

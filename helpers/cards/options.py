@@ -43,7 +43,7 @@ def set_code(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CardSource:
-    """The options of the group "source"; `max_bulk_age` in hours, None for "any age"."""
+    """The options of the group "source"; `max_bulk_age` in hours, None where nothing was said."""
 
     kind: str
     cache: Path
@@ -51,18 +51,17 @@ class CardSource:
     sets: tuple[str, ...] | None
     image_version: str
     bulk_file: Path | None
-    refresh: bool
     max_bulk_age: float | None
 
     @classmethod
     def from_args(cls, args: Namespace) -> Self:
         """Read the flags, already validated."""
-        return options_of(cls, args, sets=args.set, refresh=args.refresh_bulk)
+        age = 0.0 if args.refresh_bulk else args.max_bulk_age
+        return options_of(cls, args, sets=args.set, max_bulk_age=age)
 
     def flags(self) -> list[str]:
         """Return the flags that choose these cards and their pictures, as they are typed."""
-        values = {**asdict(self), "set": self.sets, "max_bulk_age": None}
-        return [word for flag in FLAGS.flags for word in flag.typed(values.get(flag.field))]
+        return FLAGS.typed({**asdict(self), "set": self.sets, "max_bulk_age": None})
 
     def download_command(self) -> str:
         """Return what to type to fetch these cards."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from helpers.atomic_io import atomic_write_json, sha256_file
 from helpers.cards import options as cards
-from helpers.cli_validation import command_line
 from helpers.errors import DataError
 from helpers.index.manifest_schema import SEAL, check_manifest, seal
 from helpers.index.publish import MANIFEST, NAMES, open_published
@@ -105,9 +104,10 @@ def no_index(out: Path, details: str, document: dict[str, Any] | None = None) ->
 
 def rebuild_command(document: dict[str, Any], out: Path) -> str:
     """Return what to type to build an index again, from the same cards and with the same model."""
-    command = command_line("build_embeddings.py", document["parameters"], cards.FLAGS, model.FLAGS)
-    whiten = "" if document["parameters"].get("whiten", True) else " --no-whiten"
-    return f"{command} --out {shlex.quote(str(out))}{whiten}"
+    given = document["parameters"]
+    flags = [*cards.FLAGS.typed(given), *model.FLAGS.typed(given), "--out", str(out)]
+    flags += [] if given.get("whiten", True) else ["--no-whiten"]
+    return shlex.join(["python", "build_embeddings.py", *flags])
 
 
 def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> str | None:

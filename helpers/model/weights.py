@@ -129,9 +129,9 @@ def fetch_weights(
                     " with network",
                 )
             return
-        if model_hub.is_offline():
+        if model_hub.settings().HF_HUB_OFFLINE:
             raise no_weights(options, "they are not here, and HF_HUB_OFFLINE forbids to ask")
-        address = f"{model_hub.endpoint()}/{wanted.repository}"
+        address = f"{model_hub.settings().ENDPOINT}/{wanted.repository}"
         session = DownloadSession(Policy(USER_AGENT, SCRYFALL_API), say=report.notice)
         try:
             model_hub.fetch(wanted, session, report, announce)
@@ -165,7 +165,7 @@ def require_here(options: ModelOptions) -> None:
     if hub_file(options) is not None:
         from helpers.network import model_hub
 
-        model_hub.ask_nobody()
+        model_hub.settings().HF_HUB_OFFLINE = True  # or it would ask for a newer version
 
 
 def no_weights(options: ModelOptions, details: str) -> SourceError:

@@ -1,133 +1,83 @@
-"""HTTP connections that another thread can cut.
+"""HTTP connections whose reads end at a deadline, and when the run is stopped.
 
 A socket timeout bounds one silence, not a whole answer: a server that drips a byte a second holds
 a reader for ever, in the headers or in the body, and a thread blocked in a read sees no Ctrl-C.
-Here every connection tells which thread uses it, so that its socket can be shut down at a deadline
-or at a stop; the blocked read then fails at once.
+Here every read waits in short steps, and between them looks at the clock.
 """
 
 import contextlib
 import http.client
+import io
+import math
 import socket
 import threading
-from collections.abc import Iterator
+import time
 from typing import Any
 
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_STEP = 0.25  # seconds between two looks whether the run is stopped
+_try = threading.local()  # of the calling thread: when its time is up, and what stops it
 
 
-class Connections:
-    """The sockets in use, by thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sockets: dict[int, socket.socket] = {}
-        self._late: set[int] = set()  # threads whose time is up
-        self._all_cut = False
-
-    def use(self, sock: socket.socket | None) -> None:
-        """Note that the calling thread talks through `sock`."""
-        if sock is not None:
-            me = threading.get_ident()
-            with self._lock:
-                self._sockets[me] = sock
-                if self._all_cut or me in self._late:
-                    _cut(sock)
-
-    @contextlib.contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """Cut the calling thread's connection unless the block ends within `seconds`."""
-        me, ended = threading.get_ident(), threading.Event()
-        timer = threading.Timer(seconds, self._cut_one, (me, ended))
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            with self._lock:
-                ended.set()
-                self._late.discard(me)
-                self._sockets.pop(me, None)
-
-    def _cut_one(self, thread: int, ended: threading.Event) -> None:
-        with self._lock:
-            if ended.is_set():  # while this waited for the lock
-                return
-            self._late.add(thread)
-            if thread in self._sockets:
-                _cut(self._sockets[thread])
-
-    def cut_all(self) -> None:
-        """Cut every connection, and every one that is opened from now on."""
-        with self._lock:
-            self._all_cut = True
-            for sock in self._sockets.values():
-                _cut(sock)
-
-
-def _cut(sock: socket.socket) -> None:
-    # The plain socket's method, also for TLS: SSLSocket.shutdown would drop its TLS state under
-    # the thread that reads from it.
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+def limit_reads(seconds: float, stopped: threading.Event) -> None:
+    """Let reads of the calling thread fail from now on after `seconds`, and once it is stopped."""
+    _try.ends, _try.stopped = time.monotonic() + seconds, stopped
 
 
 class ConnectionAdapter(HTTPAdapter):
-    """A pool of connections per host, all known to `connections`, also behind a proxy.
+    """A pool of connections per host, also behind a proxy, for threads that call `limit_reads`.
 
     It retries nothing by itself: urllib3 never retries a body and would hide the waits.
     """
 
-    def __init__(self, connections: Connections, pool_size: int) -> None:
+    def __init__(self, pool_size: int) -> None:
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
-        self._connections = connections
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the pool of a request, which makes connections of ours (unless by SOCKS)."""
+        """Return the pool of a request, whose connections read as ours do."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if pool.ConnectionCls in _OURS:
-            pool.conn_kw["connections"] = self._connections
-            pool.ConnectionCls = _OURS[pool.ConnectionCls]
+        kind = pool.ConnectionCls
+        if kind.response_class is not _Response:
+            pool.ConnectionCls = type(kind.__name__, (kind,), {"response_class": _Response})
         return pool
 
 
-class _FinalResponse(http.client.HTTPResponse):
-    """Skips what a server says before its answer: 102 and 103 like http.client's own 100."""
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Reader(sock, self.fp))
 
     def _read_status(self) -> tuple[str, int, str]:
+        """Skip what a server says before its answer: 102 and 103 like http.client's own 100."""
         version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, 100 if status in {102, 103} else status, reason
 
 
-class _Registered:
-    """Mixed into urllib3's connections: reports the socket whenever a thread starts to use it."""
+class _Reader(io.RawIOBase):
+    """What a socket receives while the calling thread has time."""
 
-    response_class: type[http.client.HTTPResponse] = _FinalResponse
-    _socket: socket.socket | None = None
+    def __init__(self, sock: socket.socket, opened: io.BufferedIOBase) -> None:
+        self._sock = sock
+        self._opened = opened  # http.client's own reader, which keeps the socket open
+        self._timeout = sock.gettimeout() or math.inf
 
-    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._connections = connections
+    def readable(self) -> bool:
+        return True
 
-    def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
-        # http.client forgets the socket of an answer that ends with its connection; this does not.
-        self._socket = self.sock  # type: ignore[attr-defined]
-        self._connections.use(self._socket)
+    def readinto(self, buffer: Any) -> int:
+        ends = min(_try.ends, time.monotonic() + self._timeout)
+        while not _try.stopped.is_set():
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            step = min(left, _STEP)
+            if self._sock.gettimeout() != step:  # setting it is a system call
+                self._sock.settimeout(step)
+            with contextlib.suppress(TimeoutError):
+                return self._sock.recv_into(buffer)
+        raise ConnectionAbortedError
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        self._connections.use(self._socket)
-        super().request(*args, **kwargs)  # type: ignore[misc]
-
-
-class _Plain(_Registered, HTTPConnection):
-    pass
-
-
-class _Secure(_Registered, HTTPSConnection):
-    pass
-
-
-_OURS: dict[Any, Any] = {HTTPConnection: _Plain, HTTPSConnection: _Secure}
+    def close(self) -> None:
+        self._opened.close()
+        super().close()

@@ -10,22 +10,21 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from helpers.atomic_io import AtomicFile, disk_errors, make_directory, sha256_file
+from helpers.atomic_io import disk_errors, make_directory, sha256_file
 from helpers.errors import WriteError, write_error
 from helpers.lock import file_lock
-from helpers.network.host_gate import LONGEST_WAIT, backoff
+from helpers.network.host import LONGEST_WAIT, backoff
+from helpers.network.incoming_file import IncomingFile
 from helpers.network.responses import FetchError, PermanentError, TransientError, parse_retry_after
-from helpers.report import BYTES, Progress, Reporter, byte_size
+from helpers.report import BYTES, Reporter, byte_size
 from helpers.session import RETRIED_STATUSES, DownloadSession
 
 #: Seconds in which the hub must say what the file is; then it counts as out of reach.
 ANSWER_SECONDS = 4.0
-_SLOWEST_BYTES_PER_SECOND = 10_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEANINGS = {
     401: "the hub shows it to nobody without a token, or has no such repository",
@@ -35,16 +34,14 @@ _MEANINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HubFile:
+class HubFile(NamedTuple):
     """A file of a repository such as `timm/vit_base_patch32_clip_224.openai`."""
 
     repository: str
     names: tuple[str, ...]  # what it may be called; the first that there is counts
 
 
-@dataclass(frozen=True, slots=True)
-class _Remote:
+class _Remote(NamedTuple):
     """What the hub says of a file."""
 
     name: str
@@ -53,25 +50,11 @@ class _Remote:
     size: int
 
 
-def endpoint() -> str:
-    """Return the hub's address (`$HF_ENDPOINT`)."""
+def settings() -> Any:
+    """Return the client's settings, which come from the environment, as a module of constants."""
     from huggingface_hub import constants
 
-    return str(constants.ENDPOINT)
-
-
-def is_offline() -> bool:
-    """Tell whether the client was told to ask nobody (`$HF_HUB_OFFLINE`)."""
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-def ask_nobody() -> None:
-    """Let the client look into its cache only; it would ask whether there is a newer version."""
-    from huggingface_hub import constants
-
-    constants.HF_HUB_OFFLINE = True
+    return constants
 
 
 def cached(wanted: HubFile) -> Path | None:
@@ -106,8 +89,13 @@ def fetch(
         WriteError: the disk refuses, or has no room for it.
         BusyError: another run is fetching it.
     """
+    from huggingface_hub.file_download import repo_folder_name
+
     remote = _ask(wanted, session, report)
-    blob, lock = _places(wanted.repository, remote.sha256)
+    folder = repo_folder_name(repo_id=wanted.repository, repo_type="model")
+    cache = Path(settings().HF_HUB_CACHE)
+    blob = cache / folder / "blobs" / remote.sha256
+    lock = cache / ".locks" / folder / f"{remote.sha256}.lock"  # the client's own
     with file_lock(lock, "another run is fetching the same weights"):
         if not blob.is_file():
             announce(remote.size)
@@ -177,37 +165,28 @@ def _client_error(error: Exception) -> FetchError:
     return TransientError(reason, status=status, retry_after=waits)
 
 
-def _places(repository: str, sha256: str) -> tuple[Path, Path]:
-    """Return where the client's cache keeps a content, and the lock under which it is written."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    folder = repo_folder_name(repo_id=repository, repo_type="model")
-    cache = Path(constants.HF_HUB_CACHE)
-    return cache / folder / "blobs" / sha256, cache / ".locks" / folder / f"{sha256}.lock"
-
-
 def _download(remote: _Remote, blob: Path, session: DownloadSession, report: Reporter) -> None:
+    """Fetch a content, or what an earlier run has not fetched of it."""
+
+    def check(_: Path, sha256: str) -> None:
+        if sha256 != remote.sha256:
+            # Where all of it came anew, asking again would not help.
+            error = ValueError if file.kept else PermanentError
+            raise error(f"its SHA-256 is not {remote.sha256}, which was announced")
+
     make_directory(blob.parent)
-    patience = max(session.policy.patience, remote.size / _SLOWEST_BYTES_PER_SECOND)
-    with _Incoming(blob, remote) as incoming:
-        kept = incoming.kept
-        _require_room(blob.parent, remote.size - kept)
+    # The name that earlier versions of the client gave it, which went on with it, too.
+    part = blob.with_name(f"{blob.name}.incomplete")
+    with IncomingFile(blob, remote.size, check, remote.size, part) as file:
+        _require_room(blob.parent, remote.size - file.kept)
+        here = f"; {byte_size(file.kept)} are here already" if file.kept else ""
         report.info(
             f"Weights: {byte_size(remote.size)}, once, from {remote.url.partition('/resolve/')[0]}"
-            f" to {blob.parent.parent}" + (f"; {byte_size(kept)} are here already" if kept else "")
+            f" to {blob.parent.parent}{here}"
         )
-        with report.progress(remote.size, "Weights", BYTES, done=kept) as incoming.progress:
-            if kept == remote.size and incoming.is_sound():
-                return
-            session.get_stream(
-                remote.url,
-                incoming,
-                limit=remote.size,
-                size=remote.size,
-                patience=patience,
-                kept=kept,
-            )
+        with report.progress(remote.size, "Weights", BYTES, done=file.kept) as file.progress:
+            if file.kept < remote.size or file.sha256() != remote.sha256:
+                session.get_file(remote.url, file)
 
 
 def _note(repository: str, name: str, blob: Path) -> None:
@@ -232,40 +211,3 @@ def _require_room(directory: Path, needed: int) -> None:
             suggestion="free some space, or set HF_HOME to a directory on another disk,"
             "\nthen type the same command again",
         )
-
-
-class _Incoming(AtomicFile):
-    """A file on its way in; what has arrived stays, and the next run goes on there."""
-
-    def __init__(self, blob: Path, remote: _Remote) -> None:
-        # The client's own name for it, where it can go on with such a file, too.
-        super().__init__(blob, blob.with_name(f"{blob.name}.incomplete"))
-        self._remote = remote
-        self.progress = Progress()
-        self.kept = self._file.tell()
-        if self.kept > remote.size:
-            self.restart()
-
-    def restart(self) -> None:
-        """Throw away everything that has arrived."""
-        self.progress.advance(-self._file.tell())
-        super().restart()
-        self.kept = 0
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Append `data`."""
-        super().write(data)
-        self.progress.advance(len(data))
-
-    def is_sound(self) -> bool:
-        """Tell whether all that has arrived is what the hub announced."""
-        self.flush()
-        with disk_errors(self.part):
-            return sha256_file(self.part) == self._remote.sha256
-
-    def check(self) -> None:
-        """Start anew if the digest is wrong; where all came anew that would not help."""
-        if not self.is_sound():
-            error = ValueError if self.kept else PermanentError
-            self.restart()
-            raise error(f"its SHA-256 is not {self._remote.sha256}, which was announced")

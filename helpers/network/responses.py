@@ -14,6 +14,13 @@ from helpers.network.policy import may_be_asked
 
 CHUNK = 64 * 1024
 _RETRY = urllib3.Retry(retry_after_max=sys.maxsize)
+#: What the texts of libraries hold, and what that means.
+_REASONS = {
+    "timed out": "no answer in time",
+    "SSL": "TLS failed",
+    "refused": "connection refused",
+    "NameResolutionError": "the host name cannot be resolved",
+}
 
 
 class FetchError(Exception):
@@ -106,8 +113,8 @@ def transient_errors() -> Iterator[None]:
     """Turn what requests, urllib3, http.client and the socket raise into a `FetchError`."""
     try:
         yield
-    except requests.exceptions.InvalidURL as error:
-        raise PermanentError(_reason(error)) from error
+    except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError) as error:
+        raise PermanentError(f"a broken URL: {error}") from error
     except (
         urllib3.exceptions.HTTPError,
         http.client.HTTPException,
@@ -120,14 +127,4 @@ def transient_errors() -> Iterator[None]:
 def _reason(error: BaseException) -> str:
     """Return a short reason that groups well in a summary; urllib3's texts hold addresses."""
     text = str(error)
-    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed"
-    if "refused" in text:
-        return "connection refused"
-    if "resolve" in text or "getaddrinfo" in text:
-        return "the host name cannot be resolved"
-    if isinstance(error, (OSError, urllib3.exceptions.ProtocolError)):
-        return "the connection broke off"
-    return f"{type(error).__name__}: {text[:120]}"
+    return next((why for word, why in _REASONS.items() if word in text), "the connection broke off")

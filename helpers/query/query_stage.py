@@ -50,7 +50,6 @@ def query_stage(args: Namespace, report: Reporter) -> None:
             "queries": [answer.to_json() for answer in kept],
         }
     )
-    report.flush()
     if args.csv:
         atomic_write(args.csv, layout.text(rows))
         report.info(f"List: {args.csv}: {summary(rows)}")

@@ -292,7 +292,7 @@ DEEP = "[" * 100_000
         ({"jsonl_download_uri": "https://h/\ud800.jsonl.gz"}, "download_uri is "),
         ({"jsonl_download_uri": "ftp://h/a.jsonl.gz"}, "not https"),
         ({"jsonl_download_uri": "https://[h"}, "broken URL"),
-        ({"object": ["bulk_data"]}, "does not describe a bulk file"),
+        ({"object": ["bulk_data"]}, "object is ['bulk_data']"),
     ],
 )
 def test_a_listing_of_another_shape_is_refused(

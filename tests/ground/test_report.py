@@ -80,7 +80,8 @@ def test_nothing_printed_commands_the_terminal(
     for say in (report.info, report.warning, report.detail, report.item_error, report.line):
         say(HOSTILE)
     report.table((HOSTILE,), [(HOSTILE,)])
-    report.aligned(("a",), [(HOSTILE,)])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False)
+    report.table((), [(HOSTILE,)])
     report.error(DataError(HOSTILE, details=HOSTILE, suggestion=HOSTILE))
     report.error(AppError(HOSTILE), ValueError(HOSTILE))
     out, err = capsys.readouterr()

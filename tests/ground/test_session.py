@@ -1,17 +1,21 @@
 """The retry loop, request by request: schedule, Retry-After, redirects, deadlines, manners."""
 
+import contextlib
 import email.utils
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from support import FakeClock, Scryfall
 
 from helpers.errors import SourceError
-from helpers.network.host_gate import Gate
+from helpers.network.host import Host
+from helpers.network.incoming_file import IncomingFile
 from helpers.network.policy import Policy
 from helpers.network.responses import (
     AbortedError,
@@ -57,37 +61,30 @@ def session_of(server: Scryfall, clock: FakeClock | None = None, **policy: Any) 
     return DownloadSession(Policy("Test/1.0", f"{server.url}/api.scryfall.com", **policy), clock)
 
 
-class Memory:
-    """Holds a streamed body; refuses it as often as there are `complaints`."""
-
-    def __init__(self, *complaints: str) -> None:
-        self.data = b""
-        self.complaints = list(complaints)
-
-    def restart(self) -> None:
-        """Forget everything."""
-        self.data = b""
-
-    def write(self, data: bytes) -> None:
-        """Append."""
-        self.data += data
-
-    def check(self) -> None:
-        """Complain, if there is anything left to complain of."""
-        if self.complaints:
-            raise ValueError(self.complaints.pop())
-
-
 def fetch(session: DownloadSession, url: str) -> bytes:
     """Fetch the whole body."""
     return session.get_bytes(url, limit=10**7)
 
 
-def stream(session: DownloadSession, url: str, **options: Any) -> bytes:
-    """Fetch the whole body in a stream."""
-    sink = Memory()
-    session.get_stream(url, sink, limit=10**7, **options)
-    return sink.data
+def stream(
+    session: DownloadSession,
+    url: str,
+    *,
+    size: int | None = None,
+    complaints: Iterable[str] = (),
+) -> bytes:
+    """Fetch the whole body into a file, which is refused as often as there are complaints."""
+    left = list(complaints)
+
+    def check(_part: Path, _sha256: str) -> None:
+        if left:
+            raise ValueError(left.pop())
+
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "file"
+        with IncomingFile(target, 10**7, check, size) as file:
+            session.get_file(url, file)
+        return target.read_bytes()
 
 
 def asked(server: Scryfall) -> list[dict[str, Any]]:
@@ -171,14 +168,14 @@ def test_a_file_that_fails_otherwise_holds_nobody_back(
         {"fault": "status", "params": {"code": 503}},
     )
     clock, let_go = RecordingClock(), []
-    whole = Gate.step_aside
+    whole = Host.step_aside
 
-    def step_aside(gate: Gate, request: object) -> None:
-        if gate.is_told(request):
+    def step_aside(host: Host, request: object) -> None:
+        if host.is_told(request):
             let_go.append(len(clock.waits))
-        whole(gate, request)
+        whole(host, request)
 
-    monkeypatch.setattr(Gate, "step_aside", step_aside)
+    monkeypatch.setattr(Host, "step_aside", step_aside)
     with pytest.raises(FetchError, match="503"):
         fetch(session_of(server, clock), url)
 
@@ -233,8 +230,8 @@ def test_32_failed_urls_in_a_row_mean_the_host_is_down(
 def test_every_request_says_who_asks(server: Scryfall, url: str) -> None:
     """User-Agent on every request, Accept too: Scryfall's API refuses requests without them."""
     session = session_of(server)
-    body, _ = session.get_api(LISTING) or (b"", None)
-    assert b"compressed_size" in body
+    listing, _ = session.get_api(LISTING) or ({}, None)
+    assert "compressed_size" in listing
     fetch(session, url)
     assert {entry["headers"]["User-Agent"] for entry in server.log()[-2:]} == {"Test/1.0"}
 
@@ -293,14 +290,38 @@ def test_a_deadline_holds_against_a_server_that_keeps_talking(
     server.faults({"fault": fault, "params": {"interval": 0.05}})
     start = time.monotonic()
     with pytest.raises(FetchError, match="too slow: time is up"):
-        stream(session_of(server, max_retries=0), url, patience=0.6)
+        fetch(session_of(server, max_retries=0, timeout_read=0.6), url)
     assert 0.5 <= time.monotonic() - start < 3
+
+
+def test_headers_without_end_are_no_empty_answer() -> None:
+    """What is broken off within its headers has failed, though what came before them was fine."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                while not ended.wait(0.02):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        session = DownloadSession(Policy("Test/1.0", url, timeout_read=0.3, max_retries=0))
+        try:
+            with pytest.raises(FetchError, match="too slow"):
+                fetch(session, url)
+        finally:
+            ended.set()
+            thread.join()
 
 
 def test_one_dripping_answer_does_not_cost_all_tries(server: Scryfall, url: str) -> None:
     """A try gets half of the time that is left, so the next one can still succeed."""
     server.faults({"fault": "drip", "times": 1, "params": {"interval": 0.05}})
-    assert stream(session_of(server), url, patience=1)
+    assert fetch(session_of(server, max_retries=3, timeout_read=0.25), url)
 
 
 @pytest.mark.parametrize(
@@ -359,10 +380,9 @@ def test_a_part_that_nobody_asked_for_is_refused(server: Scryfall, url: str, cod
 
 def test_a_file_that_its_check_refuses_comes_again_as_a_whole(server: Scryfall, url: str) -> None:
     """What is complete and still wrong is not worth being continued."""
-    sink = Memory("wrong", "wrong again")
-    session_of(server, FakeClock()).get_stream(url, sink, limit=10**7)
+    data = stream(session_of(server, FakeClock()), url, complaints=("wrong", "wrong again"))
     assert [entry["headers"].get("Range") for entry in asked(server)[-3:]] == [None] * 3
-    assert sink.data == fetch(session_of(server), url)
+    assert data == fetch(session_of(server), url)
 
 
 def test_the_check_of_bytes_is_part_of_a_try(server: Scryfall, url: str) -> None:

@@ -25,7 +25,7 @@ from helpers import worker_process
 from test_worker_process import sleep
 if __name__ == "__main__":
     print("the parent", file=sys.stderr)
-    next(worker_process.stream(sleep, 600.0))
+    worker_process.call(sleep, 600.0)
 """
 
 # --- what runs in the child ------------------------------------------------------------------
@@ -36,43 +36,31 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def count_and_sleep(numbers: int, seconds: float) -> Iterator[tuple[str, int]]:
-    """Yield numbers, then sleep."""
-    for number in range(numbers):
-        yield "é\n", number
-    time.sleep(seconds)
-
-
-def sleep(seconds: float) -> Iterator[None]:
-    """Sleep before anything is yielded."""
+def sleep(seconds: float) -> None:
+    """Sleep, and say so first."""
     sys.stdout.write("at work\n")
     sys.stdout.flush()
     time.sleep(seconds)
-    yield None
 
 
-def fail(error: BaseException) -> Iterator[int]:
-    """Raise after the first result."""
-    yield 1
+def fail(error: BaseException) -> None:
+    """Raise what is given."""
     raise error
 
 
-def die(code: int) -> Iterator[int]:
+def die(code: int) -> None:
     """End with an exit code or, if it is negative, by that signal."""
-    yield 1
     os.write(2, b"last words\n")
     if code < 0:
         os.kill(os.getpid(), -code)
     os._exit(code)
 
 
-def chatter() -> Iterator[int]:
+def chatter() -> str:
     """Print by Python and by C."""
     sys.stdout.write("by Python\n")
     os.write(1, b"by C\n")
-    yield 1
-    sys.stdout.write("{}")
-    yield 2
+    return "é\n"
 
 
 def interrupt_myself() -> str:
@@ -94,21 +82,6 @@ def test_a_function_returns() -> None:
     assert worker_process.call(double, 21) == 42
 
 
-def test_results_come_as_they_are_made() -> None:
-    """The first results are there while the child still works."""
-    results = worker_process.stream(count_and_sleep, 2, 600.0)
-
-    assert [next(results), next(results)] == [("é\n", 0), ("é\n", 1)]
-    results.close()  # ends the child, or this test would take ten minutes
-
-
-def test_a_stream_ends() -> None:
-    """All results, and then no more."""
-    results = worker_process.stream(count_and_sleep, 3, 0.0)
-
-    assert [number for _, number in results] == [0, 1, 2]
-
-
 @pytest.mark.parametrize(
     "kind",
     [
@@ -118,11 +91,8 @@ def test_a_stream_ends() -> None:
 )
 def test_an_error_is_raised_again(kind: type[errors.AppError]) -> None:
     """Class, message, details and suggestion arrive, and with the class the exit code."""
-    results = worker_process.stream(fail, kind("what", details="why\nso", suggestion="do"))
-    assert next(results) == 1
-
     with pytest.raises(errors.AppError) as caught:
-        next(results)
+        worker_process.call(fail, kind("what", details="why\nso", suggestion="do"))
 
     error = caught.value
     assert type(error) is kind
@@ -140,7 +110,7 @@ def test_an_error_is_raised_again(kind: type[errors.AppError]) -> None:
 def test_a_librarys_complaint(raised: Exception, message: str) -> None:
     """What a library raises becomes exit 5 with its first line."""
     with pytest.raises(errors.DataError) as caught:
-        list(worker_process.stream(fail, raised))
+        worker_process.call(fail, raised)
 
     assert caught.value.message == message
 
@@ -149,7 +119,7 @@ def test_a_librarys_complaint(raised: Exception, message: str) -> None:
 def test_a_child_that_dies(capfd: pytest.CaptureFixture[str], code: int) -> None:
     """Killed or out of memory: never taken for done, and what it wrote is on stderr."""
     with pytest.raises(worker_process.ChildDiedError) as caught:
-        list(worker_process.stream(die, code))
+        worker_process.call(die, code)
 
     assert caught.value.message == f"the child process of die ended with code {code}"
     assert "last words" in capfd.readouterr().err
@@ -158,14 +128,14 @@ def test_a_child_that_dies(capfd: pytest.CaptureFixture[str], code: int) -> None
 def test_a_child_with_a_bug(capfd: pytest.CaptureFixture[str]) -> None:
     """Its traceback is on stderr."""
     with pytest.raises(worker_process.ChildDiedError, match="of fail ended with code 1"):
-        list(worker_process.stream(fail, KeyError("the bug")))
+        worker_process.call(fail, KeyError("the bug"))
 
     assert "KeyError: 'the bug'" in capfd.readouterr().err
 
 
 def test_printing_does_not_reach_stdout(capfd: pytest.CaptureFixture[str]) -> None:
     """What a library prints, by Python or by C, goes to stderr."""
-    assert list(worker_process.stream(chatter)) == [1, 2]
+    assert worker_process.call(chatter) == "é\n"
 
     said = capfd.readouterr()
     assert said.out == ""

@@ -20,10 +20,10 @@ def publish(answer: Answer, report: Reporter, *, ndjson: bool) -> None:
         matches = sum(card.verdict == MATCH for card in answer.cards)
         found = f"{matches} card{'s' if matches > 1 else ''}" if matches else answer.verdict
         report.line(f"{answer.query}: {found}")
-        report.aligned(_FOR_PEOPLE, list(_aligned(answer)))
+        report.table(_FOR_PEOPLE, list(_aligned(answer)))
         report.line("")
     elif answer.error is None:
-        report.tab_separated(list(_separated(answer)))
+        report.table((), list(_separated(answer)))
 
 
 def _aligned(answer: Answer) -> Iterator[tuple[str, ...]]:
