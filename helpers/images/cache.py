@@ -2,20 +2,18 @@
 
 The directory holds image files named by `card_face.safe_filename`, the bulk files, and `SHA256SUMS`
 in the format of `sha256sum(1)`: one line per downloaded image, appended in the order of download;
-the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache directory.
+the last line of a file counts. `sha256sum -c --ignore-missing SHA256SUMS` works in there.
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-#: What `safe_filename` returns: the first digits hash the picture's place, the last the very scan.
-OUR_NAME = re.compile(r"([0-9a-f]{16})[0-9a-f]{16}([0-9a-f]{16})\.(?:jpg|png|webp)")
 
 
 class ImageCache:
@@ -45,6 +43,15 @@ class ImageCache:
         except FileNotFoundError:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_size > 0
+
+    def remove(self, image_file: str) -> None:
+        """Remove a file, or an empty directory, under the name of an image; `WriteError` if not."""
+        path = self.path(image_file)
+        with disk_errors(path):
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
 
     def image_names(self) -> Iterator[str]:
         """Yield the name of every image file, in no order; parts, bulk files, lists are none.
