@@ -4,7 +4,7 @@ import time
 from argparse import Namespace
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
@@ -18,7 +18,7 @@ from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
 from helpers.images.digests import note_digest
 from helpers.images.download import Downloaded, download_image
-from helpers.images.forecast import Forecast, space_in_errors, warn_if_short
+from helpers.images.forecast import MEAN_BYTES, forecast, room_in_errors, warn_if_short
 from helpers.images.prune import KnownFiles
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
@@ -41,18 +41,22 @@ WRITERS = 8
 
 @dataclass(slots=True)
 class DownloadSummary:
-    """What a run did. Memory grows with its failures only."""
+    """What a run did, by the keys of `--json`. Memory grows with its failures only."""
 
-    faces: int = 0
     date: str = ""  # of the list of cards, for people
-    downloaded: int = 0
+    faces: int = 0
     already_cached: int = 0
-    missing: int = 0  # before the run
     stale: int = 0
-    size: int = 0
+    downloaded: int = 0
+    bytes: int = 0
     seconds: float = 0.0
     skipped: dict[str, int] = field(default_factory=dict)
     failures: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        """Number of images that were not there before the run."""
+        return self.faces - self.already_cached
 
     @property
     def failed(self) -> int:
@@ -61,19 +65,9 @@ class DownloadSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `--json`."""
-        return {
-            "version": DOCUMENT_VERSION,
-            "faces": self.faces,
-            "downloaded": self.downloaded,
-            "already_cached": self.already_cached,
-            "failed": self.failed,
-            "stale": self.stale,
-            "skipped": self.skipped,
-            "failures": self.failures,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.downloaded / self.seconds, 2) if self.seconds else 0.0,
-            "bytes": self.size,
-        }
+        rate = round(self.downloaded / self.seconds, 2) if self.seconds else 0.0
+        more = {"failed": self.failed, "images_per_second": rate, "seconds": round(self.seconds, 3)}
+        return {"version": DOCUMENT_VERSION, **asdict(self), **more}
 
 
 def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
@@ -87,23 +81,23 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     cache = ImageCache(source.cache)
     summary = DownloadSummary()
 
-    def still_to_come() -> Forecast:
-        left = summary.missing - summary.downloaded
-        return Forecast(left, source.image_version, session.policy.workers)
+    def needed() -> int:
+        return (summary.missing - summary.downloaded) * MEAN_BYTES[source.image_version]
 
     make_directory(cache.directory)
-    with directory_lock(cache.directory), space_in_errors(cache.directory, still_to_come):
+    with directory_lock(cache.directory), room_in_errors(cache.directory, needed):
         remove_parts(cache.directory)
         bulk = bulk_for_download(source, session, report)
         summary.date = bulk_date(bulk)
         faces = faces_of(source, bulk, report)
         _count_cached(faces, cache, summary)
-        if summary.missing:
-            report.release()
-            report.info(f"To download: {still_to_come()} at 100 Mbit/s")
-        warn_if_short(cache.directory, still_to_come().size, report)
         try:
-            _download_all(faces, cache, session, summary, report)
+            if summary.missing:
+                report.release()
+                version, workers = source.image_version, session.policy.workers
+                report.info(f"To download: {forecast(summary.missing, version, workers)}")
+                warn_if_short(cache.directory, needed(), report)
+                _download_all(faces, cache, session, summary, report)
         finally:
             remove_parts(cache.directory)
             _report_summary(summary, args, report)
@@ -115,7 +109,6 @@ def _count_cached(faces: FaceList, cache: ImageCache, summary: DownloadSummary) 
     """Count what there is before the first image is asked for."""
     summary.faces, summary.skipped = len(faces), faces.skipped
     summary.already_cached = sum(map(cache.has, faces.image_files()))
-    summary.missing = summary.faces - summary.already_cached
     known = KnownFiles(faces.image_files())
     summary.stale = sum(known.judge(name) == "stale" for name in cache.image_names())
 
@@ -161,18 +154,14 @@ def _download_all(
     start, workers = time.monotonic(), session.policy.workers
     missing = (face for face in faces if not cache.has(face.image_file))
     results = bounded_map(
-        fetch,
-        missing if summary.missing else (),
-        workers + WRITERS,
-        window=WINDOW * workers,
-        on_abort=session.abort,
+        fetch, missing, workers + WRITERS, window=WINDOW * workers, on_abort=session.abort
     )
     showing = report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
     with showing as progress, closing(results):
         for face, result in results:
             if isinstance(result, Downloaded):
                 summary.downloaded += 1
-                summary.size += result.size
+                summary.bytes += result.size
                 note_digest(cache, face.image_file, result.sha256)
             else:
                 report.detail(f"failed: {face.name} ({face.image_url}): {result}")
@@ -195,7 +184,7 @@ def _report_summary(summary: DownloadSummary, args: Namespace, report: Reporter)
         rate = safe_rate(summary.downloaded, summary.seconds)
         rate = f" ({rate} images/s)" if summary.downloaded else ""
         report.info(
-            f"Downloaded {summary.downloaded:,} images ({byte_size(summary.size)})"
+            f"Downloaded {summary.downloaded:,} images ({byte_size(summary.bytes)})"
             f" in {duration(summary.seconds)}{rate}; {summary.already_cached:,} were already"
             f" cached; {summary.failed:,} failed"
         )
