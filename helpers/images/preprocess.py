@@ -1,5 +1,6 @@
 """From a picture file to the pixels that a model sees: the same way for the index and the query."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -36,14 +37,14 @@ class Preprocessing:
     fit: str
     size: int
     side: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Sequence[float]
+    std: Sequence[float]
     interpolation: str = "bicubic"
     resizes: int = 2
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields for the manifest, those of version 1.1 as that wrote them."""
-        fields = {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+        fields = asdict(self)
         if self.resizes == 2:  # noqa: PLR2004
             del fields["resizes"]
         return fields
@@ -51,14 +52,9 @@ class Preprocessing:
     @classmethod
     def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Self:
         """Combine a model's input (`side`, `mean`, `std`, `interpolation`) with a build's flags."""
-        fields = {key: shape[key] for key in ("side", "mean", "std", "interpolation")}
-        fields["resizes"] = resizes if size >= shape["side"] else 2
-        return cls.from_json({**fields, "size": size, "fit": fit})
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """Return what `to_json` was called on."""
-        return cls(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+        side, mean, std = shape["side"], list(shape["mean"]), list(shape["std"])  # as JSON has them
+        resizes = resizes if size >= side else 2
+        return cls(fit, size, side, mean, std, shape["interpolation"], resizes)
 
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:

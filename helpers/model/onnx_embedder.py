@@ -33,7 +33,7 @@ class OnnxEmbedder:
     def __init__(self, path: Path, fingerprint: dict[str, Any], threads: int) -> None:
         self._path = str(path)  # loading its content from memory would take 2.5 times as much
         self.fingerprint = fingerprint
-        self.preprocessing = Preprocessing.from_json(fingerprint["preprocessing"])
+        self.preprocessing = Preprocessing(**fingerprint["preprocessing"])
         #: int8 scales activations by the largest one in the whole pass, so that in a batch every
         #: vector would depend on its company; one by one, each depends on its image alone.
         self.one_by_one = fingerprint["precision"] == "int8"

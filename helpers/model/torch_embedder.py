@@ -147,8 +147,5 @@ def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
 
 def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessing:
     side = config["size"]
-    shape = {
-        "side": side if isinstance(side, int) else side[0],
-        "interpolation": config.get("interpolation", "bicubic"),
-    }
-    return Preprocessing.of_model({**config, **shape}, options.size, options.fit, options.resizes)
+    shape = {**config, "side": side if isinstance(side, int) else side[0]}
+    return Preprocessing.of_model(shape, options.size, options.fit, options.resizes)
