@@ -21,9 +21,14 @@ from helpers.model import own_encoder
 from helpers.model.agreement import LEAST_AGREEMENT
 from helpers.model.cpu_layout import best_rate
 from helpers.model.embedder import Embedder
-from helpers.model.encoder_cache import Encoder, EncoderStore, remembered, source_key
+from helpers.model.encoder_cache import (
+    Encoder,
+    EncoderStore,
+    describe_own,
+    remembered,
+    source_key,
+)
 from helpers.model.int8 import quantize_and_compare
-from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.model.onnx_export import NoEncoderError, export_encoder
 from helpers.model.options import ModelOptions
 from helpers.model.torch_embedder import OpenClipEmbedder
@@ -56,7 +61,7 @@ class Engine:
     def open(self) -> Embedder:
         """Load the model; `DataError` if queries would be embedded with other weights."""
         if self.name == "onnx" and self.encoder is not None:
-            return OnnxEmbedder(self.encoder.path, self.encoder.fingerprint(self.options), 1)
+            return self.encoder.open(self.options)
         embedder = OpenClipEmbedder(self.options)
         found = embedder.fingerprint["weights_sha256"]
         kept = found if self.encoder is None else self.encoder.about["model"]["weights_sha256"]
@@ -109,7 +114,6 @@ def require_model(
     It raises what a build would. What an index in `out` was built with is known to work.
     `announce` is told how many bytes the weights have, before they are fetched.
     """
-    options.check_files()
     if options.is_own_encoder:
         _own_encoder(options, report)
         return
@@ -135,7 +139,7 @@ def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
         with store.part(key, "fp32") as part:
             with disk_errors(part):
                 shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
-            kept = store.add(part, {"key": key, **own_encoder.describe(options, part)})
+            kept = store.add(part, {"key": key, **describe_own(options, part)})
     return Engine("onnx", options, kept)
 
 
@@ -178,20 +182,19 @@ def _fastest(options: ModelOptions, encoder: Encoder, sample: Sample, report: Re
     if len(sample(_LONG)) < _LONG:
         return "onnx"
 
-    def measure() -> dict[str, str]:
+    def measure() -> str:
         report.info("Measuring onnx and torch on this machine (once)")
         onnx = worker_process.call(rate_in_child, Engine("onnx", options, encoder))
         try:
             torch = worker_process.call(rate_in_child, Engine("torch", options, encoder))
         except DataError as error:
             report.detail(f"torch cannot be measured: {error.message}")
-            return {"engine": "onnx"}
+            return "onnx"
         report.info(f"onnx {onnx:.1f}, torch {torch:.1f} images/s")
-        return {"engine": "torch" if torch > _CLEARLY * onnx else "onnx"}
+        return "torch" if torch > _CLEARLY * onnx else "onnx"
 
-    possible = [{"engine": name} for name in ("onnx", "torch")]
     machine = [encoder.about["sha256"], cpu_name()]
-    return str(remembered("engine", machine, possible, measure)["engine"])
+    return remembered("engine", machine, ("onnx", "torch"), measure)
 
 
 def rate_in_child(engine: Engine) -> float:

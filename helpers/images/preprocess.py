@@ -52,9 +52,8 @@ class Preprocessing:
     @classmethod
     def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Self:
         """Combine a model's input (`side`, `mean`, `std`, `interpolation`) with a build's flags."""
-        side, mean, std = shape["side"], list(shape["mean"]), list(shape["std"])  # as JSON has them
-        resizes = resizes if size >= side else 2
-        return cls(fit, size, side, mean, std, shape["interpolation"], resizes)
+        resizes = resizes if size >= shape["side"] else 2
+        return cls(**shape, fit=fit, size=size, resizes=resizes)
 
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ _SECONDS, _ROUNDS = 0.7, 2
 _FASTER = 1.05  # smaller differences are noise
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Images per forward pass, threads that decode and embed, and the model's own for each."""
 
     batch: int
@@ -42,14 +41,14 @@ def choose_layout(
     keys = ("engine", "precision", "weights_sha256")
     weights = [embedder.fingerprint.get(key) for key in keys]
 
-    def measure() -> dict[str, int]:
+    def measure() -> Layout:
         report.info("Measuring batch and threads on this machine (once)")
         best = _fastest(embedder, layouts)
-        return asdict(_fastest(embedder, [replace(best, batch=size) for size in batches]))
+        return _fastest(embedder, [best._replace(batch=size) for size in batches])
 
     what = [weights, [batch, threads, cpus], cpu_name()]
-    possible = [asdict(replace(one, batch=size)) for one in layouts for size in batches]
-    return Layout(**remembered("layout", what, possible, measure))
+    possible = [one._replace(batch=size) for one in layouts for size in batches]
+    return remembered("layout", what, possible, measure)
 
 
 def best_rate(embedder: Embedder) -> float:

@@ -3,6 +3,19 @@
 from typing import Any
 
 from helpers.errors import DataError
+from helpers.images.preprocess import Preprocessing
+from helpers.model.options import ModelOptions
+
+
+def fingerprint_of(
+    model: dict[str, Any], shape: dict[str, Any], options: ModelOptions, **arithmetic: str
+) -> dict[str, Any]:
+    """Return all that decides the vectors of a `model` with an input of a `shape`.
+
+    See `encoder_cache.Encoder` for the two; `arithmetic` is what `ARITHMETIC` names.
+    """
+    how = Preprocessing.of_model(shape, options.size, options.fit, options.resizes)
+    return {**model, "preprocessing": how.to_json(), **arithmetic}
 
 
 def require_same_model(wanted: dict[str, Any], found: dict[str, Any], again: str) -> None:

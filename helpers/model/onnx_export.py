@@ -37,16 +37,11 @@ def export_encoder(options: ModelOptions, target: Path, pictures: list[Path]) ->
     if the model cannot be had, `NoEncoderError` if it cannot be exported.
     """
     embedder = OpenClipEmbedder(options)
-    shape = embedder.preprocessing.to_json()
     about = {
         "precision": "fp32",
         "dimension": embedder.dim,
-        "model": {
-            key: value
-            for key, value in embedder.fingerprint.items()
-            if key not in {"precision", "preprocessing", "engine"}
-        },
-        "input": {key: shape[key] for key in ("side", "mean", "std", "interpolation")},
+        "model": embedder.model,
+        "input": embedder.input,
     }
     try:
         _export(embedder, target)
@@ -95,8 +90,7 @@ def _export(embedder: OpenClipEmbedder, target: Path) -> None:
 
 def _check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[str, Any]:
     """Compare the file with the model it came from; raise `DataError` where they differ."""
-    fingerprint = {**embedder.fingerprint, "precision": "fp32"}
-    exported = OnnxEmbedder(target, fingerprint, cpu_count())
+    exported = OnnxEmbedder(target, embedder.fingerprint, cpu_count())
     pixels = [prepare(image, embedder.preprocessing) for image in readable(paths)]
     if not pixels:
         raise DataError("the export cannot be checked", details="no picture can be read")

@@ -9,18 +9,12 @@ vectors. `encoder.json` says what the pictures must be:
 `uint8` pixels go in as they are, without `mean` and `std`. `interpolation` may be left out.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from helpers.atomic_io import sha256_file
-from helpers.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from helpers.model.options import ModelOptions
+from helpers.errors import DataError
 
 ONNX_DIR = "onnx:"
 MODEL_FILE, DESCRIPTION_FILE = "encoder.onnx", "encoder.json"
@@ -81,48 +75,3 @@ def _unusable(directory: Path, details: str) -> DataError:
         suggestion=f"it needs {MODEL_FILE} and {DESCRIPTION_FILE}, such as"
         ' {"size": 224, "dtype": "float32", "layout": "NCHW", "mean": […], "std": […]}',
     )
-
-
-def check_options(options: ModelOptions) -> None:
-    """Check flags that an exported encoder cannot follow (`UsageError`), and its two files."""
-    possible = {"engine": ("auto", "onnx"), "device": ("auto", "cpu"), "precision": ("fp32",)}
-    for flag, values in possible.items():
-        if getattr(options, flag) not in values:
-            raise UsageError(
-                f"--{flag} {getattr(options, flag)} makes no sense with --model {options.model}",
-                suggestion="an exported encoder runs as it is, with ONNX Runtime: leave it out",
-            )
-    read_description(options.directory)
-
-
-def describe(options: ModelOptions, path: Path) -> dict[str, Any]:
-    """Return what is known of an encoder (`helpers.model.encoder_cache.Encoder`), or `DataError`.
-
-    `path` is a copy of its `encoder.onnx`.
-    """
-    import numpy as np
-
-    from helpers.model.onnx_embedder import OnnxEmbedder
-
-    found = read_description(options.directory)
-    model = {
-        "model": options.model,
-        "pretrained": "",
-        "trained": True,
-        "architecture_sha256": options.architecture_digest(),
-        "weights_sha256": sha256_file(path),
-        "input": {"dtype": found["dtype"], "layout": found["layout"]},
-    }
-    shape = {"side": found["size"], **{key: found[key] for key in ("mean", "std", "interpolation")}}
-    seen = {**shape, "size": options.size, "fit": options.fit}
-    fingerprint = {**model, "precision": "fp32", "preprocessing": seen}
-    embedder = OnnxEmbedder(path, fingerprint, 1)
-    side = embedder.preprocessing.side
-    embedder.embed(np.full((2, 3, side, side), 0.5, np.float32))  # whatever is wrong, say it now
-    return {
-        "precision": "fp32",
-        "dimension": embedder.dim,
-        "model": model,
-        "input": shape,
-        "checks": {},
-    }

@@ -198,7 +198,6 @@ def _load_model(manifest: dict[str, Any], out: Path, report: Reporter) -> OpenCl
     )
     again = rebuild_command(manifest, out)
     _require_weights_file(options, again)
-    options.check_files()
     if model["precision"] != "fp32" and not is_here("onnxruntime"):
         report.warning(
             f"the index is {model['precision']}, and without onnxruntime queries are fp32:"

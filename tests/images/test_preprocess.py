@@ -217,8 +217,8 @@ def test_the_description_survives_json() -> None:
 
     shape = {
         "side": 224,
-        "mean": (0.1, 0.2, 0.3),
-        "std": (1.0, 2.0, 3.0),
+        "mean": [0.1, 0.2, 0.3],
+        "std": [1.0, 2.0, 3.0],
         "interpolation": "bicubic",
     }
     how = Preprocessing.of_model(shape, 384, "pad", 1).to_json()

@@ -117,11 +117,11 @@ def test_it_is_remembered(measured: Measured) -> None:
 
 BROKEN: list[Callable[[Path], object]] = [
     lambda memo: memo.write_text(""),
-    lambda memo: memo.write_text("[16, 4, 1]"),
-    lambda memo: memo.write_text('{"batch": 16}'),
-    lambda memo: memo.write_text(json.dumps({"batch": 0, "workers": 4, "threads": 1})),
-    lambda memo: memo.write_text(json.dumps({"batch": "16", "workers": 4, "threads": 1})),
-    lambda memo: memo.write_text(json.dumps({"batch": 16, "workers": 2.5, "threads": 1})),
+    lambda memo: memo.write_text("[16, 4]"),
+    lambda memo: memo.write_text(json.dumps({"batch": 16, "workers": 4, "threads": 1})),
+    lambda memo: memo.write_text("[0, 4, 1]"),
+    lambda memo: memo.write_text('["16", 4, 1]'),
+    lambda memo: memo.write_text("[16, 2.5, 1]"),
     lambda memo: memo.write_bytes(b"\xff"),
 ]
 
