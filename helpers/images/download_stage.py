@@ -16,10 +16,9 @@ from helpers.cards.face_list import FaceList
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
-from helpers.images.digests import note_digest
 from helpers.images.download import Downloaded, download_image
 from helpers.images.forecast import MEAN_BYTES, forecast, room_in_errors, warn_if_short
-from helpers.images.prune import KnownFiles
+from helpers.images.prune import judge
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
 from helpers.network.responses import FetchError
@@ -109,8 +108,8 @@ def _count_cached(faces: FaceList, cache: ImageCache, summary: DownloadSummary) 
     """Count what there is before the first image is asked for."""
     summary.faces, summary.skipped = len(faces), faces.skipped
     summary.already_cached = sum(map(cache.has, faces.image_files()))
-    known = KnownFiles(faces.image_files())
-    summary.stale = sum(known.judge(name) == "stale" for name in cache.image_names())
+    known = sorted(faces.image_files())
+    summary.stale = sum(judge(name, known) == "stale" for name in cache.image_names())
 
 
 def check_failures(summary: DownloadSummary, args: Namespace) -> None:
@@ -162,7 +161,7 @@ def _download_all(
             if isinstance(result, Downloaded):
                 summary.downloaded += 1
                 summary.bytes += result.size
-                note_digest(cache, face.image_file, result.sha256)
+                cache.note_digest(face.image_file, result.sha256)
             else:
                 report.detail(f"failed: {face.name} ({face.image_url}): {result}")
                 about = {"name": face.name, "face_id": face.face_id, "url": face.image_url}

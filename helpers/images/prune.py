@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -18,26 +18,20 @@ _PLACE = 32
 _LIST_NAME = re.compile(r"faces-([a-z_]+)-([a-z_]+)\.jsonl")
 
 
-class KnownFiles:
-    """Which image files belong to the faces of some lists."""
+def judge(name: str, known: Sequence[str]) -> str:
+    """Tell what an image file is to the faces whose images have the `known` names, sorted.
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = sorted(names)  # half the memory of a set
-
-    def judge(self, name: str) -> str:
-        """Tell what the image file of that name is to the faces known here.
-
-        `needed`: the image of a face; `stale`: another scan of one; `orphaned`: of none of them;
-        `foreign`: not named by this program, and none of its business.
-        """
-        if not _OUR_NAME.fullmatch(name):
-            return "foreign"
-        at = bisect_left(self._names, name)
-        nearest = self._names[max(0, at - 1) : at + 1]
-        if name in nearest:
-            return "needed"
-        same_place = any(known[:_PLACE] == name[:_PLACE] for known in nearest)
-        return "stale" if same_place else "orphaned"
+    `needed`: the image of a face; `stale`: another scan of one; `orphaned`: of none of them;
+    `foreign`: not named by this program, and none of its business.
+    """
+    if not _OUR_NAME.fullmatch(name):
+        return "foreign"
+    at = bisect_left(known, name)
+    nearest = known[max(0, at - 1) : at + 1]
+    if name in nearest:
+        return "needed"
+    same_place = any(other[:_PLACE] == name[:_PLACE] for other in nearest)
+    return "stale" if same_place else "orphaned"
 
 
 def find_leftovers(cache: ImageCache, *, remove: bool) -> dict[str, Any]:
@@ -49,11 +43,11 @@ def find_leftovers(cache: ImageCache, *, remove: bool) -> dict[str, Any]:
         DataError: the cache does not say which images it needs, so none can go.
         WriteError: one of them cannot be removed.
     """
-    known = KnownFiles(name for faces in _all_faces(cache) for name in faces.image_files())
+    known = sorted(name for faces in _all_faces(cache) for name in faces.image_files())
     files: list[dict[str, Any]] = []
     needed = 0
     for name in cache.image_names():
-        verdict, path = known.judge(name), cache.path(name)
+        verdict, path = judge(name, known), cache.path(name)
         needed += verdict == "needed"
         if verdict in {"stale", "orphaned"} and path.is_file():
             size = path.stat().st_size

@@ -19,7 +19,6 @@ from helpers.atomic_io import read_bounded
 from helpers.cards.card_face import CardFace
 from helpers.cards.face_list import FaceList
 from helpers.images.cache import ImageCache
-from helpers.images.digests import read_digests
 from helpers.parallel import bounded_map, cpu_count
 from helpers.report import DOCUMENT_VERSION, Reporter, timestamp
 from helpers.validation import MAX_BYTES, validate_image
@@ -70,7 +69,7 @@ def look_at(path: Path, noted: bytes | None, *, validate: bool) -> Look:
 
 def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Scan:
     """Look at the image of every face and name each one that is empty or, validating, changed."""
-    noted = read_digests(cache)
+    noted = cache.digests()
     usable = np.zeros(len(faces), dtype=bool)
     sha256 = np.zeros((len(faces), DIGEST_BYTES), dtype=np.uint8)
     missing = invalid = 0
@@ -100,7 +99,7 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dic
 
     Returns the document of `--json` and `--report`; the failures come sorted by file name.
     """
-    noted = read_digests(cache)
+    noted = cache.digests()
     total = sum(1 for _ in cache.image_names())
 
     def look(name: str) -> Look:

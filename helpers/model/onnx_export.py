@@ -23,7 +23,6 @@ from helpers.parallel import cpu_count
 OPSET = 20  # of ONNX: the first with everything a vision transformer needs, https://onnx.ai
 LEAST_COSINE = 0.99999  # to the model that was exported
 _MOST_BYTES = 1_900_000_000  # one protobuf file holds at most 2 GiB
-_BATCH = 16
 
 
 class NoEncoderError(DataError):
@@ -94,10 +93,8 @@ def _check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[
     pixels = [prepare(image, embedder.preprocessing) for image in readable(paths)]
     if not pixels:
         raise DataError("the export cannot be checked", details="no picture can be read")
-    least = 1.0
-    for start in range(0, len(pixels), _BATCH):
-        batch = np.stack(pixels[start : start + _BATCH])
-        least = min(least, float(cosines(embedder.embed(batch), exported.embed(batch)).min()))
+    batch = np.stack(pixels)
+    least = float(cosines(embedder.embed(batch), exported.embed(batch)).min())
     if least < LEAST_COSINE:
         raise DataError(
             "the exported encoder gives other vectors than the model",

@@ -31,17 +31,14 @@ def _are_channels(values: object) -> bool:
     )
 
 
-#: Each field of `encoder.json`: what it must be, and whether a value is that.
-_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "size": (
-        f"a whole number >= {_LEAST_SIZE}",
-        lambda value: isinstance(value, int) and value >= _LEAST_SIZE,
-    ),
-    "dtype": ("float32 or uint8", lambda value: value in ("float32", "uint8")),
-    "layout": ("NCHW or NHWC", lambda value: value in ("NCHW", "NHWC")),
-    "mean": ("three numbers", _are_channels),
-    "std": ("three numbers above 0", lambda value: _are_channels(value) and min(value) > 0),
-    "interpolation": (" or ".join(INTERPOLATIONS), lambda value: value in INTERPOLATIONS),
+#: Whether a value can be that of a field of `encoder.json`.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "size": lambda value: isinstance(value, int) and value >= _LEAST_SIZE,
+    "dtype": lambda value: value in ("float32", "uint8"),
+    "layout": lambda value: value in ("NCHW", "NHWC"),
+    "mean": _are_channels,
+    "std": lambda value: _are_channels(value) and min(value) > 0,
+    "interpolation": lambda value: value in INTERPOLATIONS,
 }
 
 
@@ -54,8 +51,8 @@ def read_description(directory: Path) -> dict[str, Any]:
         given = json.loads((directory / DESCRIPTION_FILE).read_bytes())
         found = {**_PLAIN, "interpolation": INTERPOLATIONS[0], **given}
         problems = [
-            f"{name} must be {words}"
-            for name, (words, is_right) in _FIELDS.items()
+            f"{name} cannot be {found.get(name)!r}"
+            for name, is_right in _FIELDS.items()
             if not is_right(found.get(name))
         ]
         problems += [f"it knows no {name}" for name in found.keys() - _FIELDS.keys()]
@@ -73,5 +70,6 @@ def _unusable(directory: Path, details: str) -> DataError:
         f"not a directory of an exported encoder: {directory}",
         details=details,
         suggestion=f"it needs {MODEL_FILE} and {DESCRIPTION_FILE}, such as"
-        ' {"size": 224, "dtype": "float32", "layout": "NCHW", "mean": […], "std": […]}',
+        ' {"size": 224, "dtype": "float32" or "uint8", "layout": "NCHW" or "NHWC",'
+        ' "mean": [.5, .5, .5], "std": [.2, .2, .2], "interpolation": "bicubic" or "bilinear"}',
     )

@@ -47,9 +47,9 @@ def check_choice(options: ModelOptions) -> None:
             suggestion="pip install -r requirements.txt\n"
             "(to ask an index that holds its encoder: requirements-query.txt)",
         )
-    model = options.description()
+    options.check_files()
     if options.is_tag:
-        _check_activation(options, model, _about_tag(options))
+        _about_tag(options)
     # Else torch need not be loaded.
     asks_device = options.device != "auto" or options.precision == "fp16"
     if asks_device and torch_device(options.device) == "cpu" and options.precision == "fp16":
@@ -61,7 +61,7 @@ def check_choice(options: ModelOptions) -> None:
 
 
 def _about_tag(options: ModelOptions) -> dict[str, Any]:
-    """Return what open_clip says of the weights of a tag."""
+    """Return what open_clip says of the weights of a tag, or `UsageError` if they do not fit."""
     known = known_weights(options.model)
     if options.pretrained not in known:
         raise UsageError(
@@ -70,7 +70,16 @@ def _about_tag(options: ModelOptions) -> dict[str, Any]:
             f"tags of {options.model}: {', '.join(known) or 'none'}",
             suggestion="choose a tag, a file, or --pretrained random (untrained, for tests)",
         )
-    return known[options.pretrained]
+    about = known[options.pretrained]
+    is_quick = bool(options.description().get("quick_gelu"))
+    if bool(about.get("quick_gelu")) != is_quick:
+        plain = options.model.removesuffix("-quickgelu")
+        raise UsageError(
+            f"{options.model} does not fit the weights {options.pretrained!r}",
+            details="one uses QuickGELU and the other GELU: the vectors would be wrong",
+            suggestion=f"--model {plain if is_quick else plain + '-quickgelu'}",
+        )
+    return about
 
 
 def hub_file(options: ModelOptions) -> "HubFile | None":
@@ -155,34 +164,18 @@ def no_weights(options: ModelOptions, details: str) -> SourceError:
     )
 
 
-def _check_activation(
-    options: ModelOptions, model: dict[str, Any], weights: dict[str, Any]
-) -> None:
-    model_quick = bool(model.get("quick_gelu"))
-    if bool(weights.get("quick_gelu")) != model_quick:
-        plain = options.model.removesuffix("-quickgelu")
-        raise UsageError(
-            f"{options.model} does not fit the weights {options.pretrained!r}",
-            details="one uses QuickGELU and the other GELU: the vectors would be wrong",
-            suggestion=f"--model {plain if model_quick else plain + '-quickgelu'}",
-        )
-
-
 def torch_device(wanted: str) -> str:
     """Return the device that `--device` means on this machine; `UsageError` if it has none."""
     import torch
 
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = [name for name, is_there in there.items() if is_there] + ["cpu"]
     if wanted == "auto":
-        return next(name for name, there in available.items() if there)
-    if not available[wanted]:
+        return available[0]
+    if wanted not in available:
         raise UsageError(
             f"--device {wanted}: this machine has none that torch can use",
-            details="available: " + ", ".join(name for name, there in available.items() if there),
+            details=f"available: {', '.join(available)}",
             suggestion="--device auto",
         )
     return wanted

@@ -16,7 +16,6 @@ from helpers.building.embed import embed_all
 from helpers.cards.bulk_file import local_bulk
 from helpers.cards.face_list import open_faces
 from helpers.images.cache import ImageCache
-from helpers.images.digests import note_digest
 
 Capture = pytest.CaptureFixture[str]
 
@@ -115,7 +114,7 @@ def test_a_file_changed_since_its_download_ends_at_the_scan(
     """A whole image that is not the noted one is invalid before any model is loaded."""
     deck = Deck.of(tmp_path, 1)
     other = hashlib.sha256(picture(5)).hexdigest()
-    note_digest(ImageCache(deck.cache), deck.image(0).name, other)
+    ImageCache(deck.cache).note_digest(deck.image(0).name, other)
 
     result = build(deck, tmp_path / "out", model, capsys)
 

@@ -8,7 +8,7 @@ import pytest
 from support import Scryfall, run
 
 from helpers.cards.card_face import safe_filename
-from helpers.images.prune import KnownFiles
+from helpers.images.prune import judge
 
 URL = "https://cards.scryfall.io/normal/front/a/b/ab.jpg"
 ORPHAN = safe_filename(URL + "?1")
@@ -181,4 +181,4 @@ def test_a_new_scan_is_fetched_and_the_old_one_mentioned(
 )
 def test_a_file_name_tells_what_it_is(name: str, verdict: str) -> None:
     """The first half of the name is the picture's place, the second its scan."""
-    assert KnownFiles([safe_filename(URL + "?5")]).judge(name) == verdict
+    assert judge(name, [safe_filename(URL + "?5")]) == verdict
