@@ -199,16 +199,12 @@ FLAGS = FlagGroup(
         Flag(
             "--model", None, "ViT-B-32-quickgelu", "NAME", "open_clip name, local-dir:DIR, onnx:DIR"
         ),
-        Flag(
-            "--pretrained", None, None, "TAG", "weights: tag, file, or `random` for tests (openai)"
-        ),
+        Flag("--pretrained", None, None, "TAG", "weights: tag, file, `random` for tests (openai)"),
         Flag("--size", Number(int, 64, 4096), 384, "PX", "side of the square in pixels, >= 64"),
         Flag("--fit", OneOf(FITS), "pad", "HOW", f"how images become squares: {', '.join(FITS)}"),
         Flag("--device", OneOf(DEVICES), "auto", "DEV", ", ".join(DEVICES)),
         Flag("--engine", OneOf(ENGINES), "auto", "E", f"{', '.join(ENGINES)}: onnx is for CPUs"),
-        Flag(
-            "--precision", OneOf(PRECISIONS), "fp32", "P", "fp32, int8 (for CPUs), fp16 (for GPUs)"
-        ),
+        Flag("--precision", OneOf(PRECISIONS), "fp32", "P", "fp32, int8 (CPUs), fp16 (GPUs)"),
     ),
     _contradictions,
 )

@@ -44,13 +44,12 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
 
 def read_description(directory: Path) -> dict[str, Any]:
     """Return `encoder.json` with the fields that may be left out, or raise `DataError`."""
-    missing = [name for name in (MODEL_FILE, DESCRIPTION_FILE) if not (directory / name).is_file()]
-    if missing:
-        raise _unusable(directory, f"missing: {', '.join(missing)}")
+    problems = [] if (directory / MODEL_FILE).is_file() else [f"there is no {MODEL_FILE}"]
+    found: dict[str, Any] = {}
     try:
         given = json.loads((directory / DESCRIPTION_FILE).read_bytes())
         found = {**_PLAIN, "interpolation": INTERPOLATIONS[0], **given}
-        problems = [
+        problems += [
             f"{name} cannot be {found.get(name)!r}"
             for name, is_right in _FIELDS.items()
             if not is_right(found.get(name))
@@ -59,17 +58,13 @@ def read_description(directory: Path) -> dict[str, Any]:
         if found.get("dtype") == "uint8" and any(found[name] != _PLAIN[name] for name in _PLAIN):
             problems.append("uint8 pixels have no mean and std")
     except (OSError, ValueError, TypeError) as error:
-        problems = [str(error)]
+        problems.append(str(error))
     if problems:
-        raise _unusable(directory, f"{DESCRIPTION_FILE}: {'; '.join(problems)}")
+        raise DataError(
+            f"not a directory of an exported encoder: {directory}",
+            details="; ".join(problems),
+            suggestion=f"it needs {MODEL_FILE}, and {DESCRIPTION_FILE} such as"
+            ' {"size": 224, "dtype": "float32" or "uint8", "layout": "NCHW" or "NHWC",'
+            ' "mean": [.5, .5, .5], "std": [.2, .2, .2], "interpolation": "bicubic" or "bilinear"}',
+        )
     return found
-
-
-def _unusable(directory: Path, details: str) -> DataError:
-    return DataError(
-        f"not a directory of an exported encoder: {directory}",
-        details=details,
-        suggestion=f"it needs {MODEL_FILE} and {DESCRIPTION_FILE}, such as"
-        ' {"size": 224, "dtype": "float32" or "uint8", "layout": "NCHW" or "NHWC",'
-        ' "mean": [.5, .5, .5], "std": [.2, .2, .2], "interpolation": "bicubic" or "bilinear"}',
-    )

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from helpers.cards.options import SCRYFALL_API, USER_AGENT
 from helpers.errors import DataError, SourceError, UsageError
@@ -48,8 +48,7 @@ def check_choice(options: ModelOptions) -> None:
             "(to ask an index that holds its encoder: requirements-query.txt)",
         )
     options.check_files()
-    if options.is_tag:
-        _about_tag(options)
+    hub_file(options)
     # Else torch need not be loaded.
     asks_device = options.device != "auto" or options.precision == "fp16"
     if asks_device and torch_device(options.device) == "cpu" and options.precision == "fp16":
@@ -60,8 +59,15 @@ def check_choice(options: ModelOptions) -> None:
         )
 
 
-def _about_tag(options: ModelOptions) -> dict[str, Any]:
-    """Return what open_clip says of the weights of a tag, or `UsageError` if they do not fit."""
+def hub_file(options: ModelOptions) -> "HubFile | None":
+    """Return where the model hub keeps the weights of a tag; None for weights of another kind.
+
+    `UsageError` if the model has no such weights, or they do not fit it.
+    """
+    if not options.is_tag:
+        return None
+    from helpers.network.model_hub import HubFile
+
     known = known_weights(options.model)
     if options.pretrained not in known:
         raise UsageError(
@@ -70,25 +76,15 @@ def _about_tag(options: ModelOptions) -> dict[str, Any]:
             f"tags of {options.model}: {', '.join(known) or 'none'}",
             suggestion="choose a tag, a file, or --pretrained random (untrained, for tests)",
         )
-    about = known[options.pretrained]
-    is_quick = bool(options.description().get("quick_gelu"))
-    if bool(about.get("quick_gelu")) != is_quick:
+    about, is_quick = known[options.pretrained], options.description().get("quick_gelu", False)
+    if about.get("quick_gelu", False) != is_quick:
         plain = options.model.removesuffix("-quickgelu")
         raise UsageError(
             f"{options.model} does not fit the weights {options.pretrained!r}",
             details="one uses QuickGELU and the other GELU: the vectors would be wrong",
             suggestion=f"--model {plain if is_quick else plain + '-quickgelu'}",
         )
-    return about
-
-
-def hub_file(options: ModelOptions) -> "HubFile | None":
-    """Return where the model hub keeps the weights of a tag; None for weights of another kind."""
-    if not options.is_tag:
-        return None
-    from helpers.network.model_hub import HubFile
-
-    repository, _, file = _about_tag(options)["hf_hub"].rpartition("/")
+    repository, _, file = about["hf_hub"].rpartition("/")
     if not file:
         return HubFile(repository, WEIGHT_FILES)
     # open_clip's own rule: it asks for the safer format first.

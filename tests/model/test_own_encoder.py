@@ -111,7 +111,7 @@ def test_what_cannot_be_is_refused(deck: Deck, tmp_path: Path, capsys: Capture) 
     model, out = f"onnx:{tmp_path / 'mine'}", tmp_path / "out"
     missing = build(deck, out, model, capsys, "--engine", "auto")
     assert missing.code == 5
-    assert "encoder.onnx, encoder.json" in missing.err
+    assert "it needs encoder.onnx, and encoder.json" in missing.err
     encoder(tmp_path / "mine", FLOAT)
     (tmp_path / "mine/encoder.json").write_text(json.dumps({**FLOAT, "layout": "NHWC"}))
     assert build(deck, out, model, capsys, "--engine", "auto").code == 5
