@@ -6,6 +6,7 @@ the last line of a file counts. `sha256sum -c --ignore-missing SHA256SUMS` works
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import stat
@@ -61,11 +62,11 @@ class ImageCache:
                     found[parts[2].decode()] = bytes.fromhex(parts[1].decode())
         return found
 
-    def note_digest(self, image_file: str, digest: str) -> None:
-        """Append the SHA-256 (64 hexadecimal digits) of a new image, or raise `WriteError`."""
-        path = self.path(SUMS_NAME)
+    def note_digest(self, image_file: str, data: bytes) -> None:
+        """Append the SHA-256 of a new image's content, or raise `WriteError`; threads may."""
+        path, digest = self.path(SUMS_NAME), hashlib.sha256(data).hexdigest()
         with disk_errors(path), path.open("a", encoding="ascii") as file:
-            file.write(f"{digest}  {image_file}\n")
+            file.write(f"{digest}  {image_file}\n")  # one call of the system, at the end
 
     def remove(self, image_file: str) -> None:
         """Remove a file, or an empty directory, under the name of an image; `WriteError` if not."""

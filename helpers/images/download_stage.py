@@ -16,7 +16,7 @@ from helpers.cards.face_list import FaceList
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
-from helpers.images.download import Downloaded, download_image
+from helpers.images.download import download_image
 from helpers.images.forecast import MEAN_BYTES, forecast, room_in_errors, warn_if_short
 from helpers.images.prune import judge
 from helpers.lock import directory_lock
@@ -144,11 +144,14 @@ def _download_all(
     summary: DownloadSummary,
     report: Reporter,
 ) -> None:
-    def fetch(face: CardFace) -> Downloaded | FetchError:
+    def fetch(face: CardFace) -> int | FetchError:
+        """Return the bytes of the image that is in the cache now, or why it cannot be."""
         try:
-            return download_image(session, face.image_url, cache.directory)
+            data = download_image(session, face.image_url, cache.directory)
         except FetchError as error:
             return error
+        cache.note_digest(face.image_file, data)
+        return len(data)
 
     start, workers = time.monotonic(), session.policy.workers
     missing = (face for face in faces if not cache.has(face.image_file))
@@ -158,10 +161,9 @@ def _download_all(
     showing = report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
     with showing as progress, closing(results):
         for face, result in results:
-            if isinstance(result, Downloaded):
+            if isinstance(result, int):
                 summary.downloaded += 1
-                summary.bytes += result.size
-                cache.note_digest(face.image_file, result.sha256)
+                summary.bytes += result
             else:
                 report.detail(f"failed: {face.name} ({face.image_url}): {result}")
                 about = {"name": face.name, "face_id": face.face_id, "url": face.image_url}

@@ -66,6 +66,7 @@ class Encoder:
 def describe_own(options: ModelOptions, path: Path) -> dict[str, Any]:
     """Return what is known about the copy at `path` of somebody's own encoder, or `DataError`."""
     given, sha256 = own_encoder.read_description(options.directory), sha256_file(path)
+    side = given["size"]
     about = {
         "precision": "fp32",
         "sha256": sha256,
@@ -77,14 +78,10 @@ def describe_own(options: ModelOptions, path: Path) -> dict[str, Any]:
             "weights_sha256": sha256,
             "input": {key: given[key] for key in ("dtype", "layout")},
         },
-        "input": {
-            "side": given["size"],
-            **{key: given[key] for key in ("mean", "std", "interpolation")},
-        },
+        "input": {"side": side, **{key: given[key] for key in ("mean", "std", "interpolation")}},
         "checks": {},
     }
     embedder = Encoder(path, about).open(options)
-    side = given["size"]
     embedder.embed(np.full((2, 3, side, side), 0.5, np.float32))  # whatever is wrong, say it now
     return {**about, "dimension": embedder.dim}
 
