@@ -24,7 +24,7 @@ INPUT, OUTPUT = "pixels", "vectors"  # of what we export
 class OnnxEmbedder:
     """The image tower in an ONNX file, on the CPU; `DataError` if ONNX Runtime cannot use it.
 
-    `fingerprint` is that of the vectors (`helpers.model.encoder_cache.Encoder.fingerprint`);
+    `fingerprint` is that of the vectors (`helpers.model.fingerprint.fingerprint_of`);
     `threads` is how many one call of `embed` uses.
     """
 
@@ -34,15 +34,15 @@ class OnnxEmbedder:
         self._path = str(path)  # loading its content from memory would take 2.5 times as much
         self.fingerprint = fingerprint
         self.preprocessing = Preprocessing(**fingerprint["preprocessing"])
-        #: int8 scales activations by the largest one in the whole pass, so that in a batch every
-        #: vector would depend on its company; one by one, each depends on its image alone.
-        self.one_by_one = fingerprint["precision"] == "int8"
         self._input = fingerprint.get("input", {"dtype": "float32", "layout": "NCHW"})
         self._threads = threads
         self._session = self._load()
-        self._names = [self._session.get_outputs()[0].name], self._session.get_inputs()[0].name
-        if self._session.get_inputs()[0].shape[:1] == [1]:
-            self.one_by_one = True  # it was exported for single pictures
+        pixels = self._session.get_inputs()[0]
+        self._names = [self._session.get_outputs()[0].name], pixels.name
+        #: int8 scales activations by the largest one in the whole pass, so that in a batch every
+        #: vector would depend on its company; one by one, each depends on its image alone. Others
+        #: may have been exported for single pictures.
+        self.one_by_one = fingerprint["precision"] == "int8" or pixels.shape[:1] == [1]
         side = self.preprocessing.side  # a file of somebody else's may not say how wide vectors are
         self.dim = int(self.embed(np.ones((1, 3, side, side), np.float32)).shape[1])
 

@@ -30,11 +30,12 @@ class OpenClipEmbedder:
     one_by_one = False
 
     def __init__(self, options: ModelOptions) -> None:
-        import torch
+        with weights.quiet_libraries():
+            import torch
 
-        self._torch, self._options = torch, options
-        self.device = weights.torch_device(options.device)
-        self._model = _load(options, self.device)
+            self._torch, self._options = torch, options
+            self.device = weights.torch_device(options.device)
+            self._model = _load(options, self.device)
         self.tower: torch.nn.Module = self._model.visual
         #: What the vectors depend on besides the options of a build: the weights, and their input.
         self.model = {
@@ -94,30 +95,29 @@ class OpenClipEmbedder:
 
 def _load(options: ModelOptions, device: str) -> Any:
     """Return open_clip's model; the weights of a tag come from the hub's cache, asking nobody."""
-    with weights.quiet_libraries():
-        import open_clip
-        import torch
+    import open_clip
+    import torch
 
-        if options.is_tag:
-            from helpers.network import model_hub
+    if options.is_tag:
+        from helpers.network import model_hub
 
-            model_hub.ask_nobody()
-        torch.manual_seed(0)  # untrained weights are at least the same ones every time
-        try:
-            model = open_clip.create_model(
-                options.model,
-                pretrained=(options.pretrained or None) if options.trained else None,
-                require_pretrained=options.trained,
-                weights_only=True,
-                device=device,
-            )
-        except Exception as error:
-            raise DataError(
-                f"the weights do not load: {options.model}, {options.pretrained}",
-                details=f"{type(error).__name__}: {str(error)[:300]}",
-                suggestion="they are damaged, of another model, or want to run code: get them from"
-                " their publisher, best as .safetensors",
-            ) from error
+        model_hub.ask_nobody()
+    torch.manual_seed(0)  # untrained weights are at least the same ones every time
+    try:
+        model = open_clip.create_model(
+            options.model,
+            pretrained=(options.pretrained or None) if options.trained else None,
+            require_pretrained=options.trained,
+            weights_only=True,
+            device=device,
+        )
+    except Exception as error:
+        raise DataError(
+            f"the weights do not load: {options.model}, {options.pretrained}",
+            details=f"{type(error).__name__}: {str(error)[:300]}",
+            suggestion="they are damaged, of another model, or want to run code: get them from"
+            " their publisher, best as .safetensors",
+        ) from error
     return model.eval()
 
 
