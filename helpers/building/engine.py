@@ -134,13 +134,13 @@ def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
     if missing:
         raise DataError(f"{options.model} cannot run here", details=missing, suggestion=_INSTALL)
     store, key = EncoderStore(report), source_key(options)
-    kept = store.find(key, "fp32")
-    if kept is None:
-        with store.part(key, "fp32") as part:
-            with disk_errors(part):
-                shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
-            kept = store.add(part, {"key": key, **describe_own(options, part)})
-    return Engine("onnx", options, kept)
+
+    def copy(part: Path) -> dict[str, Any]:
+        with disk_errors(part):
+            shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
+        return describe_own(options, part)
+
+    return Engine("onnx", options, store.find(key, "fp32") or store.make(key, "fp32", copy))
 
 
 def _choose(options: ModelOptions, out: Path) -> str:
@@ -252,9 +252,12 @@ class _Encoders:
         fetch_weights(self._options, self._report)
         self._report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
         plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
-        with self._store.part(self._key, "fp32") as part:
-            about = worker_process.call(export_encoder, plain, part, self._pictures(_CHECKED))
-            encoder = self._store.add(part, {"key": self._key, **about})
+        pictures = self._pictures(_CHECKED)
+
+        def export(part: Path) -> dict[str, Any]:
+            return worker_process.call(export_encoder, plain, part, pictures)
+
+        encoder = self._store.make(self._key, "fp32", export)
         checks = encoder.about["checks"]
         self._report.info(
             f"Checked on {checks['pictures']} pictures against torch:"
@@ -266,15 +269,15 @@ class _Encoders:
         _require("onnx")
         self._report.info("Quantising the encoder to int8 and comparing the two (once, a minute)")
         pictures = self._pictures(_JUDGED)
-        about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
-        with self._store.part(self._key, "int8") as part:
+
+        def quantize(part: Path) -> dict[str, Any]:
             with scratch_directory("mtg-int8-") as folder:
                 found = worker_process.call(
                     quantize_and_compare, self._options, full, part, folder, pictures
                 )
-            checks = {"pictures": len(pictures), **found}
-            added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
-        return self._judge(added)
+            return {**full.about, "checks": {"pictures": len(pictures), **found}}
+
+        return self._judge(self._store.make(self._key, "int8", quantize))
 
     def _pictures(self, count: int) -> list[Path]:
         return [path.absolute() for path in self._sample(count)]

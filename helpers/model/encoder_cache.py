@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,14 +19,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from helpers.atomic_io import (
+    AtomicFile,
     atomic_write,
     atomic_write_json,
-    disk_errors,
-    fsync_file,
     make_directory,
-    part_path,
     remove_parts,
-    replace_durably,
     sha256_file,
 )
 from helpers.errors import WriteError
@@ -122,23 +119,14 @@ class EncoderStore:
             return None
         return Encoder(path, about) if whole else None
 
-    @contextlib.contextmanager
-    def part(self, key: str, precision: str) -> Iterator[Path]:
-        """Yield where to write an encoder; it vanishes with the block unless `add` keeps it."""
-        part = part_path(self.folder / _name(key, precision))
-        try:
-            yield part
-        finally:
-            part.unlink(missing_ok=True)
-
-    def add(self, part: Path, about: dict[str, Any]) -> Encoder:
-        """Keep a finished file; `about` lacks only `sha256` and `bytes`."""
-        path = self.folder / _name(about["key"], about["precision"])
-        with disk_errors(path):
-            fsync_file(part)
-            size, sha256 = part.stat().st_size, sha256_file(part)
-        about = {"version": VERSION, **about, "sha256": sha256, "bytes": size}
-        replace_durably(part, path)
+    def make(self, key: str, precision: str, write: Callable[[Path], dict[str, Any]]) -> Encoder:
+        """Keep what `write` writes to the path that it is given, and returns `about` it."""
+        path = self.folder / _name(key, precision)
+        with AtomicFile(path) as file:
+            about = write(file.part)
+            written = {"sha256": sha256_file(file.part), "bytes": file.part.stat().st_size}
+        known = {"version": VERSION, "key": key, "precision": precision}
+        about = {**about, **known, **written}
         atomic_write_json(path.with_suffix(".json"), about)
         return Encoder(path, about)
 

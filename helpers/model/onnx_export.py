@@ -36,12 +36,7 @@ def export_encoder(options: ModelOptions, target: Path, pictures: list[Path]) ->
     if the model cannot be had, `NoEncoderError` if it cannot be exported.
     """
     embedder = OpenClipEmbedder(options)
-    about = {
-        "precision": "fp32",
-        "dimension": embedder.dim,
-        "model": embedder.model,
-        "input": embedder.input,
-    }
+    about = {"dimension": embedder.dim, "model": embedder.model, "input": embedder.input}
     try:
         _export(embedder, target)
         return {**about, "checks": _check(embedder, target, pictures)}
