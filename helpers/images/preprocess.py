@@ -1,7 +1,7 @@
 """From a picture file to the pixels that a model sees: the same way for the index and the query."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +31,8 @@ class Preprocessing:
         side: side in pixels of the model's input; the square is resized to it.
         mean, std: per channel, of pixel values 0 to 1.
         interpolation: `bicubic` or `bilinear`, as the model was trained.
-        resizes: 1, straight to `side`; 2, to `size` first, as all versions up to 1.1 did.
+        resizes: 1, straight to `side`; 2, to `size` first, as all versions up to 1.1 did, whose
+            manifests do not say so.
     """
 
     fit: str
@@ -41,13 +42,6 @@ class Preprocessing:
     std: Sequence[float]
     interpolation: str = "bicubic"
     resizes: int = 2
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields for the manifest, those of version 1.1 as that wrote them."""
-        fields = asdict(self)
-        if self.resizes == 2:  # noqa: PLR2004
-            del fields["resizes"]
-        return fields
 
     @classmethod
     def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Self:

@@ -1,7 +1,7 @@
 """From a picture to the pixels that the model sees."""
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,5 +221,5 @@ def test_the_description_survives_json() -> None:
         "std": [1.0, 2.0, 3.0],
         "interpolation": "bicubic",
     }
-    how = Preprocessing.of_model(shape, 384, "pad", 1).to_json()
+    how = asdict(Preprocessing.of_model(shape, 384, "pad", 1))
     assert json.loads(json.dumps(how)) == how
