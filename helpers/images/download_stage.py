@@ -181,18 +181,16 @@ def _keep_failures(summary: DownloadSummary, cache: ImageCache) -> None:
 
 def _report_summary(summary: DownloadSummary, args: Namespace, report: Reporter) -> None:
     present = summary.downloaded + summary.already_cached
+    done = ""
     if summary.missing:
         rate = safe_rate(summary.downloaded, summary.seconds)
         rate = f" ({rate} images/s)" if summary.downloaded else ""
-        report.info(
+        done = (
             f"Downloaded {summary.downloaded:,} images ({byte_size(summary.bytes)})"
-            f" in {duration(summary.seconds)}{rate}; {summary.already_cached:,} were already"
-            f" cached; {summary.failed:,} failed"
+            f" in {duration(summary.seconds)}{rate}, {summary.failed:,} failed; "
         )
-    report.info(
-        f"In the cache: {present:,} of {summary.faces:,} faces"
-        f" ({safe_percentage(present, summary.faces)})"
-    )
+    share = safe_percentage(present, summary.faces)
+    report.info(f"{done}{present:,} of {summary.faces:,} faces ({share}) are in the cache")
     reasons = Counter(failure["reason"] for failure in summary.failures)
     for reason, count in reasons.most_common():
         report.info(f"  failed {count:,} ×: {reason}")

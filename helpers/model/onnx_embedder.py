@@ -3,10 +3,8 @@
 Measured on 2 cores, ViT-B/32: twice the rate of torch in fp32, four to five times in int8.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +12,6 @@ from numpy.typing import NDArray
 from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
 from helpers.model.unit_vectors import normalize
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 INPUT, OUTPUT = "pixels", "vectors"  # of what we export
 
@@ -77,7 +72,8 @@ class OnnxEmbedder:
             self._threads = count
             self._session = self._load()
 
-    def _load(self) -> InferenceSession:
+    def _load(self) -> Any:
+        """Return ONNX Runtime's session of the file."""
         import onnxruntime
 
         options, providers = onnxruntime.SessionOptions(), ["CPUExecutionProvider"]

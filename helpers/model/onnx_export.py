@@ -61,7 +61,7 @@ def _export(embedder: OpenClipEmbedder, target: Path) -> None:
             contextlib.redirect_stderr(io.StringIO()),
             torch.inference_mode(),
         ):
-            program = torch.onnx.export(
+            program: Any = torch.onnx.export(
                 embedder.tower,
                 (torch.zeros(2, 3, side, side),),
                 dynamo=True,
@@ -71,7 +71,6 @@ def _export(embedder: OpenClipEmbedder, target: Path) -> None:
                 opset_version=OPSET,
                 verbose=False,
             )
-        assert program is not None  # noqa: S101 - for mypy: it is with dynamo=True
         model = program.model_proto
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"

@@ -1,10 +1,8 @@
 """From pixels to unit vectors with open_clip (https://github.com/mlfoundations/open_clip)."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +13,6 @@ from helpers.model import weights
 from helpers.model.fingerprint import fingerprint_of
 from helpers.model.options import CONFIG_FILE, ModelOptions
 from helpers.model.unit_vectors import normalize
-
-if TYPE_CHECKING:
-    import torch
 
 
 class OpenClipEmbedder:
@@ -36,7 +31,7 @@ class OpenClipEmbedder:
             self._torch, self._options = torch, options
             self.device = weights.torch_device(options.device)
             self._model = _load(options, self.device)
-        self.tower: torch.nn.Module = self._model.visual
+        self.tower = self._model.visual
         #: What the vectors depend on besides the options of a build: the weights, and their input.
         self.model = {
             "model": options.model,
@@ -121,7 +116,7 @@ def _load(options: ModelOptions, device: str) -> Any:
     return model.eval()
 
 
-def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
+def _weights_digest(tower: Any, options: ModelOptions) -> str:
     """Return the SHA-256 over the image tower's tensors, wherever they came from.
 
     `DataError` if one is not finite: a model with NaN weights loads without complaint.
