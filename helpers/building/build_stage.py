@@ -114,7 +114,7 @@ def build_repaired(
             raise
     again = download_stage(args, report)
     again.downloaded += summary.downloaded
-    again.size += summary.size
+    again.bytes += summary.bytes
     again.seconds += summary.seconds
     return embed_stage(args, report), again
 

@@ -21,9 +21,14 @@ from helpers.model import own_encoder
 from helpers.model.agreement import LEAST_AGREEMENT
 from helpers.model.cpu_layout import best_rate
 from helpers.model.embedder import Embedder
-from helpers.model.encoder_cache import Encoder, EncoderStore, remembered, source_key
+from helpers.model.encoder_cache import (
+    Encoder,
+    EncoderStore,
+    describe_own,
+    remembered,
+    source_key,
+)
 from helpers.model.int8 import quantize_and_compare
-from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.model.onnx_export import NoEncoderError, export_encoder
 from helpers.model.options import ModelOptions
 from helpers.model.torch_embedder import OpenClipEmbedder
@@ -56,7 +61,7 @@ class Engine:
     def open(self) -> Embedder:
         """Load the model; `DataError` if queries would be embedded with other weights."""
         if self.name == "onnx" and self.encoder is not None:
-            return OnnxEmbedder(self.encoder.path, self.encoder.fingerprint(self.options), 1)
+            return self.encoder.open(self.options)
         embedder = OpenClipEmbedder(self.options)
         found = embedder.fingerprint["weights_sha256"]
         kept = found if self.encoder is None else self.encoder.about["model"]["weights_sha256"]
@@ -109,7 +114,6 @@ def require_model(
     It raises what a build would. What an index in `out` was built with is known to work.
     `announce` is told how many bytes the weights have, before they are fetched.
     """
-    options.check_files()
     if options.is_own_encoder:
         _own_encoder(options, report)
         return
@@ -130,13 +134,13 @@ def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
     if missing:
         raise DataError(f"{options.model} cannot run here", details=missing, suggestion=_INSTALL)
     store, key = EncoderStore(report), source_key(options)
-    kept = store.find(key, "fp32")
-    if kept is None:
-        with store.part(key, "fp32") as part:
-            with disk_errors(part):
-                shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
-            kept = store.add(part, {"key": key, **own_encoder.describe(options, part)})
-    return Engine("onnx", options, kept)
+
+    def copy(part: Path) -> dict[str, Any]:
+        with disk_errors(part):
+            shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
+        return describe_own(options, part)
+
+    return Engine("onnx", options, store.find(key, "fp32") or store.make(key, "fp32", copy))
 
 
 def _choose(options: ModelOptions, out: Path) -> str:
@@ -178,20 +182,19 @@ def _fastest(options: ModelOptions, encoder: Encoder, sample: Sample, report: Re
     if len(sample(_LONG)) < _LONG:
         return "onnx"
 
-    def measure() -> dict[str, str]:
+    def measure() -> str:
         report.info("Measuring onnx and torch on this machine (once)")
         onnx = worker_process.call(rate_in_child, Engine("onnx", options, encoder))
         try:
             torch = worker_process.call(rate_in_child, Engine("torch", options, encoder))
         except DataError as error:
             report.detail(f"torch cannot be measured: {error.message}")
-            return {"engine": "onnx"}
+            return "onnx"
         report.info(f"onnx {onnx:.1f}, torch {torch:.1f} images/s")
-        return {"engine": "torch" if torch > _CLEARLY * onnx else "onnx"}
+        return "torch" if torch > _CLEARLY * onnx else "onnx"
 
-    possible = [{"engine": name} for name in ("onnx", "torch")]
     machine = [encoder.about["sha256"], cpu_name()]
-    return str(remembered("engine", machine, possible, measure)["engine"])
+    return remembered("engine", machine, ("onnx", "torch"), measure)
 
 
 def rate_in_child(engine: Engine) -> float:
@@ -249,9 +252,12 @@ class _Encoders:
         fetch_weights(self._options, self._report)
         self._report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
         plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
-        with self._store.part(self._key, "fp32") as part:
-            about = worker_process.call(export_encoder, plain, part, self._pictures(_CHECKED))
-            encoder = self._store.add(part, {"key": self._key, **about})
+        pictures = self._pictures(_CHECKED)
+
+        def export(part: Path) -> dict[str, Any]:
+            return worker_process.call(export_encoder, plain, part, pictures)
+
+        encoder = self._store.make(self._key, "fp32", export)
         checks = encoder.about["checks"]
         self._report.info(
             f"Checked on {checks['pictures']} pictures against torch:"
@@ -263,15 +269,15 @@ class _Encoders:
         _require("onnx")
         self._report.info("Quantising the encoder to int8 and comparing the two (once, a minute)")
         pictures = self._pictures(_JUDGED)
-        about = {key: full.about[key] for key in ("key", "dimension", "model", "input")}
-        with self._store.part(self._key, "int8") as part:
+
+        def quantize(part: Path) -> dict[str, Any]:
             with scratch_directory("mtg-int8-") as folder:
                 found = worker_process.call(
                     quantize_and_compare, self._options, full, part, folder, pictures
                 )
-            checks = {"pictures": len(pictures), **found}
-            added = self._store.add(part, {**about, "precision": "int8", "checks": checks})
-        return self._judge(added)
+            return {**full.about, "checks": {"pictures": len(pictures), **found}}
+
+        return self._judge(self._store.make(self._key, "int8", quantize))
 
     def _pictures(self, count: int) -> list[Path]:
         return [path.absolute() for path in self._sample(count)]

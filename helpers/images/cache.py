@@ -2,20 +2,24 @@
 
 The directory holds image files named by `card_face.safe_filename`, the bulk files, and `SHA256SUMS`
 in the format of `sha256sum(1)`: one line per downloaded image, appended in the order of download;
-the last line of a file counts. `sha256sum -c SHA256SUMS` works in the cache directory.
+the last line of a file counts. `sha256sum -c --ignore-missing SHA256SUMS` works in there.
 """
 
+import contextlib
+import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from helpers.atomic_io import disk_errors, open_regular
 from helpers.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-#: What `safe_filename` returns: the first digits hash the picture's place, the last the very scan.
-OUR_NAME = re.compile(r"([0-9a-f]{16})[0-9a-f]{16}([0-9a-f]{16})\.(?:jpg|png|webp)")
+SUMS_NAME = "SHA256SUMS"
+_LINE = re.compile(rb"([0-9a-f]{64})  ([0-9a-f]{48}\.(?:jpg|png|webp))\n?")
+_LONGEST_LINE = 1024  # bytes; one of ours has 119
 
 
 class ImageCache:
@@ -45,6 +49,33 @@ class ImageCache:
         except FileNotFoundError:
             return False
         return stat.S_ISREG(status.st_mode) and status.st_size > 0
+
+    def digests(self) -> dict[str, bytes]:
+        """Return the SHA-256 (32 bytes) noted last for each image, by its file name.
+
+        A line that is torn or damaged is left out: its image is decoded instead.
+        """
+        found = {}
+        with contextlib.suppress(FileNotFoundError), open_regular(self.path(SUMS_NAME)) as file:
+            while line := file.readline(_LONGEST_LINE):
+                if parts := _LINE.fullmatch(line):
+                    found[parts[2].decode()] = bytes.fromhex(parts[1].decode())
+        return found
+
+    def note_digest(self, image_file: str, data: bytes) -> None:
+        """Append the SHA-256 of a new image's content, or raise `WriteError`; threads may."""
+        path, digest = self.path(SUMS_NAME), hashlib.sha256(data).hexdigest()
+        with disk_errors(path), path.open("a", encoding="ascii") as file:
+            file.write(f"{digest}  {image_file}\n")  # one call of the system, at the end
+
+    def remove(self, image_file: str) -> None:
+        """Remove a file, or an empty directory, under the name of an image; `WriteError` if not."""
+        path = self.path(image_file)
+        with disk_errors(path):
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
 
     def image_names(self) -> Iterator[str]:
         """Yield the name of every image file, in no order; parts, bulk files, lists are none.

@@ -244,7 +244,7 @@ def _streak(size: tuple[int, int], rng: Random, strength: float) -> Image.Image:
     return streak.filter(ImageFilter.GaussianBlur(width / 60))
 
 
-def _noise(size: tuple[int, int], cells: tuple[int, int], rng: Random) -> Image.Image:
+def noise(size: tuple[int, int], cells: tuple[int, int], rng: Random) -> Image.Image:
     """Return smooth noise of mode L with about `cells` bumps across and down."""
     # Pillow's own effect_noise draws from the C library's generator, which nobody can seed.
     bumps = Image.frombytes("L", cells, rng.randbytes(cells[0] * cells[1]))
@@ -253,15 +253,15 @@ def _noise(size: tuple[int, int], cells: tuple[int, int], rng: Random) -> Image.
 
 def _grained(band: Image.Image, rng: Random, amplitude: float) -> Image.Image:
     """Add noise of the given peak-to-peak amplitude, in grey levels, around the band's values."""
-    grain = _scaled(_noise(band.size, band.size, rng), amplitude / 255)
+    grain = _scaled(noise(band.size, band.size, rng), amplitude / 255)
     return ImageChops.add(band, grain, offset=-round(amplitude / 2))
 
 
 def table(size: tuple[int, int], tones: tuple[Colour, Colour], rng: Random) -> Image.Image:
     """Return a table top in two tones: patches, fibres and weave, RGBA."""
-    patches = _noise(size, (4, 5), rng)
-    fibres = _noise(size, (max(2, size[0] // 4), 6), rng)
-    weave = _noise(size, (size[0] // 2, size[1] // 2), rng)
+    patches = noise(size, (4, 5), rng)
+    fibres = noise(size, (max(2, size[0] // 4), 6), rng)
+    weave = noise(size, (size[0] // 2, size[1] // 2), rng)
     surface = Image.blend(Image.blend(patches, fibres, 0.5), weave, 0.2)
     return ImageOps.colorize(surface, *tones).convert("RGBA")
 

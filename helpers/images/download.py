@@ -1,7 +1,5 @@
 """One image: asked for, checked, and only then given its name in the cache."""
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.atomic_io import atomic_write
@@ -14,17 +12,8 @@ from helpers.validation import check_image
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """An image that is now in the cache."""
-
-    path: Path
-    sha256: str
-    size: int
-
-
-def download_image(session: DownloadSession, url: str, cache_dir: Path) -> Downloaded:
-    """Fetch `url` into `cache_dir`, validated before it gets its name.
+def download_image(session: DownloadSession, url: str, cache_dir: Path) -> bytes:
+    """Fetch `url` into `cache_dir`, validated before it gets its name; return the image file.
 
     A body that is cut, or complete but no image, is asked for again like a refused connection.
 
@@ -40,4 +29,4 @@ def download_image(session: DownloadSession, url: str, cache_dir: Path) -> Downl
         url, limit=MAX_IMAGE_BYTES, check=lambda body: check_image(body, target.suffix)
     )
     atomic_write(target, data)
-    return Downloaded(target, hashlib.sha256(data).hexdigest(), len(data))
+    return data

@@ -4,7 +4,7 @@ import time
 from argparse import Namespace
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from helpers.atomic_io import atomic_write_json, make_directory, remove_parts
@@ -16,10 +16,9 @@ from helpers.cards.face_list import FaceList
 from helpers.cards.options import CardSource
 from helpers.errors import DataError, IncompleteError
 from helpers.images.cache import ImageCache
-from helpers.images.digests import note_digest
-from helpers.images.download import Downloaded, download_image
-from helpers.images.forecast import Forecast, space_in_errors, warn_if_short
-from helpers.images.prune import KnownFiles
+from helpers.images.download import download_image
+from helpers.images.forecast import MEAN_BYTES, forecast, room_in_errors, warn_if_short
+from helpers.images.prune import judge
 from helpers.lock import directory_lock
 from helpers.network.policy import Policy
 from helpers.network.responses import FetchError
@@ -41,18 +40,22 @@ WRITERS = 8
 
 @dataclass(slots=True)
 class DownloadSummary:
-    """What a run did. Memory grows with its failures only."""
+    """What a run did, by the keys of `--json`. Memory grows with its failures only."""
 
-    faces: int = 0
     date: str = ""  # of the list of cards, for people
-    downloaded: int = 0
+    faces: int = 0
     already_cached: int = 0
-    missing: int = 0  # before the run
     stale: int = 0
-    size: int = 0
+    downloaded: int = 0
+    bytes: int = 0
     seconds: float = 0.0
     skipped: dict[str, int] = field(default_factory=dict)
     failures: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        """Number of images that were not there before the run."""
+        return self.faces - self.already_cached
 
     @property
     def failed(self) -> int:
@@ -61,19 +64,9 @@ class DownloadSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `--json`."""
-        return {
-            "version": DOCUMENT_VERSION,
-            "faces": self.faces,
-            "downloaded": self.downloaded,
-            "already_cached": self.already_cached,
-            "failed": self.failed,
-            "stale": self.stale,
-            "skipped": self.skipped,
-            "failures": self.failures,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.downloaded / self.seconds, 2) if self.seconds else 0.0,
-            "bytes": self.size,
-        }
+        rate = round(self.downloaded / self.seconds, 2) if self.seconds else 0.0
+        more = {"failed": self.failed, "images_per_second": rate, "seconds": round(self.seconds, 3)}
+        return {"version": DOCUMENT_VERSION, **asdict(self), **more}
 
 
 def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
@@ -87,23 +80,23 @@ def download_stage(args: Namespace, report: Reporter) -> DownloadSummary:
     cache = ImageCache(source.cache)
     summary = DownloadSummary()
 
-    def still_to_come() -> Forecast:
-        left = summary.missing - summary.downloaded
-        return Forecast(left, source.image_version, session.policy.workers)
+    def needed() -> int:
+        return (summary.missing - summary.downloaded) * MEAN_BYTES[source.image_version]
 
     make_directory(cache.directory)
-    with directory_lock(cache.directory), space_in_errors(cache.directory, still_to_come):
+    with directory_lock(cache.directory), room_in_errors(cache.directory, needed):
         remove_parts(cache.directory)
         bulk = bulk_for_download(source, session, report)
         summary.date = bulk_date(bulk)
         faces = faces_of(source, bulk, report)
         _count_cached(faces, cache, summary)
-        if summary.missing:
-            report.release()
-            report.info(f"To download: {still_to_come()} at 100 Mbit/s")
-        warn_if_short(cache.directory, still_to_come().size, report)
         try:
-            _download_all(faces, cache, session, summary, report)
+            if summary.missing:
+                report.release()
+                version, workers = source.image_version, session.policy.workers
+                report.info(f"To download: {forecast(summary.missing, version, workers)}")
+                warn_if_short(cache.directory, needed(), report)
+                _download_all(faces, cache, session, summary, report)
         finally:
             remove_parts(cache.directory)
             _report_summary(summary, args, report)
@@ -115,9 +108,8 @@ def _count_cached(faces: FaceList, cache: ImageCache, summary: DownloadSummary) 
     """Count what there is before the first image is asked for."""
     summary.faces, summary.skipped = len(faces), faces.skipped
     summary.already_cached = sum(map(cache.has, faces.image_files()))
-    summary.missing = summary.faces - summary.already_cached
-    known = KnownFiles(faces.image_files())
-    summary.stale = sum(known.judge(name) == "stale" for name in cache.image_names())
+    known = sorted(faces.image_files())
+    summary.stale = sum(judge(name, known) == "stale" for name in cache.image_names())
 
 
 def check_failures(summary: DownloadSummary, args: Namespace) -> None:
@@ -152,28 +144,26 @@ def _download_all(
     summary: DownloadSummary,
     report: Reporter,
 ) -> None:
-    def fetch(face: CardFace) -> Downloaded | FetchError:
+    def fetch(face: CardFace) -> int | FetchError:
+        """Return the bytes of the image that is in the cache now, or why it cannot be."""
         try:
-            return download_image(session, face.image_url, cache.directory)
+            data = download_image(session, face.image_url, cache.directory)
         except FetchError as error:
             return error
+        cache.note_digest(face.image_file, data)
+        return len(data)
 
     start, workers = time.monotonic(), session.policy.workers
     missing = (face for face in faces if not cache.has(face.image_file))
     results = bounded_map(
-        fetch,
-        missing if summary.missing else (),
-        workers + WRITERS,
-        window=WINDOW * workers,
-        on_abort=session.abort,
+        fetch, missing, workers + WRITERS, window=WINDOW * workers, on_abort=session.abort
     )
     showing = report.progress(summary.missing, "Downloading", waiting=lambda: session.clock.waiting)
     with showing as progress, closing(results):
         for face, result in results:
-            if isinstance(result, Downloaded):
+            if isinstance(result, int):
                 summary.downloaded += 1
-                summary.size += result.size
-                note_digest(cache, face.image_file, result.sha256)
+                summary.bytes += result
             else:
                 report.detail(f"failed: {face.name} ({face.image_url}): {result}")
                 about = {"name": face.name, "face_id": face.face_id, "url": face.image_url}
@@ -191,18 +181,16 @@ def _keep_failures(summary: DownloadSummary, cache: ImageCache) -> None:
 
 def _report_summary(summary: DownloadSummary, args: Namespace, report: Reporter) -> None:
     present = summary.downloaded + summary.already_cached
+    done = ""
     if summary.missing:
         rate = safe_rate(summary.downloaded, summary.seconds)
         rate = f" ({rate} images/s)" if summary.downloaded else ""
-        report.info(
-            f"Downloaded {summary.downloaded:,} images ({byte_size(summary.size)})"
-            f" in {duration(summary.seconds)}{rate}; {summary.already_cached:,} were already"
-            f" cached; {summary.failed:,} failed"
+        done = (
+            f"Downloaded {summary.downloaded:,} images ({byte_size(summary.bytes)})"
+            f" in {duration(summary.seconds)}{rate}, {summary.failed:,} failed; "
         )
-    report.info(
-        f"In the cache: {present:,} of {summary.faces:,} faces"
-        f" ({safe_percentage(present, summary.faces)})"
-    )
+    share = safe_percentage(present, summary.faces)
+    report.info(f"{done}{present:,} of {summary.faces:,} faces ({share}) are in the cache")
     reasons = Counter(failure["reason"] for failure in summary.failures)
     for reason, count in reasons.most_common():
         report.info(f"  failed {count:,} ×: {reason}")

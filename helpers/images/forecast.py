@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.cards.options import CARDS_OF_KIND, CardSource
@@ -33,25 +32,14 @@ _REQUEST = 0.1  # seconds
 _MANY = 120  # minutes, from which on they are told in hours
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What a download will take: of so many images of that version, `workers` at a time."""
-
-    images: int
-    version: str
-    workers: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of all of them."""
-        return self.images * MEAN_BYTES[self.version]
-
-    def __str__(self) -> str:
-        # The line or the wait for answers is the bottleneck, whichever takes longer.
-        seconds = max(self.size / _LINE, self.images * _REQUEST / self.workers)
-        minutes = max(1, round(seconds / 60))
-        time = f"{minutes} min" if minutes < _MANY else f"{minutes / 60:.0f} h"
-        return f"{self.images:,} images, about {byte_size(self.size)} and {time}"
+def forecast(images: int, version: str, workers: int) -> str:
+    """Return what a download will take: of so many images of that version, `workers` at a time."""
+    size = images * MEAN_BYTES[version]
+    # The line or the wait for answers is the bottleneck, whichever takes longer.
+    seconds = max(size / _LINE, images * _REQUEST / workers)
+    minutes = max(1, round(seconds / 60))
+    time = f"{minutes} min" if minutes < _MANY else f"{minutes / 60:.0f} h"
+    return f"{images:,} images, about {byte_size(size)} and {time} at 100 Mbit/s"
 
 
 def first_download(source: CardSource) -> str:
@@ -69,22 +57,21 @@ def first_download(source: CardSource) -> str:
 
 def warn_if_short(directory: Path, needed: int, report: Reporter) -> None:
     """Say before a long run that the disk will be full before its end."""
-    free = shutil.disk_usage(directory).free
-    if free < needed:
-        report.warning(
-            f"the missing images need about {byte_size(needed)},"
-            f" but only {byte_size(free)} are free in {directory}"
-        )
+    if shutil.disk_usage(directory).free < needed:
+        report.warning(f"the disk is too small: {_room(directory, needed)}")
 
 
 @contextlib.contextmanager
-def space_in_errors(directory: Path, needed: Callable[[], Forecast]) -> Iterator[None]:
+def room_in_errors(directory: Path, needed: Callable[[], int]) -> Iterator[None]:
     """Add to a `WriteError` of the block how much room is free, and how much is still needed."""
     try:
         yield
     except WriteError as error:
-        free, size = shutil.disk_usage(directory).free, needed().size
-        error.details += f"\n{byte_size(free)} are free on the file system of {directory}"
-        if size:
-            error.details += f"; the missing images need about {byte_size(size)}"
+        error.details += f"\n{_room(directory, needed())}"
         raise
+
+
+def _room(directory: Path, needed: int) -> str:
+    free = byte_size(shutil.disk_usage(directory).free)
+    wanted = f"the missing images need about {byte_size(needed)}, " if needed else ""
+    return f"{wanted}{free} are free on the file system of {directory}"

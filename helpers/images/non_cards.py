@@ -8,10 +8,10 @@ from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from helpers.images.distort import Colour, noise
+
 SIZE = (488, 680)  # pixels: that of a card's scan, so that size tells nothing
 _WORDS = ("the", "of", "and", "a", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on")
-
-Colour = tuple[int, int, int]
 
 
 def non_card(seed: int) -> Image.Image:
@@ -28,16 +28,11 @@ def _colour(rng: Random) -> Colour:
     return red, green, blue
 
 
-def _bumps(rng: Random, cells: int) -> Image.Image:
-    """Return smooth noise, mode L, `cells` bumps across."""
-    grid = Image.frombytes("L", (cells, cells), rng.randbytes(cells * cells))
-    return grid.resize(SIZE, Image.Resampling.BICUBIC)
-
-
 def table(rng: Random) -> Image.Image:
     """An empty table: grain along one direction."""
     grain = Image.frombytes("L", (8, 240), rng.randbytes(1920)).resize(SIZE)
-    surface = ImageOps.colorize(Image.blend(grain, _bumps(rng, 5), 0.5), _colour(rng), _colour(rng))
+    mixed = Image.blend(grain, noise(SIZE, (5, 5), rng), 0.5)
+    surface = ImageOps.colorize(mixed, _colour(rng), _colour(rng))
     return surface.rotate(rng.choice((0, 180)))
 
 
@@ -60,8 +55,9 @@ def clutter(rng: Random) -> Image.Image:
 
 def landscape(rng: Random) -> Image.Image:
     """Clouds of three colours, as in a photo that is out of focus."""
-    shapes = _bumps(rng, rng.choice((4, 9, 24)))
-    bands = [Image.blend(shapes, _bumps(rng, 4), 0.3) for _ in "RGB"]
+    cells = rng.choice((4, 9, 24))
+    shapes = noise(SIZE, (cells, cells), rng)
+    bands = [Image.blend(shapes, noise(SIZE, (4, 4), rng), 0.3) for _ in "RGB"]
     return Image.merge("RGB", bands)
 
 

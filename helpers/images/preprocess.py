@@ -1,6 +1,7 @@
 """From a picture file to the pixels that a model sees: the same way for the index and the query."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,35 +31,23 @@ class Preprocessing:
         side: side in pixels of the model's input; the square is resized to it.
         mean, std: per channel, of pixel values 0 to 1.
         interpolation: `bicubic` or `bilinear`, as the model was trained.
-        resizes: 1, straight to `side`; 2, to `size` first, as all versions up to 1.1 did.
+        resizes: 1, straight to `side`; 2, to `size` first, as all versions up to 1.1 did, whose
+            manifests do not say so.
     """
 
     fit: str
     size: int
     side: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Sequence[float]
+    std: Sequence[float]
     interpolation: str = "bicubic"
     resizes: int = 2
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields for the manifest, those of version 1.1 as that wrote them."""
-        fields = {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
-        if self.resizes == 2:  # noqa: PLR2004
-            del fields["resizes"]
-        return fields
 
     @classmethod
     def of_model(cls, shape: dict[str, Any], size: int, fit: str, resizes: int) -> Self:
         """Combine a model's input (`side`, `mean`, `std`, `interpolation`) with a build's flags."""
-        fields = {key: shape[key] for key in ("side", "mean", "std", "interpolation")}
-        fields["resizes"] = resizes if size >= shape["side"] else 2
-        return cls.from_json({**fields, "size": size, "fit": fit})
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
-        """Return what `to_json` was called on."""
-        return cls(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+        resizes = resizes if size >= shape["side"] else 2
+        return cls(**shape, fit=fit, size=size, resizes=resizes)
 
 
 def load_image_rgb(source: Path | str | bytes) -> Image.Image:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.atomic_io import disk_errors, read_bounded
+from helpers.atomic_io import read_bounded
+from helpers.cards.card_face import CardFace
 from helpers.cards.face_list import FaceList
 from helpers.images.cache import ImageCache
-from helpers.images.digests import DigestTable
 from helpers.parallel import bounded_map, cpu_count
 from helpers.report import DOCUMENT_VERSION, Reporter, timestamp
 from helpers.validation import MAX_BYTES, validate_image
@@ -28,7 +28,7 @@ DIGEST_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One file: the SHA-256 of its content, or why it cannot be used; both None if missing."""
+    """One file: the SHA-256 of its content, or None, and why it cannot be used unless missing."""
 
     sha256: bytes | None = None
     reason: str | None = None
@@ -48,8 +48,8 @@ class Scan:
     invalid: int
 
 
-def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
-    """Read one file of the cache, whose SHA-256 at its download is `digest` if that was noted.
+def look_at(path: Path, noted: bytes | None, *, validate: bool) -> Look:
+    """Read one file of the cache, whose SHA-256 at its download is `noted`, if anything is.
 
     With `validate`, also check that it is a whole image.
     """
@@ -59,39 +59,37 @@ def look_at(path: Path, digest: bytes | None, *, validate: bool) -> Look:
         return Look()
     except OSError as error:
         return Look(reason=f"cannot be read: {error.strerror or error}")
-    found = hashlib.sha256(data).digest()
-    if found == digest or (not validate and data):
-        return Look(found, size=len(data))
-    verdict = validate_image(data, path.suffix)
-    if verdict.valid and digest is not None:
-        return Look(reason="changed since its download: SHA-256 differs", size=len(data))
-    return Look(found if verdict.valid else None, verdict.reason, len(data))
+    found, reason = hashlib.sha256(data).digest(), None
+    if found != noted and (validate or not data):
+        reason = validate_image(data, path.suffix).reason
+        if reason is None and noted is not None:
+            reason = "changed since its download: SHA-256 differs"
+    return Look(found, reason, len(data))
 
 
 def scan_cache(faces: FaceList, cache: ImageCache, report: Reporter, *, validate: bool) -> Scan:
     """Look at the image of every face and name each one that is empty or, validating, changed."""
-    table = DigestTable(cache)
+    noted = cache.digests()
     usable = np.zeros(len(faces), dtype=bool)
     sha256 = np.zeros((len(faces), DIGEST_BYTES), dtype=np.uint8)
     missing = invalid = 0
 
-    def look(item: tuple[int, str, str]) -> Look:
-        noted = table.get(item[1])
-        return look_at(cache.path(item[1]), noted, validate=validate and noted is not None)
+    def look(item: tuple[int, CardFace]) -> Look:
+        name = item[1].image_file
+        return look_at(cache.path(name), noted.get(name), validate=validate and name in noted)
 
-    numbered = ((place, face.image_file, face.name) for place, face in enumerate(faces))
-    results = bounded_map(look, numbered, cpu_count() + 1)
+    results = bounded_map(look, enumerate(faces), cpu_count() + 1)
     with report.progress(len(faces), "Checking the cache") as progress, closing(results):
-        for (position, image_file, name), found in results:
+        for (position, face), found in results:
             progress.advance()
-            if found.sha256 is not None:
+            if found.reason is not None:
+                invalid += 1
+                report.warning(f"left out: {face.image_file} ({face.name}): {found.reason}")
+            elif found.sha256 is None:
+                missing += 1
+            else:
                 usable[position] = True
                 sha256[position] = np.frombuffer(found.sha256, dtype=np.uint8)
-            elif found.reason is not None:
-                invalid += 1
-                report.warning(f"left out: {image_file} ({name}): {found.reason}")
-            else:
-                missing += 1
     rows = np.flatnonzero(usable)
     return Scan(rows, sha256[rows], missing, invalid)
 
@@ -101,11 +99,11 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dic
 
     Returns the document of `--json` and `--report`; the failures come sorted by file name.
     """
-    table = DigestTable(cache)
+    noted = cache.digests()
     total = sum(1 for _ in cache.image_names())
 
     def look(name: str) -> Look:
-        return look_at(cache.path(name), table.get(name), validate=True)
+        return look_at(cache.path(name), noted.get(name), validate=True)
 
     failures: list[dict[str, Any]] = []
     results = bounded_map(look, cache.image_names(), workers or cpu_count() + 1)
@@ -113,8 +111,8 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dic
         for name, found in results:
             progress.advance()
             if found.reason is not None:
-                known = {"reason": found.reason, "size_bytes": found.size}
-                failures.append({"filename": name, **known})
+                about = {"filename": name, "reason": found.reason, "size_bytes": found.size}
+                failures.append(about)
     failures.sort(key=itemgetter("filename"))
     return {
         "version": DOCUMENT_VERSION,
@@ -130,9 +128,4 @@ def check_cache(cache: ImageCache, workers: int | None, report: Reporter) -> dic
 def remove_failures(cache: ImageCache, check: dict[str, Any]) -> None:
     """Remove the broken files that a check found; WriteError if one cannot be removed."""
     for failure in check["failures"]:
-        path = cache.path(failure["filename"])
-        with disk_errors(path):
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
+        cache.remove(failure["filename"])

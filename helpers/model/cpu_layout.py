@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,12 @@ from helpers.report import Reporter
 
 _BATCHES = (16, 8, 4, 32)  # the first one unless another is faster
 _GPU_BATCH = 64
-_MANY = 6000  # images, five minutes of ViT-B/32, from which on measuring's 10 s pay
+_MANY = 6000  # images, five minutes of ViT-B/32, from which on measuring's 20 s pay
 _SECONDS, _ROUNDS = 0.7, 2
 _FASTER = 1.05  # smaller differences are noise
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Images per forward pass, threads that decode and embed, and the model's own for each."""
 
     batch: int
@@ -36,20 +35,19 @@ def choose_layout(
     if embedder.device != "cpu":  # not measured: no machine with a GPU was at hand
         return Layout(batch or _GPU_BATCH, max(2, cpus), 1)
     batches = (batch,) if batch else _BATCHES[:1] if embedder.one_by_one else _BATCHES
-    layouts = [Layout(batches[0], *shape) for shape in _shapes(cpus, free=threads is None)]
-    if len(layouts) == len(batches) == 1 or todo < _MANY:
+    shapes = list(_shapes(cpus, free=threads is None))
+    layouts = [Layout(size, *shape) for size in batches for shape in shapes]
+    if len(layouts) == 1 or todo < _MANY:
         return layouts[0]  # the best one, or close to it, wherever we measured
     keys = ("engine", "precision", "weights_sha256")
     weights = [embedder.fingerprint.get(key) for key in keys]
 
-    def measure() -> dict[str, int]:
+    def measure() -> Layout:
         report.info("Measuring batch and threads on this machine (once)")
-        best = _fastest(embedder, layouts)
-        return asdict(_fastest(embedder, [replace(best, batch=size) for size in batches]))
+        return _fastest(embedder, layouts)
 
     what = [weights, [batch, threads, cpus], cpu_name()]
-    possible = [asdict(replace(one, batch=size)) for one in layouts for size in batches]
-    return Layout(**remembered("layout", what, possible, measure))
+    return remembered("layout", what, layouts, measure)
 
 
 def best_rate(embedder: Embedder) -> float:
@@ -69,8 +67,6 @@ def _shapes(cpus: int, *, free: bool) -> Iterator[tuple[int, int]]:
 
 def _fastest(embedder: Embedder, layouts: list[Layout]) -> Layout:
     """Return the first one unless another is clearly faster, in rounds against drifting load."""
-    if len(layouts) == 1:
-        return layouts[0]
     rates = dict.fromkeys(layouts, 0.0)
     for _ in range(_ROUNDS):
         for layout in layouts:

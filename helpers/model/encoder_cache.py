@@ -11,27 +11,30 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from helpers.atomic_io import (
+    AtomicFile,
+    atomic_write,
     atomic_write_json,
-    disk_errors,
-    fsync_file,
     make_directory,
-    part_path,
     remove_parts,
-    replace_durably,
     sha256_file,
 )
 from helpers.errors import WriteError
-from helpers.images.preprocess import Preprocessing
 from helpers.lock import scratch_directory
-from helpers.model.options import RANDOM, ModelOptions
+from helpers.model import own_encoder
+from helpers.model.fingerprint import fingerprint_of
+from helpers.model.onnx_embedder import OnnxEmbedder
+from helpers.model.options import ModelOptions
 from helpers.report import Reporter
+
+T = TypeVar("T")
 
 VERSION = "1.0"
 _KEY_DIGITS, _MEMO_DIGITS = 32, 16
@@ -49,17 +52,35 @@ class Encoder:
     path: Path
     about: dict[str, Any]
 
-    def fingerprint(self, options: ModelOptions) -> dict[str, Any]:
-        """Return everything that decides the vectors under the options of a build."""
-        shape = self.about["input"]
-        how = Preprocessing.of_model(shape, options.size, options.fit, options.resizes)
-        return {
-            **self.about["model"],
-            "precision": self.about["precision"],
-            "preprocessing": how.to_json(),
-            "engine": "onnx",
-            "encoder_sha256": self.about["sha256"],
-        }
+    def open(self, options: ModelOptions) -> OnnxEmbedder:
+        """Load it, with a fingerprint of all that decides the vectors under a build's options."""
+        about = self.about
+        how = {"precision": about["precision"], "encoder_sha256": about["sha256"]}
+        fingerprint = fingerprint_of(about["model"], about["input"], options, engine="onnx", **how)
+        return OnnxEmbedder(self.path, fingerprint, 1)
+
+
+def describe_own(options: ModelOptions, path: Path) -> dict[str, Any]:
+    """Return what is known about the copy at `path` of somebody's own encoder, or `DataError`."""
+    given, sha256 = own_encoder.read_description(options.directory), sha256_file(path)
+    side = given["size"]
+    about = {
+        "precision": "fp32",
+        "sha256": sha256,
+        "model": {
+            "model": options.model,
+            "pretrained": "",
+            "trained": True,
+            "architecture_sha256": options.architecture_digest(),
+            "weights_sha256": sha256,
+            "input": {key: given[key] for key in ("dtype", "layout")},
+        },
+        "input": {"side": side, **{key: given[key] for key in ("mean", "std", "interpolation")}},
+        "checks": {},
+    }
+    embedder = Encoder(path, about).open(options)
+    embedder.embed(np.full((2, 3, side, side), 0.5, np.float32))  # whatever is wrong, say it now
+    return {**about, "dimension": embedder.dim}
 
 
 def source_key(options: ModelOptions) -> str:
@@ -67,11 +88,8 @@ def source_key(options: ModelOptions) -> str:
 
     A tag stands for its weights, as the hub's client takes it; files count by their content.
     """
-    if options.trained:
-        files = [sha256_file(path) for path in options.files()]
-        origin = files or [options.model, options.pretrained]
-    else:
-        origin = [RANDOM, metadata.version("torch")]
+    files = [sha256_file(path) for path in options.files()]
+    origin = files or [options.model, options.pretrained]
     parts = json.dumps([options.architecture_digest(), origin])
     return hashlib.sha256(parts.encode()).hexdigest()[:_KEY_DIGITS]
 
@@ -101,23 +119,14 @@ class EncoderStore:
             return None
         return Encoder(path, about) if whole else None
 
-    @contextlib.contextmanager
-    def part(self, key: str, precision: str) -> Iterator[Path]:
-        """Yield where to write an encoder; it vanishes with the block unless `add` keeps it."""
-        part = part_path(self.folder / _name(key, precision))
-        try:
-            yield part
-        finally:
-            part.unlink(missing_ok=True)
-
-    def add(self, part: Path, about: dict[str, Any]) -> Encoder:
-        """Keep a finished file; `about` lacks only `sha256` and `bytes`."""
-        path = self.folder / _name(about["key"], about["precision"])
-        with disk_errors(path):
-            fsync_file(part)
-            size, sha256 = part.stat().st_size, sha256_file(part)
-        about = {"version": VERSION, **about, "sha256": sha256, "bytes": size}
-        replace_durably(part, path)
+    def make(self, key: str, precision: str, write: Callable[[Path], dict[str, Any]]) -> Encoder:
+        """Keep what `write` writes to the path that it is given, and returns `about` it."""
+        path = self.folder / _name(key, precision)
+        with AtomicFile(path) as file:
+            about = write(file.part)
+            written = {"sha256": sha256_file(file.part), "bytes": file.part.stat().st_size}
+        known = {"version": VERSION, "key": key, "precision": precision}
+        about = {**about, **known, **written}
         atomic_write_json(path.with_suffix(".json"), about)
         return Encoder(path, about)
 
@@ -126,20 +135,20 @@ def _name(key: str, precision: str) -> str:
     return f"{key}-{precision}.onnx"
 
 
-def remembered(kind: str, what: list[Any], possible: list[Any], measure: Callable[[], Any]) -> Any:
+def remembered(kind: str, what: list[Any], possible: Iterable[T], measure: Callable[[], T]) -> T:
     """Return what was measured on this machine for `what`; measure it where that is not known.
 
-    All of it is JSON. Where nothing can be kept, it is measured again next time.
+    It is one of the `possible`, all of it JSON. Where nothing can be kept, it is measured again
+    next time.
     """
     digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_MEMO_DIGITS]
-    memo, known = default_folder() / f"{kind}-{digest}.json", None
-    with contextlib.suppress(OSError, ValueError):
-        known = json.loads(memo.read_bytes())
-    if known not in possible:
-        known = measure()
-        with contextlib.suppress(WriteError):
-            atomic_write_json(memo, known)
-    return known
+    memo = default_folder() / f"{kind}-{digest}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return {json.dumps(choice): choice for choice in possible}[memo.read_text("utf-8")]
+    chosen = measure()
+    with contextlib.suppress(WriteError):
+        atomic_write(memo, json.dumps(chosen))
+    return chosen
 
 
 def default_folder() -> Path:

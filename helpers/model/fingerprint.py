@@ -1,8 +1,22 @@
 """A model's fingerprint: everything that decides the vectors, and how two of them differ."""
 
+from dataclasses import asdict
 from typing import Any
 
 from helpers.errors import DataError
+from helpers.images.preprocess import Preprocessing
+from helpers.model.options import ModelOptions
+
+
+def fingerprint_of(
+    model: dict[str, Any], shape: dict[str, Any], options: ModelOptions, **arithmetic: str
+) -> dict[str, Any]:
+    """Return all that decides the vectors of a `model` with an input of a `shape`.
+
+    See `encoder_cache.Encoder` for the two; `arithmetic` is what `ARITHMETIC` names.
+    """
+    how = Preprocessing.of_model(shape, options.size, options.fit, options.resizes)
+    return {**model, "preprocessing": asdict(how), **arithmetic}
 
 
 def require_same_model(wanted: dict[str, Any], found: dict[str, Any], again: str) -> None:
@@ -45,7 +59,7 @@ def differences(
 
 def _flat(fingerprint: dict[str, Any]) -> dict[str, Any]:
     """Return the fields, those of `preprocessing` as `preprocessing.size` and so on."""
-    flat: dict[str, Any] = {"engine": "torch"}  # version 1.0 knew no other
+    flat: dict[str, Any] = {"engine": "torch", "preprocessing.resizes": 2}  # of earlier versions
     for key, value in fingerprint.items():
         if isinstance(value, dict):
             flat |= {f"{key}.{name}": inner for name, inner in value.items()}

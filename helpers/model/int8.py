@@ -13,7 +13,6 @@ from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
 from helpers.model.agreement import CASES, CASES_UNTRAINED, compare, readable
 from helpers.model.encoder_cache import Encoder
-from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.model.options import ModelOptions
 
 #: Matrix products only: convolutions in int8 turned out slower, and far from fp32 (cosine 0.79).
@@ -31,13 +30,11 @@ def quantize_and_compare(
     with disk_errors(target):
         _quantize(source.path, target, folder)
     small = Encoder(target, {**source.about, "precision": "int8"})
-    reference, other = (
-        OnnxEmbedder(encoder.path, encoder.fingerprint(options), 1) for encoder in (source, small)
-    )
     images = list(readable(pictures))
     if not images:
         raise DataError("int8 cannot be judged: no picture can be read")
-    return compare(reference, other, images, CASES if options.trained else CASES_UNTRAINED)
+    least = CASES if options.trained else CASES_UNTRAINED
+    return compare(source.open(options), small.open(options), images, least)
 
 
 def _quantize(source: Path, target: Path, folder: Path) -> None:

@@ -3,10 +3,8 @@
 Measured on 2 cores, ViT-B/32: twice the rate of torch in fp32, four to five times in int8.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +13,13 @@ from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
 from helpers.model.unit_vectors import normalize
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
 INPUT, OUTPUT = "pixels", "vectors"  # of what we export
 
 
 class OnnxEmbedder:
     """The image tower in an ONNX file, on the CPU; `DataError` if ONNX Runtime cannot use it.
 
-    `fingerprint` is that of the vectors (`helpers.model.encoder_cache.Encoder.fingerprint`);
+    `fingerprint` is that of the vectors (`helpers.model.fingerprint.fingerprint_of`);
     `threads` is how many one call of `embed` uses.
     """
 
@@ -33,16 +28,16 @@ class OnnxEmbedder:
     def __init__(self, path: Path, fingerprint: dict[str, Any], threads: int) -> None:
         self._path = str(path)  # loading its content from memory would take 2.5 times as much
         self.fingerprint = fingerprint
-        self.preprocessing = Preprocessing.from_json(fingerprint["preprocessing"])
-        #: int8 scales activations by the largest one in the whole pass, so that in a batch every
-        #: vector would depend on its company; one by one, each depends on its image alone.
-        self.one_by_one = fingerprint["precision"] == "int8"
+        self.preprocessing = Preprocessing(**fingerprint["preprocessing"])
         self._input = fingerprint.get("input", {"dtype": "float32", "layout": "NCHW"})
         self._threads = threads
         self._session = self._load()
-        self._names = [self._session.get_outputs()[0].name], self._session.get_inputs()[0].name
-        if self._session.get_inputs()[0].shape[:1] == [1]:
-            self.one_by_one = True  # it was exported for single pictures
+        pixels = self._session.get_inputs()[0]
+        self._names = [self._session.get_outputs()[0].name], pixels.name
+        #: int8 scales activations by the largest one in the whole pass, so that in a batch every
+        #: vector would depend on its company; one by one, each depends on its image alone. Others
+        #: may have been exported for single pictures.
+        self.one_by_one = fingerprint["precision"] == "int8" or pixels.shape[:1] == [1]
         side = self.preprocessing.side  # a file of somebody else's may not say how wide vectors are
         self.dim = int(self.embed(np.ones((1, 3, side, side), np.float32)).shape[1])
 
@@ -77,7 +72,8 @@ class OnnxEmbedder:
             self._threads = count
             self._session = self._load()
 
-    def _load(self) -> InferenceSession:
+    def _load(self) -> Any:
+        """Return ONNX Runtime's session of the file."""
         import onnxruntime
 
         options, providers = onnxruntime.SessionOptions(), ["CPUExecutionProvider"]

@@ -23,7 +23,6 @@ from helpers.parallel import cpu_count
 OPSET = 20  # of ONNX: the first with everything a vision transformer needs, https://onnx.ai
 LEAST_COSINE = 0.99999  # to the model that was exported
 _MOST_BYTES = 1_900_000_000  # one protobuf file holds at most 2 GiB
-_BATCH = 16
 
 
 class NoEncoderError(DataError):
@@ -37,17 +36,7 @@ def export_encoder(options: ModelOptions, target: Path, pictures: list[Path]) ->
     if the model cannot be had, `NoEncoderError` if it cannot be exported.
     """
     embedder = OpenClipEmbedder(options)
-    shape = embedder.preprocessing.to_json()
-    about = {
-        "precision": "fp32",
-        "dimension": embedder.dim,
-        "model": {
-            key: value
-            for key, value in embedder.fingerprint.items()
-            if key not in {"precision", "preprocessing", "engine"}
-        },
-        "input": {key: shape[key] for key in ("side", "mean", "std", "interpolation")},
-    }
+    about = {"dimension": embedder.dim, "model": embedder.model, "input": embedder.input}
     try:
         _export(embedder, target)
         return {**about, "checks": _check(embedder, target, pictures)}
@@ -72,7 +61,7 @@ def _export(embedder: OpenClipEmbedder, target: Path) -> None:
             contextlib.redirect_stderr(io.StringIO()),
             torch.inference_mode(),
         ):
-            program = torch.onnx.export(
+            program: Any = torch.onnx.export(
                 embedder.tower,
                 (torch.zeros(2, 3, side, side),),
                 dynamo=True,
@@ -82,7 +71,6 @@ def _export(embedder: OpenClipEmbedder, target: Path) -> None:
                 opset_version=OPSET,
                 verbose=False,
             )
-        assert program is not None  # noqa: S101 - for mypy: it is with dynamo=True
         model = program.model_proto
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
@@ -95,15 +83,12 @@ def _export(embedder: OpenClipEmbedder, target: Path) -> None:
 
 def _check(embedder: OpenClipEmbedder, target: Path, paths: list[Path]) -> dict[str, Any]:
     """Compare the file with the model it came from; raise `DataError` where they differ."""
-    fingerprint = {**embedder.fingerprint, "precision": "fp32"}
-    exported = OnnxEmbedder(target, fingerprint, cpu_count())
+    exported = OnnxEmbedder(target, embedder.fingerprint, cpu_count())
     pixels = [prepare(image, embedder.preprocessing) for image in readable(paths)]
     if not pixels:
         raise DataError("the export cannot be checked", details="no picture can be read")
-    least = 1.0
-    for start in range(0, len(pixels), _BATCH):
-        batch = np.stack(pixels[start : start + _BATCH])
-        least = min(least, float(cosines(embedder.embed(batch), exported.embed(batch)).min()))
+    batch = np.stack(pixels)
+    least = float(cosines(embedder.embed(batch), exported.embed(batch)).min())
     if least < LEAST_COSINE:
         raise DataError(
             "the exported encoder gives other vectors than the model",

@@ -1,5 +1,6 @@
 """Which model is asked for, as far as that can be known without loading it."""
 
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from helpers.cli_validation import Flag, FlagGroup, Number, OneOf, did_you_mean, options_of
 from helpers.errors import DataError, UsageError
@@ -26,6 +27,8 @@ FITS = ("pad", "crop", "squash")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ENGINES = ("auto", "onnx", "torch")
 PRECISIONS = ("fp32", "int8", "fp16")
+_DIRECTORIES = (LOCAL_DIR, ONNX_DIR)
+_FOR_ONNX = {"engine": ("auto", "onnx"), "device": ("auto", "cpu"), "precision": ("fp32",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,11 @@ class ModelOptions:
 
     @classmethod
     def from_args(cls, args: Namespace) -> Self:
-        """Read the flags of the group "build"; a local directory names its own weights."""
+        """Read the flags of the group "model"; a directory holds its own weights."""
         model, pretrained = args.model, args.pretrained
-        kind = next((kind for kind in (LOCAL_DIR, ONNX_DIR) if model.startswith(kind)), None)
-        if kind is not None:
-            if pretrained is not None:
-                raise UsageError(
-                    f"--pretrained {pretrained} makes no sense with --model {model}",
-                    suggestion="a model directory holds its own weights: leave --pretrained out",
-                )
-            model, pretrained = kind + str(Path(model.removeprefix(kind)).absolute()), ""
+        if model.startswith(_DIRECTORIES):
+            kind, _, directory = model.partition(":")
+            model, pretrained = f"{kind}:{Path(directory).absolute()}", ""
         elif pretrained is None:
             pretrained = DEFAULT_PRETRAINED
         elif Path(pretrained).is_file():
@@ -66,6 +64,12 @@ class ModelOptions:
     def trained(self) -> bool:
         """False for weights that were never trained."""
         return self.pretrained != RANDOM
+
+    @property
+    def is_tag(self) -> bool:
+        """True for weights that open_clip knows by a tag, and that a model hub has."""
+        is_local = self.is_own_encoder or self.is_local_dir or Path(self.pretrained).is_file()
+        return self.trained and not is_local
 
     @property
     def is_own_encoder(self) -> bool:
@@ -83,31 +87,22 @@ class ModelOptions:
         return Path(self.model.partition(":")[2])
 
     def check_files(self) -> None:
-        """Raise what can be said without importing open_clip.
+        """Raise what can be said without importing open_clip, see `description`."""
+        self.description()
+
+    def description(self) -> dict[str, Any]:
+        """Return what is said of the image tower and how it is built.
 
         `DataError` for a model directory that is none, of which open_clip would make a model with
         random weights; `UsageError` for a name that it does not know.
         """
         if self.is_own_encoder:
-            own_encoder.check_options(self)
-        elif self.is_local_dir:
-            _check_directory(self.directory)
-        else:
-            _check_name(self.model)
+            return own_encoder.read_description(self.directory)
+        return _read_directory(self.directory) if self.is_local_dir else _read_config(self.model)
 
     def architecture_digest(self) -> str:
         """Return the SHA-256 of the image tower's description: its activation is in no weight."""
-        if self.is_own_encoder:
-            description = own_encoder.read_description(self.directory)
-        elif self.is_local_dir:
-            path = self.directory / CONFIG_FILE
-            try:
-                description = json.loads(path.read_bytes())["model_cfg"]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise DataError(f"it describes no model: {path}", details=repr(error)) from error
-        else:
-            description = model_config(self.model) or {}
-        tower = {key: value for key, value in description.items() if key != "text_cfg"}
+        tower = {key: value for key, value in self.description().items() if key != "text_cfg"}
         return hashlib.sha256(json.dumps(tower, sort_keys=True).encode()).hexdigest()
 
     def files(self) -> Iterator[Path]:
@@ -121,33 +116,26 @@ class ModelOptions:
             yield Path(self.pretrained)
 
 
-def model_config(name: str) -> dict[str, Any] | None:
-    """Return open_clip's description of a model without importing it; None if it knows none."""
-    path = _config_folder() / f"{name}.json"
-    return cast("dict[str, Any]", json.loads(path.read_bytes())) if path.is_file() else None
-
-
 def known_weights(model: str) -> dict[str, dict[str, Any]]:
-    """Return what open_clip says of the weights that it knows for a model, by their tags.
-
-    Its table is loaded without torch, which it needs for nothing here and which takes seconds.
-    """
-    table = sys.modules.get("open_clip.pretrained") or _table_alone()
+    """Return what open_clip says of the weights that it knows for a model, by their tags."""
+    table = _table_of_weights()
     tags = table.list_pretrained_tags_by_model(model)
     return {tag: table.get_pretrained_cfg(model, tag) for tag in tags}
 
 
-def _table_alone() -> ModuleType:
-    package = ModuleType("open_clip")
+@functools.cache
+def _table_of_weights() -> ModuleType:
+    """Load open_clip's table alone, without torch, which it needs for nothing here."""
+    package = ModuleType("open_clip_alone")
     package.__path__ = [str(_config_folder().parent)]
-    stand_ins = {"open_clip": package, "safetensors.torch": None}
-    stand_ins = {name: value for name, value in stand_ins.items() if name not in sys.modules}
-    sys.modules.update(stand_ins)  # type: ignore[arg-type] # None: as if it were not installed
+    sys.modules[package.__name__] = package
+    loaded = sys.modules.get("safetensors.torch")
+    sys.modules["safetensors.torch"] = loaded  # type: ignore[assignment] # None: not installed
     try:
-        return importlib.import_module("open_clip.pretrained")
+        return importlib.import_module("open_clip_alone.pretrained")
     finally:
-        for name in [*stand_ins, *(name for name in sys.modules if name.startswith("open_clip."))]:
-            sys.modules.pop(name, None)
+        if loaded is None:
+            del sys.modules["safetensors.torch"]
 
 
 def _config_folder() -> Path:
@@ -157,36 +145,52 @@ def _config_folder() -> Path:
     return Path(places[0] if places else "/nowhere") / "model_configs"
 
 
-def _check_name(model: str) -> None:
-    names = sorted(path.stem for path in _config_folder().glob("*.json"))
-    if names and model not in names:
+def _read_config(model: str) -> dict[str, Any]:
+    """Return open_clip's description of a model; an empty one where it is not installed."""
+    files = {path.stem: path for path in sorted(_config_folder().glob("*.json"))}
+    if not files:
+        return {}
+    if model not in files:
         raise UsageError(
-            f"open_clip knows no model {model!r}{did_you_mean(model, names)}",
+            f"open_clip knows no model {model!r}{did_you_mean(model, files)}",
             suggestion="python -c 'import open_clip; print(*open_clip.list_models())' lists them",
         )
+    found: dict[str, Any] = json.loads(files[model].read_bytes())
+    return found
 
 
-def _check_directory(directory: Path) -> None:
-    missing = [] if (directory / CONFIG_FILE).is_file() else [CONFIG_FILE]
-    if not any((directory / name).is_file() for name in WEIGHT_FILES):
-        missing.append(" or ".join(WEIGHT_FILES))
-    if missing:
-        raise DataError(
-            f"not an open_clip model directory: {directory}",
-            details=f"missing: {'; '.join(missing)}",
-            suggestion="choose a directory that holds the configuration and the weights",
-        )
+def _read_directory(directory: Path) -> dict[str, Any]:
+    problem = "it holds no weights"
+    try:
+        found: dict[str, Any] = json.loads((directory / CONFIG_FILE).read_bytes())["model_cfg"]
+        if any((directory / name).is_file() for name in WEIGHT_FILES):
+            return found
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"{CONFIG_FILE}: {error!r}"
+    raise DataError(
+        f"not an open_clip model directory: {directory}",
+        details=problem,
+        suggestion=f"it needs {CONFIG_FILE}, and {' or '.join(WEIGHT_FILES)}",
+    )
 
 
 def _contradictions(args: Namespace) -> Iterator[str]:
-    names = ("precision", "engine", "device")
-    precision, engine, device = (getattr(args, name, None) for name in names)
+    names = ("precision", "engine", "device", "pretrained")
+    precision, engine, device, pretrained = (getattr(args, name, None) for name in names)
+    model = getattr(args, "model", None) or ""
     if device in {"cuda", "mps"} and engine == "onnx":
         yield f"--engine onnx runs on the CPU, not on {device}: use --engine torch"
     if precision == "int8" and (engine == "torch" or device in {"cuda", "mps"}):
         yield "--precision int8 needs --engine onnx on the CPU (leave --engine and --device out)"
     if precision == "fp16" and (engine == "onnx" or device == "cpu"):
         yield "--precision fp16 needs a GPU and --engine torch (leave --engine and --device out)"
+    if model.startswith(_DIRECTORIES) and pretrained is not None:
+        yield f"--pretrained {pretrained} makes no sense with --model {model}: it has its weights"
+    fixed = _FOR_ONNX if model.startswith(ONNX_DIR) else {}
+    for flag, possible in fixed.items():
+        value = getattr(args, flag, None)
+        if value not in (None, *possible):
+            yield f"--{flag} {value} makes no sense with --model {model}: it runs as it is"
 
 
 FLAGS = FlagGroup(
@@ -195,16 +199,12 @@ FLAGS = FlagGroup(
         Flag(
             "--model", None, "ViT-B-32-quickgelu", "NAME", "open_clip name, local-dir:DIR, onnx:DIR"
         ),
-        Flag(
-            "--pretrained", None, None, "TAG", "weights: tag, file, or `random` for tests (openai)"
-        ),
+        Flag("--pretrained", None, None, "TAG", "weights: tag, file, `random` for tests (openai)"),
         Flag("--size", Number(int, 64, 4096), 384, "PX", "side of the square in pixels, >= 64"),
         Flag("--fit", OneOf(FITS), "pad", "HOW", f"how images become squares: {', '.join(FITS)}"),
         Flag("--device", OneOf(DEVICES), "auto", "DEV", ", ".join(DEVICES)),
         Flag("--engine", OneOf(ENGINES), "auto", "E", f"{', '.join(ENGINES)}: onnx is for CPUs"),
-        Flag(
-            "--precision", OneOf(PRECISIONS), "fp32", "P", "fp32, int8 (for CPUs), fp16 (for GPUs)"
-        ),
+        Flag("--precision", OneOf(PRECISIONS), "fp32", "P", "fp32, int8 (CPUs), fp16 (GPUs)"),
     ),
     _contradictions,
 )

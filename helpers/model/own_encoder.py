@@ -9,18 +9,12 @@ vectors. `encoder.json` says what the pictures must be:
 `uint8` pixels go in as they are, without `mean` and `std`. `interpolation` may be left out.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from helpers.atomic_io import sha256_file
-from helpers.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from helpers.model.options import ModelOptions
+from helpers.errors import DataError
 
 ONNX_DIR = "onnx:"
 MODEL_FILE, DESCRIPTION_FILE = "encoder.onnx", "encoder.json"
@@ -37,92 +31,40 @@ def _are_channels(values: object) -> bool:
     )
 
 
-#: Each field of `encoder.json`: what it must be, and whether a value is that.
-_FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "size": (
-        f"a whole number >= {_LEAST_SIZE}",
-        lambda value: isinstance(value, int) and value >= _LEAST_SIZE,
-    ),
-    "dtype": ("float32 or uint8", lambda value: value in ("float32", "uint8")),
-    "layout": ("NCHW or NHWC", lambda value: value in ("NCHW", "NHWC")),
-    "mean": ("three numbers", _are_channels),
-    "std": ("three numbers above 0", lambda value: _are_channels(value) and min(value) > 0),
-    "interpolation": (" or ".join(INTERPOLATIONS), lambda value: value in INTERPOLATIONS),
+#: Whether a value can be that of a field of `encoder.json`.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "size": lambda value: isinstance(value, int) and value >= _LEAST_SIZE,
+    "dtype": lambda value: value in ("float32", "uint8"),
+    "layout": lambda value: value in ("NCHW", "NHWC"),
+    "mean": _are_channels,
+    "std": lambda value: _are_channels(value) and min(value) > 0,
+    "interpolation": lambda value: value in INTERPOLATIONS,
 }
 
 
 def read_description(directory: Path) -> dict[str, Any]:
     """Return `encoder.json` with the fields that may be left out, or raise `DataError`."""
-    missing = [name for name in (MODEL_FILE, DESCRIPTION_FILE) if not (directory / name).is_file()]
-    if missing:
-        raise _unusable(directory, f"missing: {', '.join(missing)}")
+    problems = [] if (directory / MODEL_FILE).is_file() else [f"there is no {MODEL_FILE}"]
+    found: dict[str, Any] = {}
     try:
         given = json.loads((directory / DESCRIPTION_FILE).read_bytes())
         found = {**_PLAIN, "interpolation": INTERPOLATIONS[0], **given}
-        problems = [
-            f"{name} must be {words}"
-            for name, (words, is_right) in _FIELDS.items()
+        problems += [
+            f"{name} cannot be {found.get(name)!r}"
+            for name, is_right in _FIELDS.items()
             if not is_right(found.get(name))
         ]
         problems += [f"it knows no {name}" for name in found.keys() - _FIELDS.keys()]
         if found.get("dtype") == "uint8" and any(found[name] != _PLAIN[name] for name in _PLAIN):
             problems.append("uint8 pixels have no mean and std")
     except (OSError, ValueError, TypeError) as error:
-        problems = [str(error)]
+        problems.append(str(error))
     if problems:
-        raise _unusable(directory, f"{DESCRIPTION_FILE}: {'; '.join(problems)}")
+        raise DataError(
+            f"not a directory of an exported encoder: {directory}",
+            details="; ".join(problems),
+            suggestion=f"it needs {MODEL_FILE}, and {DESCRIPTION_FILE} such as"
+            ' {"size": 224, "dtype": "float32" or "uint8", "layout": "NCHW" or "NHWC",'
+            ' "mean": [.5, .5, .5], "std": [.2, .2, .2], "interpolation": "bicubic" or "bilinear"}',
+        )
     return found
-
-
-def _unusable(directory: Path, details: str) -> DataError:
-    return DataError(
-        f"not a directory of an exported encoder: {directory}",
-        details=details,
-        suggestion=f"it needs {MODEL_FILE} and {DESCRIPTION_FILE}, such as"
-        ' {"size": 224, "dtype": "float32", "layout": "NCHW", "mean": […], "std": […]}',
-    )
-
-
-def check_options(options: ModelOptions) -> None:
-    """Check flags that an exported encoder cannot follow (`UsageError`), and its two files."""
-    possible = {"engine": ("auto", "onnx"), "device": ("auto", "cpu"), "precision": ("fp32",)}
-    for flag, values in possible.items():
-        if getattr(options, flag) not in values:
-            raise UsageError(
-                f"--{flag} {getattr(options, flag)} makes no sense with --model {options.model}",
-                suggestion="an exported encoder runs as it is, with ONNX Runtime: leave it out",
-            )
-    read_description(options.directory)
-
-
-def describe(options: ModelOptions, path: Path) -> dict[str, Any]:
-    """Return what is known of an encoder (`helpers.model.encoder_cache.Encoder`), or `DataError`.
-
-    `path` is a copy of its `encoder.onnx`.
-    """
-    import numpy as np
-
-    from helpers.model.onnx_embedder import OnnxEmbedder
-
-    found = read_description(options.directory)
-    model = {
-        "model": options.model,
-        "pretrained": "",
-        "trained": True,
-        "architecture_sha256": options.architecture_digest(),
-        "weights_sha256": sha256_file(path),
-        "input": {"dtype": found["dtype"], "layout": found["layout"]},
-    }
-    shape = {"side": found["size"], **{key: found[key] for key in ("mean", "std", "interpolation")}}
-    seen = {**shape, "size": options.size, "fit": options.fit}
-    fingerprint = {**model, "precision": "fp32", "preprocessing": seen}
-    embedder = OnnxEmbedder(path, fingerprint, 1)
-    side = embedder.preprocessing.side
-    embedder.embed(np.full((2, 3, side, side), 0.5, np.float32))  # whatever is wrong, say it now
-    return {
-        "precision": "fp32",
-        "dimension": embedder.dim,
-        "model": model,
-        "input": shape,
-        "checks": {},
-    }

@@ -1,13 +1,8 @@
 """From pixels to unit vectors with open_clip (https://github.com/mlfoundations/open_clip)."""
 
-from __future__ import annotations
-
-import contextlib
 import hashlib
 import json
-import pickle
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,54 +10,41 @@ from numpy.typing import NDArray
 from helpers.errors import DataError
 from helpers.images.preprocess import Preprocessing
 from helpers.model import weights
+from helpers.model.fingerprint import fingerprint_of
 from helpers.model.options import CONFIG_FILE, ModelOptions
 from helpers.model.unit_vectors import normalize
-
-if TYPE_CHECKING:
-    import torch
 
 
 class OpenClipEmbedder:
     """An open_clip image tower on one device; on a GPU nothing of it has been measured.
 
-    `UsageError` if open_clip knows no such model or tag, or the two do not fit; `SourceError` if
-    the weights are not here; `DataError` if they are damaged, of another model, or not finite.
+    `DataError` if the weights are not here (see `weights.fetch_weights`, which also checks the
+    choice), damaged, of another model, or not finite.
     """
 
     one_by_one = False
 
     def __init__(self, options: ModelOptions) -> None:
         with weights.quiet_libraries():
-            weights.check_choice(options)
-            weights.require_here(options)
-            import open_clip
             import torch
 
+            self._torch, self._options = torch, options
             self.device = weights.torch_device(options.device)
-            self._torch = torch
-            torch.manual_seed(0)  # untrained weights are at least the same ones every time
-            with _loading_errors(options):
-                self._model = open_clip.create_model(
-                    options.model,
-                    pretrained=(options.pretrained or None) if options.trained else None,
-                    require_pretrained=options.trained,
-                    weights_only=True,
-                    device=self.device,
-                )
-        self._options = options
-        self._model.eval()
-        self.tower: torch.nn.Module = self._model.visual
-        self.preprocessing = _preprocessing(self._model.visual.preprocess_cfg, options)
-        self.fingerprint = {
+            self._model = _load(options, self.device)
+        self.tower = self._model.visual
+        #: What the vectors depend on besides the options of a build: the weights, and their input.
+        self.model = {
             "model": options.model,
             "pretrained": options.pretrained,
             "trained": options.trained,
             "architecture_sha256": options.architecture_digest(),
-            "weights_sha256": _weights_digest(self._model.visual, options),
-            "precision": options.precision,
-            "preprocessing": self.preprocessing.to_json(),
-            "engine": "torch",
+            "weights_sha256": _weights_digest(self.tower, options),
         }
+        self.input = _input(self.tower.preprocess_cfg)
+        self.fingerprint = fingerprint_of(
+            self.model, self.input, options, engine="torch", precision=options.precision
+        )
+        self.preprocessing = Preprocessing(**self.fingerprint["preprocessing"])
         side = self.preprocessing.side
         self.dim = self.embed(np.zeros((1, 3, side, side), np.float32)).shape[1]
 
@@ -106,27 +88,35 @@ class OpenClipEmbedder:
         self._torch.set_num_threads(count)
 
 
-@contextlib.contextmanager
-def _loading_errors(options: ModelOptions) -> Iterator[None]:
+def _load(options: ModelOptions, device: str) -> Any:
+    """Return open_clip's model; the weights of a tag come from the hub's cache, asking nobody."""
+    import open_clip
+    import torch
+
+    if options.is_tag:
+        from helpers.network import model_hub
+
+        model_hub.settings().HF_HUB_OFFLINE = True  # or it asks for a newer version
+    torch.manual_seed(0)  # untrained weights are at least the same ones every time
     try:
-        yield
-    except pickle.UnpicklingError as error:
-        raise DataError(
-            f"the weights file is damaged or wants to run code: {options.pretrained}",
-            details=str(error).split("\n", 1)[0],
-            suggestion="get the weights from their publisher, best as .safetensors",
-        ) from error
+        model = open_clip.create_model(
+            options.model,
+            pretrained=(options.pretrained or None) if options.trained else None,
+            require_pretrained=options.trained,
+            weights_only=True,
+            device=device,
+        )
     except Exception as error:
-        if "Failed to download" in str(error) or isinstance(error, ConnectionError):
-            raise weights.no_weights(options, str(error).split("\n", 1)[0][:300]) from error
         raise DataError(
             f"the weights do not load: {options.model}, {options.pretrained}",
             details=f"{type(error).__name__}: {str(error)[:300]}",
-            suggestion=weights.WAYS_OUT,
+            suggestion="they are damaged, of another model, or want to run code: get them from"
+            " their publisher, best as .safetensors",
         ) from error
+    return model.eval()
 
 
-def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
+def _weights_digest(tower: Any, options: ModelOptions) -> str:
     """Return the SHA-256 over the image tower's tensors, wherever they came from.
 
     `DataError` if one is not finite: a model with NaN weights loads without complaint.
@@ -145,10 +135,12 @@ def _weights_digest(tower: torch.nn.Module, options: ModelOptions) -> str:
     return digest.hexdigest()
 
 
-def _preprocessing(config: dict[str, Any], options: ModelOptions) -> Preprocessing:
+def _input(config: dict[str, Any]) -> dict[str, Any]:
+    """Return `side`, `mean`, `std` and `interpolation` of the pixels that a model takes."""
     side = config["size"]
-    shape = {
+    return {
         "side": side if isinstance(side, int) else side[0],
-        "interpolation": config.get("interpolation", "bicubic"),
+        "mean": list(config["mean"]),
+        "std": list(config["std"]),
+        "interpolation": config["interpolation"],
     }
-    return Preprocessing.of_model({**config, **shape}, options.size, options.fit, options.resizes)

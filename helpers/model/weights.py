@@ -6,23 +6,17 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from helpers.cards.options import SCRYFALL_API, USER_AGENT
 from helpers.errors import DataError, SourceError, UsageError
-from helpers.model.options import RANDOM, WEIGHT_FILES, ModelOptions, known_weights, model_config
+from helpers.model.options import WEIGHT_FILES, ModelOptions, known_weights
 from helpers.network.policy import Policy
 from helpers.packages import not_installed
 from helpers.report import Reporter
 
 if TYPE_CHECKING:  # needs `requests`, which who only asks an index may lack
     from helpers.network.model_hub import HubFile
-
-WAYS_OUT = (
-    "with network, type the same command again: what has arrived is kept;\n"
-    "without: --pretrained FILE for a weights file you have,\n"
-    "or --model local-dir:DIR for an open_clip model directory"
-)
 
 
 @contextlib.contextmanager
@@ -54,16 +48,7 @@ def check_choice(options: ModelOptions) -> None:
             "(to ask an index that holds its encoder: requirements-query.txt)",
         )
     options.check_files()
-    if not _is_local(options):
-        known = known_weights(options.model)
-        if options.pretrained not in known:
-            raise UsageError(
-                f"{options.model} has no weights {options.pretrained!r}, and no such file exists",
-                details=f"looked for {Path(options.pretrained).absolute()}\n"
-                f"tags of {options.model}: {', '.join(known) or 'none'}",
-                suggestion="choose a tag, a file, or --pretrained random (untrained, for tests)",
-            )
-        _check_activation(options, known[options.pretrained])
+    hub_file(options)
     # Else torch need not be loaded.
     asks_device = options.device != "auto" or options.precision == "fp16"
     if asks_device and torch_device(options.device) == "cpu" and options.precision == "fp16":
@@ -74,26 +59,32 @@ def check_choice(options: ModelOptions) -> None:
         )
 
 
-def _is_local(options: ModelOptions) -> bool:
-    """Tell whether the weights are on this machine, or none are wanted."""
-    return (
-        options.is_local_dir
-        or options.is_own_encoder
-        or options.pretrained == RANDOM
-        or Path(options.pretrained).is_file()
-    )
-
-
 def hub_file(options: ModelOptions) -> "HubFile | None":
-    """Return where the model hub keeps the weights of a tag; None for weights of another kind."""
-    if _is_local(options):
+    """Return where the model hub keeps the weights of a tag; None for weights of another kind.
+
+    `UsageError` if the model has no such weights, or they do not fit it.
+    """
+    if not options.is_tag:
         return None
     from helpers.network.model_hub import HubFile
 
-    about = known_weights(options.model).get(options.pretrained, {})
-    repository, _, file = str(about.get("hf_hub", "")).rpartition("/")
-    if not repository:  # older weights come from a plain address
-        return None
+    known = known_weights(options.model)
+    if options.pretrained not in known:
+        raise UsageError(
+            f"{options.model} has no weights {options.pretrained!r}, and no such file exists",
+            details=f"looked for {Path(options.pretrained).absolute()}\n"
+            f"tags of {options.model}: {', '.join(known) or 'none'}",
+            suggestion="choose a tag, a file, or --pretrained random (untrained, for tests)",
+        )
+    about, is_quick = known[options.pretrained], options.description().get("quick_gelu", False)
+    if about.get("quick_gelu", False) != is_quick:
+        plain = options.model.removesuffix("-quickgelu")
+        raise UsageError(
+            f"{options.model} does not fit the weights {options.pretrained!r}",
+            details="one uses QuickGELU and the other GELU: the vectors would be wrong",
+            suggestion=f"--model {plain if is_quick else plain + '-quickgelu'}",
+        )
+    repository, _, file = about["hf_hub"].rpartition("/")
     if not file:
         return HubFile(repository, WEIGHT_FILES)
     # open_clip's own rule: it asks for the safer format first.
@@ -158,51 +149,29 @@ def are_here(options: ModelOptions) -> bool:
     return model_hub.cached(wanted) is not None
 
 
-def require_here(options: ModelOptions) -> None:
-    """Let open_clip take the weights from the hub's cache, asking nobody, or `SourceError`."""
-    if not are_here(options):
-        raise no_weights(options, "they are not in the cache of the model hub's client")
-    if hub_file(options) is not None:
-        from helpers.network import model_hub
-
-        model_hub.settings().HF_HUB_OFFLINE = True  # or it would ask for a newer version
-
-
 def no_weights(options: ModelOptions, details: str) -> SourceError:
     """Return the error for weights that cannot be had."""
     return SourceError(
         f"the weights {options.model}/{options.pretrained} cannot be had",
         details=details,
-        suggestion=WAYS_OUT,
+        suggestion="with network, type the same command again: what has arrived is kept;\n"
+        "without: --pretrained FILE for a weights file you have,\n"
+        "or --model local-dir:DIR for an open_clip model directory",
     )
-
-
-def _check_activation(options: ModelOptions, about: dict[str, Any]) -> None:
-    model_quick = bool((model_config(options.model) or {}).get("quick_gelu"))
-    if bool(about.get("quick_gelu")) != model_quick:
-        plain = options.model.removesuffix("-quickgelu")
-        raise UsageError(
-            f"{options.model} does not fit the weights {options.pretrained!r}",
-            details="one uses QuickGELU and the other GELU: the vectors would be wrong",
-            suggestion=f"--model {plain if model_quick else plain + '-quickgelu'}",
-        )
 
 
 def torch_device(wanted: str) -> str:
     """Return the device that `--device` means on this machine; `UsageError` if it has none."""
     import torch
 
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = [name for name, is_there in there.items() if is_there] + ["cpu"]
     if wanted == "auto":
-        return next(name for name, there in available.items() if there)
-    if not available[wanted]:
+        return available[0]
+    if wanted not in available:
         raise UsageError(
             f"--device {wanted}: this machine has none that torch can use",
-            details="available: " + ", ".join(name for name, there in available.items() if there),
+            details=f"available: {', '.join(available)}",
             suggestion="--device auto",
         )
     return wanted

@@ -1,6 +1,5 @@
 """Step 2 as a whole: which rows come out, in which order, and what is refused."""
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -16,7 +15,6 @@ from helpers.building.embed import embed_all
 from helpers.cards.bulk_file import local_bulk
 from helpers.cards.face_list import open_faces
 from helpers.images.cache import ImageCache
-from helpers.images.digests import note_digest
 
 Capture = pytest.CaptureFixture[str]
 
@@ -114,8 +112,7 @@ def test_a_file_changed_since_its_download_ends_at_the_scan(
 ) -> None:
     """A whole image that is not the noted one is invalid before any model is loaded."""
     deck = Deck.of(tmp_path, 1)
-    other = hashlib.sha256(picture(5)).hexdigest()
-    note_digest(ImageCache(deck.cache), deck.image(0).name, other)
+    ImageCache(deck.cache).note_digest(deck.image(0).name, picture(5))
 
     result = build(deck, tmp_path / "out", model, capsys)
 

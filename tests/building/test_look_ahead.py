@@ -35,7 +35,7 @@ def one_step(tmp_path: Path, capture: Capture, api: str, *more: object) -> Resul
         (["--model", "ViT-B-32"], 2, "--model ViT-B-32-quickgelu"),
         (["--model", "ViT-B-99"], 2, "open_clip knows no model"),
         (["--pretrained", "openia"], 2, "has no weights 'openia'"),
-        (["--model", "local-dir:/nowhere"], 5, "missing: open_clip_config.json"),
+        (["--model", "local-dir:/nowhere"], 5, "it needs open_clip_config.json"),
         (["--model", "onnx:/nowhere"], 5, "/nowhere"),
     ],
 )

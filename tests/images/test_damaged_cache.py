@@ -14,7 +14,6 @@ from support import Scryfall, run
 
 from helpers.cards.bulk_file import cached_bulk
 from helpers.images.cache import ImageCache
-from helpers.images.digests import DigestTable, note_digest
 
 NAME = "0123456789abcdef" * 3 + ".jpg"
 
@@ -46,7 +45,7 @@ def test_a_damaged_line_of_digests_costs_that_line(damage: bytes, tmp_path: Path
         + b"\n"
     )
 
-    table = DigestTable(ImageCache(tmp_path))
+    table = ImageCache(tmp_path).digests()
 
     assert table.get(NAME) == b"\xbb" * 32
     assert table.get(other) == b"\xcc" * 32
@@ -58,9 +57,9 @@ def test_a_damaged_line_of_digests_costs_that_line(damage: bytes, tmp_path: Path
 )
 def test_strange_names_have_no_digest(name: str, tmp_path: Path) -> None:
     """A name that is none of ours is looked up without harm."""
-    note_digest(ImageCache(tmp_path), NAME, "b" * 64)
+    ImageCache(tmp_path).note_digest(NAME, b"")
 
-    assert DigestTable(ImageCache(tmp_path)).get(name) is None
+    assert ImageCache(tmp_path).digests().get(name) is None
 
 
 def test_what_is_no_file_is_broken(scryfall: Scryfall, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from support import ROOT, Scryfall, run
 
 from helpers.cards.card_face import IMAGE_VERSIONS
 from helpers.cards.face_list import list_path, read_list
-from helpers.images.forecast import MEAN_BYTES, Forecast, warn_if_short
+from helpers.images.forecast import MEAN_BYTES, forecast, warn_if_short
 from helpers.parallel import STOP_SECONDS, bounded_map
 from helpers.report import Reporter
 
@@ -157,10 +157,10 @@ def test_a_short_disk_is_mentioned_before_a_long_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """6 GB of images and 1 GB free: a warning with both figures; enough room: silence."""
-    needed = Forecast(54_963, "normal", 16).size
+    needed = 54_963 * MEAN_BYTES["normal"]
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Disk", (), {"free": 10**9}))
     warn_if_short(tmp_path, needed, Reporter())
-    assert "need about 6.1 GB, but only 1.0 GB are free" in capsys.readouterr().err
+    assert "need about 6.1 GB, 1.0 GB are free" in capsys.readouterr().err
     warn_if_short(tmp_path, 10**8, Reporter())
     assert capsys.readouterr().err == ""
 
@@ -183,7 +183,7 @@ def test_a_forecast_names_images_bytes_and_time(
     images: int, version: str, workers: int, said: str
 ) -> None:
     """The line is the bottleneck, or the wait for answers where images are small or workers few."""
-    assert str(Forecast(images, version, workers)) == said
+    assert forecast(images, version, workers) == f"{said} at 100 Mbit/s"
 
 
 def test_the_forecast_stands_before_the_download(flags: tuple[object, ...]) -> None:

@@ -1,7 +1,7 @@
 """From a picture to the pixels that the model sees."""
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -215,5 +215,11 @@ def test_the_description_survives_json() -> None:
     """What the manifest holds compares equal to what is computed anew."""
     import json
 
-    how = Preprocessing("pad", 384, 224, (0.1, 0.2, 0.3), (1.0, 2.0, 3.0)).to_json()
+    shape = {
+        "side": 224,
+        "mean": [0.1, 0.2, 0.3],
+        "std": [1.0, 2.0, 3.0],
+        "interpolation": "bicubic",
+    }
+    how = asdict(Preprocessing.of_model(shape, 384, "pad", 1))
     assert json.loads(json.dumps(how)) == how

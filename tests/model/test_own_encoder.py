@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,8 @@ def test_another_encoder_is_another_index(deck: Deck, tmp_path: Path, capsys: Ca
 def test_pixels_reach_the_encoder_as_it_wants_them(batch: int | str, tmp_path: Path) -> None:
     """Bytes, channels last, not normalised; one picture at a time if the file says so."""
     folder = encoder(tmp_path, BYTES, batch)
-    preprocessing = Preprocessing("pad", 64, SIDE, (0.0,) * 3, (1.0,) * 3).to_json()
-    fingerprint = {"precision": "fp32", "preprocessing": preprocessing, "input": BYTES}
+    preprocessing = Preprocessing("pad", 64, SIDE, (0.0,) * 3, (1.0,) * 3)
+    fingerprint = {"precision": "fp32", "preprocessing": asdict(preprocessing), "input": BYTES}
     embedder = OnnxEmbedder(folder / "encoder.onnx", fingerprint, 1)
     assert (embedder.dim, embedder.one_by_one) == (WIDTH, batch == 1)
     seen = np.random.default_rng(1).integers(0, 256, (3, SIDE, SIDE, 3), dtype=np.uint8)
@@ -111,7 +112,7 @@ def test_what_cannot_be_is_refused(deck: Deck, tmp_path: Path, capsys: Capture) 
     model, out = f"onnx:{tmp_path / 'mine'}", tmp_path / "out"
     missing = build(deck, out, model, capsys, "--engine", "auto")
     assert missing.code == 5
-    assert "encoder.onnx, encoder.json" in missing.err
+    assert "it needs encoder.onnx, and encoder.json" in missing.err
     encoder(tmp_path / "mine", FLOAT)
     (tmp_path / "mine/encoder.json").write_text(json.dumps({**FLOAT, "layout": "NHWC"}))
     assert build(deck, out, model, capsys, "--engine", "auto").code == 5

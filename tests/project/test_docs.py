@@ -21,7 +21,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 FILE = re.compile(r"`((?:scripts|helpers|devtools|tests)/[a-z_/]+\.(?:py|mjs))`")
 #: Flags of pip and of systemctl.
-FOREIGN = {"--index-url", "--now"}
+FOREIGN = {"--ignore-missing", "--index-url", "--now"}
 #: Flags that the documents already name and no script has yet; a test keeps this list honest.
 PLANNED: frozenset[str] = frozenset()
 
