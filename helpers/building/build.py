@@ -1,7 +1,6 @@
 """A build that has something to do: images → vectors → whitening → index, published as one set."""
 
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,28 +84,28 @@ def build(
     embedder = engine.open()
     if not options.model.trained:
         report.warning("the weights are random: the index will recognise nothing (tests only)")
-    with closing(_open_store(inputs, scan, embedder, report)) as store:
-        counts = {"resumed_embeddings": int(store.done.sum())}
-        counts["reused_embeddings"] = reuse_last_build(inputs, embedder.fingerprint, store, report)
-        counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
-        _require_rows(inputs, scan, counts["failed_embeddings"])
-        seconds = round(time.monotonic() - start, 3)
-        about, whitening = whitening_of_build(inputs, scan, embedder, store, report)
-        with publish.staging(options.out) as staging:
-            rows = np.flatnonzero(store.done)
-            write_vectors(staging, store, rows)
-            index = _build_index(staging, options, whitening, seconds)
-            write_metadata(staging, inputs.faces, scan, rows, index.first_rows)
-            durations = {"embedding_seconds": seconds, "index_seconds": index.seconds}
-            statistics = statistics_of(inputs, scan, counts, durations)
-            document = manifest_of(inputs, statistics, embedder, index, about, state)
-            document["parameters"] |= layout
-            if engine.encoder is not None:
-                write_encoder(staging, engine.encoder)
-                document["encoder"] = engine.encoder.about
-            document["outputs"] = manifest.describe_outputs(staging)
-            document = manifest.write_manifest(staging, document)
-            publish.publish(options.out, staging, checkpoint.leftovers(options.out))
+    store = _open_store(inputs, scan, embedder, report)
+    counts = {"resumed_embeddings": int(store.done.sum())}
+    counts["reused_embeddings"] = reuse_last_build(inputs, embedder.fingerprint, store, report)
+    counts["failed_embeddings"], layout = _embed(inputs, scan, embedder, store, report)
+    _require_rows(inputs, scan, counts["failed_embeddings"])
+    seconds = round(time.monotonic() - start, 3)
+    about, whitening = whitening_of_build(inputs, scan, embedder, store, report)
+    with publish.staging(options.out) as staging:
+        rows = np.flatnonzero(store.done)
+        write_vectors(staging, store, rows)
+        index = _build_index(staging, options, whitening, seconds)
+        write_metadata(staging, inputs.faces, scan, rows, index.first_rows)
+        durations = {"embedding_seconds": seconds, "index_seconds": index.seconds}
+        statistics = statistics_of(inputs, scan, counts, durations)
+        document = manifest_of(inputs, statistics, embedder, index, about, state)
+        document["parameters"] |= layout
+        if engine.encoder is not None:
+            write_encoder(staging, engine.encoder)
+            document["encoder"] = engine.encoder.about
+        document["outputs"] = manifest.describe_outputs(staging)
+        document = manifest.write_manifest(staging, document)
+        publish.publish(options.out, staging, checkpoint.leftovers(options.out))
     report_summary(document, options, report)
     return document
 

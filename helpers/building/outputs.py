@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.building.checkpoint import VectorStore
 from helpers.cards.face_list import FaceList, faces_of_rows
 from helpers.images.scan import Scan
-from helpers.index.npy_file import BLOCK, RowFile, vector_type
+from helpers.index.npy_file import BLOCK, write_header
 from helpers.index.publish import ENCODER, METADATA, VECTORS
 from helpers.model.encoder_cache import Encoder
 from helpers.model.unit_vectors import check_unit
@@ -20,12 +19,12 @@ from helpers.model.unit_vectors import check_unit
 
 def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
     """Write the rows int64 [n] of the store as float32 [n, dim], checked by `check_unit`."""
-    with closing(RowFile.create(staging / VECTORS, vector_type(store.dim), len(rows))) as file:
+    with AtomicFile(staging / VECTORS) as file:
+        write_header(file, len(rows), store.dim)
         for start in range(0, len(rows), BLOCK):
             vectors = store.read(rows[start : start + BLOCK])
             check_unit(vectors)
-            file.write(np.arange(start, start + len(vectors)), vectors)
-        file.sync()
+            file.write(vectors.tobytes())
 
 
 def write_metadata(

@@ -1,28 +1,21 @@
-"""Which finished vectors a new build can go on with: of a stopped build, and of the last one.
-
-The mask says what was safely on the disk at the last checkpoint. Beyond it, every row carries the
-checksum of its vector: a row whose checksum fits is done, whatever the mask says. So `kill -9`
-loses only the batches in hand, and a damaged vector is noticed.
-"""
+"""Which finished vectors a new build can go on with: of a stopped build, and of the last one."""
 
 import io
 import json
 import zipfile
 import zlib
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.atomic_io import replace_durably
 from helpers.building import checkpoint
-from helpers.building.checkpoint import SET_ASIDE, VectorStore
+from helpers.building.checkpoint import VectorStore
 from helpers.building.inputs import Inputs
 from helpers.index import publish
 from helpers.index.manifest import damage
-from helpers.index.npy_file import reading, vector_type
+from helpers.index.npy_file import map_vectors
 from helpers.model.fingerprint import ARITHMETIC, differences
 from helpers.report import Reporter
 
@@ -38,86 +31,60 @@ def open_store(
     parameters: dict[str, Any],
     report: Reporter,
 ) -> VectorStore:
-    """Go on with the checkpoint in `directory` if it is of these parameters, else start anew.
+    """Go on with the checkpoint of these parameters in `directory` if there is one, or start anew.
 
     Finished rows are recognised by their keys, S16 [n], so cards may have come, gone or moved.
     `WriteError` if the disk refuses.
     """
-    store = None
-    try:
-        store = _resumed(directory, keys, dim, parameters, report)
-    except _DAMAGED as error:
-        report.warning(f"the checkpoint is unusable, starting anew: {error}")
+    store, saved = None, _saved(directory, parameters, report)
+    if saved.any() or checkpoint.store_path(directory, parameters).exists():
+        try:
+            earlier = VectorStore.open(directory, dim, parameters)
+            store = _go_on(earlier, saved, keys, report)
+        except (OSError, ValueError) as error:
+            report.warning(f"the checkpoint is unusable, starting anew: {error}")
     if store is None:
         store = VectorStore.create(directory, keys, dim, parameters)
     store.save()
-    used = {
-        path.name.removesuffix(SET_ASIDE) for path in directory.glob(f"checkpoint-*{SET_ASIDE}")
-    }
-    earlier = directory.glob("checkpoint-*.npy")
-    checkpoint.remove(path for path in earlier if path.name not in {store.path.name, *used})
     return store
 
 
-def _resumed(
-    directory: Path,
-    keys: NDArray[np.bytes_],
-    dim: int,
-    parameters: dict[str, Any],
-    report: Reporter,
-) -> VectorStore | None:
-    """Go on with the checkpoint of these parameters; set one of other parameters aside."""
-    current = directory / checkpoint.MASK
-    for path in [current, *directory.glob(f"checkpoint-*{SET_ASIDE}")]:
-        if not path.exists():
-            continue
-        version, name, noted, done = _read(path, report)
-        if version != checkpoint.VERSION:
-            raise ValueError(f"{path} has the format {version}")
-        different = differences(noted, parameters)
-        if not different:
-            store = VectorStore.open(directory / name, len(done), dim, parameters)
-            return _go_on(store, done, keys, report)
-        if path == current:
-            report.warning("the checkpoint is of another build; it is kept until this one succeeds")
-            for difference in different:
-                report.warning(f"  {difference}")
-            replace_durably(current, directory / f"{name}{SET_ASIDE}")
-    return None
-
-
-def _read(path: Path, report: Reporter) -> tuple[int, str, dict[str, Any], NDArray[np.bool_]]:
-    """Return format, file of vectors, parameters and rows done, bool [n], of a checkpoint.
-
-    Where its mask is damaged, the meta knows all but the last; each row tells whether it is done.
-    """
+def _saved(directory: Path, parameters: dict[str, Any], report: Reporter) -> NDArray[np.bool_]:
+    """Return which rows were done at the last checkpoint, if it was one of these parameters."""
+    mask, nothing = directory / checkpoint.MASK, np.zeros(0, bool)
+    if not mask.exists():
+        return nothing
     try:
         # `np.load` of a path would leave the file open if it is damaged.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as mask:
-            done = np.unpackbits(mask["done"], count=int(mask["rows"])).astype(bool)
-            noted = json.loads(str(mask["parameters"]))
-            return int(mask["version"]), str(mask["vectors"]), noted, done
+        with np.load(io.BytesIO(mask.read_bytes()), allow_pickle=False) as saved:
+            if saved["version"] != checkpoint.VERSION:
+                raise ValueError(f"it has the format {saved['version']}")
+            done = np.unpackbits(saved["done"], count=int(saved["rows"])).astype(bool)
+            different = differences(json.loads(str(saved["parameters"])), parameters)
     except _DAMAGED as error:
-        meta = json.loads((path.parent / checkpoint.META).read_bytes())
-        report.warning(f"{path} is damaged, {checkpoint.META} is read instead: {error}")
-        done = np.zeros(meta["rows"], dtype=bool)
-        return int(float(meta["version"])), meta["vectors"], meta["parameters"], done
+        report.warning(f"{mask} is damaged, the rows tell themselves what is done: {error}")
+        return nothing
+    if different:
+        report.warning("the checkpoint is of another build; it is kept until this one succeeds")
+        for difference in different:
+            report.warning(f"  {difference}")
+    return nothing if different else done
 
 
 def _go_on(
-    store: VectorStore, done: NDArray[np.bool_], keys: NDArray[np.bytes_], report: Reporter
+    store: VectorStore, saved: NDArray[np.bool_], keys: NDArray[np.bytes_], report: Reporter
 ) -> VectorStore:
-    """Return a store of the rows `keys` with what is whole in `store`, where `done` should be."""
-    lost = int((done & ~store.done).sum())
+    """Return a store of the rows `keys` with what is whole in `store`, where `saved` should be."""
+    whole = np.pad(store.done, (0, len(saved)))[: len(saved)]
+    lost = int((saved & ~whole).sum())
     if lost:
         report.warning(f"{lost:,} vectors of the checkpoint are damaged and are done again")
     if len(store.keys) == len(keys) and (store.keys == keys)[store.done].all():
         store.keys = keys
     else:
         report.info("The cards or images have changed: finished vectors go with their image")
-        with closing(store) as earlier:
-            store = VectorStore.create(earlier.path.parent, keys, earlier.dim, earlier.parameters)
-            store.carry_over(earlier.keys, earlier.read, earlier.done)
+        directory = store.path.parent
+        store = VectorStore.create(directory, keys, store.dim, store.parameters, store)
     report.info(f"Resuming at {int(store.done.sum()):,} of {len(keys):,} images")
     return store
 
@@ -146,12 +113,11 @@ def _reuse(out: Path, last: dict[str, Any], fingerprint: dict[str, Any], store: 
     problem = damage(out, last, (publish.VECTORS, publish.METADATA))
     if problem is not None:
         raise ValueError(problem)
-    with publish.published_path(out, publish.METADATA).open("rb") as lines:
-        records = map(json.loads, lines)
-        keys = np.array([_key_of(record) for record in records], dtype=checkpoint.KEY_TYPE)
-    vectors = publish.published_path(out, publish.VECTORS)
-    with reading(vectors, vector_type(store.dim), len(keys)) as source:
-        return store.carry_over(keys, source.read, np.ones(len(keys), dtype=bool))
+    with publish.open_published(out, publish.METADATA) as lines:
+        keys = np.array([_key_of(json.loads(line)) for line in lines], dtype=checkpoint.KEY_TYPE)
+    with publish.open_published(out, publish.VECTORS) as file:
+        # Mapped anew for each block, as in the store.
+        return store.carry_over(keys, lambda rows: map_vectors(file, last["index"])[rows])
 
 
 def _key_of(record: dict[str, Any]) -> bytes:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from helpers.index.exact_search import exact_top
 from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
 from helpers.index.manifest import mismatch, no_index, read_manifest
 from helpers.index.metadata import MetadataLines
+from helpers.index.npy_file import map_vectors
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
 from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.parallel import cpu_count
@@ -195,14 +195,3 @@ def _open_set(
         before = (manifest["build_id"], problem)
         time.sleep(_PAUSE)
     raise no_index(out, "its files keep changing")
-
-
-def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
-    """Return float32 [N, D], mapped from an `.npy` file, or `ValueError` if it is another one."""
-    file.seek(0)
-    if npy.read_magic(file) != (1, 0):
-        raise ValueError("it is no .npy file of format 1.0")
-    shape, fortran, dtype = npy.read_array_header_1_0(file)
-    if shape != (about["vectors"], about["dimension"]) or fortran or dtype != np.float32:
-        raise ValueError(f"it holds {dtype} {shape}")
-    return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)

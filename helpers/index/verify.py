@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.index.card_index import map_vectors
 from helpers.index.graph import (
     EF_SEARCH_AGAIN,
     lost_rows,
@@ -20,7 +19,7 @@ from helpers.index.graph import (
 )
 from helpers.index.manifest import damage, read_manifest
 from helpers.index.metadata import MetadataLines
-from helpers.index.npy_file import BLOCK
+from helpers.index.npy_file import BLOCK, map_vectors
 from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
 from helpers.model.unit_vectors import off_unit
 from helpers.report import DOCUMENT_VERSION
