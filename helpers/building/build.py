@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.building import checkpoint
 from helpers.building.embed import embed_all, unfinished
-from helpers.building.engine import Engine, prepare_engine
+from helpers.building.engine import Engine, EngineChoice
 from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
 from helpers.building.inputs import Inputs
 from helpers.building.options import BuildOptions
@@ -34,7 +34,7 @@ def prepare(inputs: Inputs, report: Reporter) -> tuple[Scan, Engine]:
     options, engine = inputs.options, None
     # Reading a whole cache takes minutes: a model that cannot be is named before.
     if any(inputs.images()):
-        engine = prepare_engine(options.model, options.out, inputs.sample, report)
+        engine = EngineChoice(options.model, options.out, inputs.sample, report).prepare()
     scan = scan_cache(inputs.faces, inputs.cache, report, validate=options.validate_cache)
     if engine is None or len(scan.faces) == 0:
         raise _nothing_valid(inputs, scan, 0)
@@ -105,7 +105,7 @@ def build(
             document["encoder"] = engine.encoder.about
         document["outputs"] = manifest.describe_outputs(staging)
         document = manifest.write_manifest(staging, document)
-        publish.publish(options.out, staging, checkpoint.leftovers(options.out))
+        publish.publish(options.out, staging)
     report_summary(document, options, report)
     return document
 
@@ -114,10 +114,8 @@ def _open_store(
     inputs: Inputs, scan: Scan, embedder: Embedder, report: Reporter
 ) -> checkpoint.VectorStore:
     out = inputs.options.out
-    leftovers = checkpoint.leftovers(out)
-    if leftovers and not inputs.options.resume:
+    if not inputs.options.resume and publish.remove_checkpoints(out):
         report.info("--no-resume: the checkpoint is removed")
-        checkpoint.remove(leftovers)
     keys = checkpoint.row_keys(inputs.faces, scan)
     return open_store(out, keys, embedder.dim, embedder.fingerprint, report)
 
@@ -136,7 +134,7 @@ def _embed(
     save_every = options.checkpoint_frequency
     failed = embed_all(items, store, embedder, layout, save_every, report)
     if not store.done.any():
-        checkpoint.remove(checkpoint.leftovers(options.out))  # there is nothing in it to go on from
+        publish.remove_checkpoints(options.out)  # there is nothing in it to go on from
         raise _nothing_valid(inputs, scan, failed)
     return failed, {"batch": layout.batch, "threads": layout.workers * layout.threads}
 

@@ -77,11 +77,12 @@ def _as_before(options: BuildOptions, last: dict[str, Any] | None) -> BuildOptio
 
 
 def look_ahead(args: Namespace, report: Reporter) -> None:
-    """Say what a first run will fetch, and end it (see `require_model`) if there is no model."""
-    from helpers.building.engine import require_model
+    """Say what a first run will fetch, and end it if the model cannot be had or does not fit."""
+    from helpers.building.engine import EngineChoice
     from helpers.images.forecast import first_download
 
     options = BuildOptions.from_args(args)
+    options.model.check_files()
     images = first_download(options.source)
     needed = [images] if images else []
 
@@ -91,7 +92,7 @@ def look_ahead(args: Namespace, report: Reporter) -> None:
         report.info(f"Needed: {', and '.join([weights, *needed])}")
         needed.clear()
 
-    require_model(options.model, options.out, report, announce)
+    EngineChoice(options.model, options.out, lambda _: [], report).require(announce)
     if needed:
         report.info(f"Needed: {images}")
 

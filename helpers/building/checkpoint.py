@@ -17,7 +17,7 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -205,16 +205,3 @@ def _allocate(file: int, size: int) -> None:
         os.posix_fallocate(file, 0, size)
     else:
         os.ftruncate(file, size)
-
-
-def leftovers(directory: Path) -> list[Path]:
-    """Return every file of every checkpoint in `directory`, those of earlier versions, too."""
-    patterns = (MASK, META, "checkpoint-*.rows", "checkpoint-*.np[yz]")
-    return [path for pattern in patterns for path in sorted(directory.glob(pattern))]
-
-
-def remove(paths: Iterable[Path]) -> None:
-    """Remove files that may be gone already, or raise `WriteError`."""
-    for path in paths:
-        with disk_errors(path):
-            path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from helpers.index.exact_search import nearest
 from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage
 from helpers.index.npy_file import BLOCK
-from helpers.index.publish import INDEX, published_path
+from helpers.index.publish import INDEX
 from helpers.index.view_answers import DEPTH, Answers, choose_thresholds, judge
 from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import differences
@@ -130,7 +130,7 @@ def _last(inputs: Inputs, fingerprint: dict[str, Any], learned_on: int) -> Learn
         # Thresholds that were measured without them let too much pass.
         if "unknown_scans" not in about["thresholds"] or damage(out, last, (INDEX,)) is not None:
             return None
-        whitening = worker_process.call(read_whitening, published_path(out, INDEX).absolute())
+        whitening = worker_process.call(read_whitening, (out / INDEX).absolute())
     except (DataError, KeyError, TypeError):
         return None
     return None if whitening is None else (about, whitening)

@@ -74,7 +74,7 @@ _MANIFEST: Fields = {
     },
     "source": dict,
     "statistics": dict,
-    "encoder?": {"key": str, "precision": str, "input": _INPUT},
+    "encoder?": {"key": str, "precision": str, "sha256": _DIGEST, "input": _INPUT},
     f"{SEAL}?": str,
 }
 

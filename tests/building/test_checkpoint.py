@@ -11,9 +11,10 @@ import pytest
 from builds import flip
 from numpy.typing import NDArray
 
-from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore, leftovers, remove
+from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore
 from helpers.building.resume import open_store
 from helpers.errors import WriteError
+from helpers.index.publish import remove_checkpoints
 from helpers.model.unit_vectors import normalize
 from helpers.report import Reporter
 
@@ -308,8 +309,9 @@ def test_nothing_but_other_files_is_left(tmp_path: Path) -> None:
     interrupted(tmp_path, range(50), done=20, saved=20)
     resume(tmp_path, range(50), OTHER)
     (tmp_path / "mine.npy").touch()
-    assert len(leftovers(tmp_path)) == 4
+    (tmp_path / "checkpoint-0123.previous.npz").touch()  # of an earlier version
 
-    remove(leftovers(tmp_path))
+    assert remove_checkpoints(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.npy"]
+    assert not remove_checkpoints(tmp_path)
