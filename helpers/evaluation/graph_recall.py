@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.building.hnsw import BLOCK, new_graph
+from helpers.building.hnsw import new_graph
 from helpers.evaluation.labelled_photos import Heard
 from helpers.index.card_index import CardIndex, Hit
 from helpers.index.exact_search import exact_top, perturbed, recall
 from helpers.index.graph import graph_of, stored_vectors
+from helpers.index.npy_file import BLOCK
 from helpers.report import Progress
 
 QUERIES = 1000

@@ -4,8 +4,8 @@ A build writes its files, under their final names, into a hidden directory besid
 `publish.json` names that directory: from this moment the new build counts, whatever happens. The
 files are moved over the old ones one by one, checkpoints, which have served their purpose, are
 removed, and then `publish.json`; a crash in between is made good by the next run. A reader that
-finds `publish.json` looks for each file in the hidden directory first, so it sees the old set or the
-new one; that it is one set is checked against the digests of the manifest
+finds `publish.json` looks for each file in the hidden directory first, so it sees the old set or
+the new one; that it is one set is checked against the digests of the manifest
 (`helpers.index.manifest`). Whatever writes raises `WriteError` where the disk refuses.
 """
 

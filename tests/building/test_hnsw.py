@@ -252,9 +252,8 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
     whole = worker_process.call
     monkeypatch.setattr(worker_process, "call", lambda _, options: whole(die_of_memory, options))
 
-    with pytest.raises(DataError, match="could not be built") as caught:
+    with pytest.raises(DataError, match="ended with code -9"):
         build_index(ask(tmp_path))
-    assert "code -9" in caught.value.details
 
 
 def test_an_index_that_loses_rows_is_not_published(
