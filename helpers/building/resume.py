@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from helpers.building import checkpoint
 from helpers.building.checkpoint import VectorStore
 from helpers.building.inputs import Inputs
-from helpers.index import publish
-from helpers.index.manifest import damage
+from helpers.index.manifest import open_whole
 from helpers.index.npy_file import map_vectors
+from helpers.index.publish import METADATA, VECTORS
 from helpers.model.fingerprint import ARITHMETIC, differences
 from helpers.report import Reporter
 
@@ -110,12 +110,9 @@ def _reuse(out: Path, last: dict[str, Any], fingerprint: dict[str, Any], store: 
     if differences(last["model"], fingerprint):
         same_model = not differences(last["model"], fingerprint, ARITHMETIC)
         raise ValueError(_OTHER_ARITHMETIC if same_model else _OTHER_MODEL)
-    problem = damage(out, last, (publish.VECTORS, publish.METADATA))
-    if problem is not None:
-        raise ValueError(problem)
-    with publish.open_published(out, publish.METADATA) as lines:
+    with open_whole(out, METADATA, last) as lines, open_whole(out, VECTORS, last) as file:
+        lines.seek(0)
         keys = np.array([_key_of(json.loads(line)) for line in lines], dtype=checkpoint.KEY_TYPE)
-    with publish.open_published(out, publish.VECTORS) as file:
         # Mapped anew for each block, as in the store.
         return store.carry_over(keys, lambda rows: map_vectors(file, last["index"])[rows])
 

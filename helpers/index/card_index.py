@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from helpers.index.exact_search import exact_top
 from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
-from helpers.index.manifest import mismatch, no_index, read_manifest
+from helpers.index.manifest import no_index, open_whole, read_manifest
 from helpers.index.metadata import MetadataLines
 from helpers.index.npy_file import map_vectors
-from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
+from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
 from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.parallel import cpu_count
 
-_TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
+_PAUSE = 0.1  # seconds; a publication takes a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,21 +177,20 @@ def _open_set(
     opened if the build has one.
     """
     before = None
-    for _ in range(_TRIES):
+    while True:
         manifest = read_manifest(out)
         wanted = [name for name in names if name != ENCODER or name in manifest["outputs"]]
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as opened:
             try:
-                files = {name: stack.enter_context(open_published(out, name)) for name in wanted}
-                problems = (mismatch(file, name, manifest) for name, file in files.items())
-                problem = next(filter(None, problems), None)
-            except OSError as error:
-                problem = f"{error.strerror or error}: {error.filename}"
-            if problem is None:
+                files = {
+                    name: opened.enter_context(open_whole(out, name, manifest)) for name in wanted
+                }
+            except ValueError as error:
+                problem = str(error)
+            else:
                 yield manifest, files
                 return
         if before == (manifest["build_id"], problem):
             raise no_index(out, problem, manifest)
         before = (manifest["build_id"], problem)
         time.sleep(_PAUSE)
-    raise no_index(out, "its files keep changing")

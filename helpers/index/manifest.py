@@ -112,25 +112,32 @@ def rebuild_command(document: dict[str, Any], out: Path) -> str:
 
 def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> str | None:
     """Return what is wrong with these files, or all that the manifest names; None if nothing."""
-    for name in names or manifest["outputs"]:
-        try:
-            with open_published(out, name) as file:
-                problem = mismatch(file, name, manifest)
-        except OSError as error:
-            problem = f"{name}: {error.strerror or error}"
-        if problem is not None:
-            return problem
+    try:
+        for name in names or manifest["outputs"]:
+            open_whole(out, name, manifest).close()
+    except ValueError as error:
+        return str(error)
     return None
 
 
-def mismatch(file: BufferedReader, name: str, manifest: dict[str, Any]) -> str | None:
-    """Return how an open file differs from what the manifest says of `name`, None if it doesn't."""
+def open_whole(out: Path, name: str, manifest: dict[str, Any]) -> BufferedReader:
+    """Open a file of the very build that the manifest describes, and read it to its end.
+
+    Raises:
+        ValueError: it is not there, or not what the manifest says.
+    """
     if name not in manifest["outputs"]:
-        return f"{name} is no file of this build"
+        raise ValueError(f"{name} is no file of this build")
     expected = manifest["outputs"][name]
-    size = os.fstat(file.fileno()).st_size
-    if size != expected["bytes"]:
-        return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
-    if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
-        return f"{name} is damaged or of another build: its SHA-256 differs"
-    return None
+    try:
+        with contextlib.ExitStack() as opened:
+            file = opened.enter_context(open_published(out, name))
+            size = os.fstat(file.fileno()).st_size
+            if size != expected["bytes"]:
+                raise ValueError(f"{name} has {size:,} bytes, {expected['bytes']:,} expected")
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
+                raise ValueError(f"{name} is damaged or of another build: its SHA-256 differs")
+            opened.pop_all()
+            return file
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror or error}") from error
