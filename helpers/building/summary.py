@@ -1,4 +1,4 @@
-"""What a build says of itself: statistics, manifest, and the lines at its end."""
+"""What a build says of itself: its manifest, and the lines at its end."""
 
 import uuid
 from dataclasses import asdict
@@ -13,54 +13,42 @@ from helpers.model.embedder import Embedder
 from helpers.report import Reporter, duration, safe_percentage, safe_rate, timestamp
 
 
-def statistics_of(
-    inputs: Inputs, scan: Scan, counts: dict[str, int], durations: dict[str, float]
-) -> dict[str, Any]:
-    """Return the counts of the manifest, and how long the parts took (seconds)."""
-    total, failed = len(inputs.faces), counts["failed_embeddings"]
-    successful = len(scan.faces) - failed
-    # With validation, an image that cannot be embedded is one that has just failed it.
-    invalid = failed if inputs.options.validate_cache else 0
-    return {
-        "total_records": total,
-        "successful_embeddings": successful,
-        **counts,
-        "missing_from_cache": scan.missing,
-        "failed_embeddings": failed - invalid,
-        "validation_failures": scan.invalid + invalid,
-        "success_rate": safe_percentage(successful, total),
-        **durations,
-    }
-
-
 def manifest_of(
-    inputs: Inputs,
-    statistics: dict[str, Any],
-    embedder: Embedder,
-    index: BuiltIndex,
-    whitening: dict[str, Any],
-    state: str,
+    inputs: Inputs, scan: Scan, embedder: Embedder, index: BuiltIndex, whitening: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return `build_manifest.json`, but for the digests of files; `state`: see `input_state`."""
+    """Return `build_manifest.json`, as far as it follows from these."""
+    options, total = inputs.options, len(inputs.faces)
+    rows = index.distinct + len(index.first_rows)
+    failed = len(scan.faces) - rows
+    # With validation, an image that cannot be embedded is one that has just failed it.
+    invalid = failed if options.validate_cache else 0
     commit, whitened = manifest.git_commit(), whitening["used"]
     return {
         "version": manifest.VERSION,
         "timestamp": timestamp(),
         "build_id": uuid.uuid4().hex,
-        "parameters": inputs.options.to_json(),
+        "parameters": options.to_json(),
         "model": embedder.fingerprint,
         "index": {
-            "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{inputs.options.hnsw_m},Flat",
+            "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{options.hnsw_m},Flat",
             "metric": "METRIC_INNER_PRODUCT",
             "whitened": whitened,
             "scores": "whitened cosine" if whitened else "cosine",
-            "vectors": statistics["successful_embeddings"],
+            "vectors": rows,
             "dimension": embedder.dim,
             "distinct": index.distinct,
             "self_check": asdict(index.self_check),
         },
-        "statistics": statistics,
-        "source": {**inputs.bulk.origin, "state": state},
+        "statistics": {
+            "total_records": total,
+            "successful_embeddings": rows,
+            "missing_from_cache": scan.missing,
+            "failed_embeddings": failed - invalid,
+            "validation_failures": scan.invalid + invalid,
+            "success_rate": safe_percentage(rows, total),
+            "index_seconds": index.seconds,
+        },
+        "source": inputs.bulk.origin,
         "environment": {**manifest.describe_environment(), "device": embedder.device},
         **({"git_commit": commit} if commit else {}),
         "whitening": whitening,

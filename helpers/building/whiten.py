@@ -24,7 +24,7 @@ from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage
 from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX
-from helpers.index.view_answers import DEPTH, Answers, choose_thresholds, judge
+from helpers.index.view_answers import DEPTH, choose_thresholds, judge, quality
 from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import differences
 from helpers.model.whitening import Whitening, learn
@@ -55,13 +55,13 @@ class _Trial:
     rows: NDArray[np.int64]
     cards: NDArray[np.int64]
 
-    def nearest(
-        self, views: NDArray[np.float32], whitening: Whitening | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return scores and cards, each [q, k], of the nearest rows of views float32 [q, D]."""
+    def answers(
+        self, views: NDArray[np.float32], wanted: NDArray[np.int64], whitening: Whitening | None
+    ) -> NDArray[Any]:
+        """Return what comes of views float32 [q, D] of the cards int64 [q]: `ANSWER` [q]."""
         queries = views if whitening is None else whitening.apply(views)
         scores, places = nearest(self._blocks(whitening), queries, min(DEPTH, len(self.rows)))
-        return scores, self.cards[places]
+        return judge(scores, self.cards[places], wanted)
 
     def _blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
         for start in range(0, len(self.rows), BLOCK):
@@ -156,13 +156,13 @@ def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: View
     places = np.sort(order[:_CHOSEN_AMONG])
     few = _Trial(store, rows[places], cards[places])
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
-    shrinkage = strongest(
-        {each: judge(*few.nearest(seen, candidates[each]), wanted).top_1 for each in SHRINKAGES}
-    )
+    found = {each: few.answers(seen, wanted, candidates[each]) for each in SHRINKAGES}
+    shrinkage = strongest({each: float(found[each]["right"].mean()) for each in SHRINKAGES})
     whitening = candidates[shrinkage]
-    before = judge(*trial.nearest(seen, None), wanted)
+    before = trial.answers(seen, wanted, None)
     after, thresholds = _measure(trial, whitening, seen, wanted, order, maker)
-    used = after.quality > before.quality
+    used = quality(after) > quality(before)
+    gain = {"top_1_before": before, "top_1_after": after}
     about = {
         "used": used,
         "why_not": None if used else "it did not help",
@@ -175,7 +175,7 @@ def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: View
             "rows": len(rows),
         },
         "shrinkage": shrinkage,
-        "gain": {"top_1_before": round(before.top_1, 4), "top_1_after": round(after.top_1, 4)},
+        "gain": {name: round(float(each["right"].mean()), 4) for name, each in gain.items()},
         "thresholds": thresholds if used else None,
     }
     return about, whitening if used else None
@@ -188,25 +188,24 @@ def _measure(
     wanted: NDArray[np.int64],
     order: NDArray[np.int64],
     maker: ViewMaker,
-) -> tuple[Answers, dict[str, float | int | None]]:
+) -> tuple[NDArray[Any], dict[str, float | int | None]]:
     """Return what comes of the views `seen` of the cards `wanted`, and the thresholds.
 
-    `unknown` tells of whatever is not in the index: the same views and the scans without their own
-    cards, and pictures of no card.
+    Whatever is not in the index is told of by the same views and the scans without their own
+    cards, and by pictures of no card.
     """
     places = np.sort(order[:_UNKNOWN])
     asked = [seen, maker.of_no_card(_NO_CARDS), trial.store.read(trial.rows[places])]
     shown = [wanted, np.full(_NO_CARDS, -1), trial.cards[places]]
-    scores, found = trial.nearest(np.concatenate(asked), whitening)  # in one pass over all rows
-    answers = judge(scores[: len(seen)], found[: len(seen)], wanted)
-    unknown = judge(scores, found, np.concatenate(shown))
-    score, margin = choose_thresholds(answers, unknown, PRECISION) or (None, None)
-    no_card = unknown.score_without[len(seen) :][:_NO_CARDS]
-    missing = np.quantile(answers.score_without, PRECISION)
+    # In one pass over all rows.
+    found = trial.answers(np.concatenate(asked), np.concatenate(shown), whitening)
+    answers, no_cards = found[: len(seen)], found[len(seen) :][:_NO_CARDS]
+    score, margin = choose_thresholds(answers, found, PRECISION) or (None, None)
+    missing = np.quantile(answers["score_without"], PRECISION)
     return answers, {
         "score": score,
         "margin": margin,
-        "noise_score": round(float(no_card.max()), 4),
+        "noise_score": round(float(no_cards["score_without"].max()), 4),
         "missing_score": round(float(missing), 4),
         "unknown_scans": len(places),
     }

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.building.build import write_vectors
 from helpers.building.checkpoint import KEY_TYPE, VectorStore, row_key
-from helpers.building.outputs import write_vectors
 from helpers.errors import DataError, WriteError
 from helpers.index.npy_file import map_vectors
 from helpers.index.publish import VECTORS
