@@ -6,7 +6,7 @@ whitening. It is learned on some of them, and its strength chosen and its gain m
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,15 @@ Learned = tuple[dict[str, Any], Whitening | None]
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What views are searched among: the `rows` of the store, int64 [n], and the card of each."""
+    """What views are searched among: the `rows` of the store, int64 [n], and the card of each.
+
+    `order`, int64 [m], are places of the distinct pictures among the rows, see `by_content`.
+    """
 
     store: VectorStore
     rows: NDArray[np.int64]
     cards: NDArray[np.int64]
+    order: NDArray[np.int64]
 
     def answers(
         self, views: NDArray[np.float32], wanted: NDArray[np.int64], whitening: Whitening | None
@@ -86,9 +90,9 @@ def whitening_of_build(
         report.info(f"No whitening: it takes {LEAST} distinct pictures to learn one")
         return _none(f"fewer than {LEAST} distinct pictures")
     start = time.monotonic()
-    trial = _Trial(store, rows, _cards_of(inputs, scan.faces[rows]))
+    trial = _Trial(store, rows, _cards_of(inputs, scan.faces[rows]), order)
     maker = ViewMaker(inputs, scan, embedder, report)
-    about, whitening = _learn(trial, order, learned_on, maker)
+    about, whitening = _learn(trial, learned_on, maker)
     about["seconds"] = round(time.monotonic() - start, 1)
     if "gain" in about:
         _report(about, report)
@@ -143,8 +147,8 @@ def _cards_of(inputs: Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: ViewMaker) -> Learned:
-    store, rows, cards = trial.store, trial.rows, trial.cards
+def _learn(trial: _Trial, learned_on: int, maker: ViewMaker) -> Learned:
+    store, rows, cards, order = trial.store, trial.rows, trial.cards, trial.order
     chosen, views = maker.of_cards(np.sort(rows[order[:learned_on]]), VIEWS - 1)
     views = np.concatenate([views, store.read(chosen)[:, None]], axis=1)
     others = np.sort(rows[order[learned_on : learned_on + _HELD_OUT]])
@@ -154,15 +158,14 @@ def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: View
     wanted = np.repeat(cards[np.searchsorted(rows, others)], _HELD_OUT_VIEWS)
     seen = seen.reshape(-1, seen.shape[2])
     places = np.sort(order[:_CHOSEN_AMONG])
-    few = _Trial(store, rows[places], cards[places])
+    few = replace(trial, rows=rows[places], cards=cards[places])
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
-    found = {each: few.answers(seen, wanted, candidates[each]) for each in SHRINKAGES}
-    shrinkage = strongest({each: float(found[each]["right"].mean()) for each in SHRINKAGES})
-    whitening = candidates[shrinkage]
-    before = trial.answers(seen, wanted, None)
-    after, thresholds = _measure(trial, whitening, seen, wanted, order, maker)
-    used = quality(after) > quality(before)
-    gain = {"top_1_before": before, "top_1_after": after}
+    shrinkage = strongest(
+        {each: quality(few.answers(seen, wanted, candidates[each]))[0] for each in SHRINKAGES}
+    )
+    before = quality(trial.answers(seen, wanted, None))
+    after, thresholds = _measure(trial, candidates[shrinkage], seen, wanted, maker)
+    used = after > before
     about = {
         "used": used,
         "why_not": None if used else "it did not help",
@@ -175,10 +178,10 @@ def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: View
             "rows": len(rows),
         },
         "shrinkage": shrinkage,
-        "gain": {name: round(float(each["right"].mean()), 4) for name, each in gain.items()},
+        "gain": {"top_1_before": round(before[0], 4), "top_1_after": round(after[0], 4)},
         "thresholds": thresholds if used else None,
     }
-    return about, whitening if used else None
+    return about, candidates[shrinkage] if used else None
 
 
 def _measure(
@@ -186,27 +189,25 @@ def _measure(
     whitening: Whitening,
     seen: NDArray[np.float32],
     wanted: NDArray[np.int64],
-    order: NDArray[np.int64],
     maker: ViewMaker,
-) -> tuple[NDArray[Any], dict[str, float | int | None]]:
-    """Return what comes of the views `seen` of the cards `wanted`, and the thresholds.
+) -> tuple[tuple[float, float], dict[str, float | int | None]]:
+    """Return the `quality` of the answers to views `seen` of the cards `wanted`, and thresholds.
 
-    Whatever is not in the index is told of by the same views and the scans without their own
-    cards, and by pictures of no card.
+    What is not in the index is told of by the same views and the scans without their own cards,
+    and by pictures of no card.
     """
-    places = np.sort(order[:_UNKNOWN])
+    places = np.sort(trial.order[:_UNKNOWN])
     asked = [seen, maker.of_no_card(_NO_CARDS), trial.store.read(trial.rows[places])]
     shown = [wanted, np.full(_NO_CARDS, -1), trial.cards[places]]
     # In one pass over all rows.
     found = trial.answers(np.concatenate(asked), np.concatenate(shown), whitening)
     answers, no_cards = found[: len(seen)], found[len(seen) :][:_NO_CARDS]
     score, margin = choose_thresholds(answers, found, PRECISION) or (None, None)
-    missing = np.quantile(answers["score_without"], PRECISION)
-    return answers, {
+    return quality(answers), {
         "score": score,
         "margin": margin,
         "noise_score": round(float(no_cards["score_without"].max()), 4),
-        "missing_score": round(float(missing), 4),
+        "missing_score": round(float(np.quantile(answers["score_without"], PRECISION)), 4),
         "unknown_scans": len(places),
     }
 

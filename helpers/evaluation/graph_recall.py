@@ -13,7 +13,6 @@ from helpers.building.hnsw import new_graph
 from helpers.evaluation.labelled_photos import Heard
 from helpers.index.card_index import CardIndex, Hit
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.graph import graph_of, stored_vectors
 from helpers.index.npy_file import BLOCK
 from helpers.report import Progress
 
@@ -38,7 +37,7 @@ def measure(
         efSearch of `ladder`; `grid`: those of graphs built anew with each M and efConstruction.
     """
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
-    vectors = stored_vectors(index.graph)
+    vectors = index.graph.vectors
     queries = perturbed(vectors, QUERIES, seed)
     exact: Ask = partial(exact_top, vectors, k=NEIGHBOURS)
     _, truth = exact(queries)
@@ -46,7 +45,7 @@ def measure(
     shared = {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}
     found: dict[str, Any] = {"graph": shared, "recall": [], "grid": []}
     for ef_search in ladder:
-        found["recall"].append(search(graph_of(index.graph), ef_search))
+        found["recall"].append(search(index.graph.hnsw, ef_search))
         progress.advance()
     for pair in grid:
         found["grid"].append(_built(vectors, pair, search))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers.index.exact_search import exact_top
-from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
+from helpers.index.graph import read_graph
 from helpers.index.manifest import no_index, open_whole, read_manifest
 from helpers.index.metadata import MetadataLines
 from helpers.index.npy_file import map_vectors
@@ -41,8 +41,7 @@ class CardIndex:
         with_vectors: also open the `unit_vectors`, which `search_unwhitened` needs.
 
     Attributes:
-        graph: a FAISS index, see `helpers.index.graph`.
-        whitening: what the graph's vectors went through, None if they are those of the model.
+        graph: its FAISS index, and the whitening in front of it.
 
     Raises:
         DataError: there is no index, or its files are damaged or not of one build.
@@ -76,7 +75,7 @@ class CardIndex:
             except ValueError as error:
                 problem = f"{', '.join(names)}: {error}"
                 raise no_index(out, problem, self.manifest) from error
-        self.whitening = whitening_of(self.graph)
+        self.whitening = self.graph.whitening
 
     @property
     def unit_vectors(self) -> NDArray[np.float32]:
@@ -100,14 +99,14 @@ class CardIndex:
         import faiss
 
         parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
-        queries, most = self._checked(queries), min(k, self.graph.ntotal)
-        scores, rows = self.graph.search(queries, most, params=parameters)
+        queries, most = self._checked(queries), min(k, len(self.graph.rows))
+        scores, rows = self.graph.index.search(queries, most, params=parameters)
         return self._listed(scores, rows, k)
 
     def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the same, compared with every vector: what the graph should find."""
-        scores, places = exact_top(stored_vectors(self.graph), self._whitened(queries), k)
-        return self._listed(scores, row_numbers(self.graph)[places], k)
+        scores, places = exact_top(self.graph.vectors, self._whitened(queries), k)
+        return self._listed(scores, self.graph.rows[places], k)
 
     def _listed(
         self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
@@ -136,8 +135,8 @@ class CardIndex:
     def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
         """Return given rows with their cosine to the query that is nearest to each, best first."""
         first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
-        places = np.searchsorted(row_numbers(self.graph), [first.get(row, row) for row in rows])
-        scores = (stored_vectors(self.graph)[places] @ self._whitened(queries).T).max(axis=1)
+        places = np.searchsorted(self.graph.rows, [first.get(row, row) for row in rows])
+        scores = (self.graph.vectors[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
         return sorted(hits, key=lambda hit: -hit.score)
 

@@ -16,18 +16,13 @@ from numpy.typing import NDArray
 DEPTH = 32  # nearest rows that are looked at: printings of one card may fill many places
 _STEPS = 40  # thresholds tried for score and for margin
 _PARTS = 10_000  # thresholds have 4 decimals
-
-
 #: What came of a view: the cosine of its best row, the distance to the best row of another card,
 #: whether the best row is of the right card, and the first two if the right card were not there.
 ANSWER = np.dtype(
-    [
-        ("score", "f4"),
-        ("margin", "f4"),
-        ("right", "?"),
-        ("score_without", "f4"),
-        ("margin_without", "f4"),
-    ]
+    {
+        "names": ["score", "margin", "right", "score_without", "margin_without"],
+        "formats": ["f4", "f4", "?", "f4", "f4"],
+    }
 )
 
 
