@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -65,11 +65,8 @@ class CardIndex:
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
-            self._lines = MetadataLines(files[METADATA])
-            if len(self._lines) != self.vectors:
-                found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
-                raise no_index(out, found, self.manifest)
             try:
+                self._lines = MetadataLines(files[METADATA], self.vectors)
                 self.graph = read_graph(files[INDEX], about)
                 self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
@@ -101,25 +98,12 @@ class CardIndex:
         parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
         queries, most = self._checked(queries), min(k, len(self.graph.rows))
         scores, rows = self.graph.index.search(queries, most, params=parameters)
-        return self._listed(scores, rows, k)
+        return _listed(scores, rows, k, self._lines.copies)
 
     def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the same, compared with every vector: what the graph should find."""
         scores, places = exact_top(self.graph.vectors, self._whitened(queries), k)
-        return self._listed(scores, self.graph.rows[places], k)
-
-    def _listed(
-        self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
-    ) -> list[list[Hit]]:
-        """Return the hits of each query; rows with the very same vector follow each other."""
-        lists = []
-        for found in zip(rows.tolist(), scores.tolist(), strict=True):
-            hits: list[Hit] = []
-            for row, score in zip(*found, strict=True):
-                if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                    hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
-            lists.append(hits[:k])
-        return lists
+        return _listed(scores, self.graph.rows[places], k, self._lines.copies)
 
     def search_unwhitened(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return up to `k` hits per query by plain cosines, compared with every row.
@@ -127,10 +111,7 @@ class CardIndex:
         A whitening is learned from pictures; of a sentence's vector it would make nothing good.
         """
         scores, rows = exact_top(self.unit_vectors, self._checked(queries), k)
-        return [
-            [Hit(row, score) for row, score in zip(*pair, strict=True)]
-            for pair in zip(rows.tolist(), scores.tolist(), strict=True)
-        ]
+        return _listed(scores, rows, k, {})
 
     def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
         """Return given rows with their cosine to the query that is nearest to each, best first."""
@@ -154,6 +135,20 @@ class CardIndex:
     def card(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row."""
         return self._lines.read(row)
+
+
+def _listed(
+    scores: NDArray[np.float32], rows: NDArray[np.int64], k: int, copies: Mapping[int, list[int]]
+) -> list[list[Hit]]:
+    """Return the hits of each query, each row followed by those with the very same vector."""
+    lists = []
+    for found in zip(rows.tolist(), scores.tolist(), strict=True):
+        hits: list[Hit] = []
+        for row, score in zip(*found, strict=True):
+            if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
+                hits += [Hit(copy, score) for copy in (row, *copies.get(row, ()))]
+        lists.append(hits[:k])
+    return lists
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:

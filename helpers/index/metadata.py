@@ -8,13 +8,13 @@ from typing import Any, cast
 
 
 class MetadataLines:
-    """The metadata: lines that are parsed only when asked for, in 8 bytes of memory for each.
+    """So many lines, in 8 bytes of memory for each; `ValueError` if there are more or fewer.
 
     Attributes:
         copies: first row → further rows with the very same vector.
     """
 
-    def __init__(self, file: BufferedReader) -> None:
+    def __init__(self, file: BufferedReader, count: int) -> None:
         self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._starts = array("q", [0])
         self.copies: dict[int, list[int]] = {}
@@ -23,9 +23,8 @@ class MetadataLines:
             self._starts.append(self._starts[-1] + len(line))
             if b'"same_as"' in line:  # few lines have it, and only those are parsed
                 self.copies.setdefault(json.loads(line)["same_as"], []).append(row)
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
+        if len(self._starts) != count + 1:
+            raise ValueError(f"{len(self._starts) - 1:,} lines, {count:,} rows")
 
     def read(self, row: int) -> dict[str, Any]:
         """Return line `row`, counted from 0."""

@@ -27,7 +27,7 @@ _MANY = 20  # problems of one kind that are named
 #: What makes of a file, and of what the manifest says of it, what is to be checked.
 _READERS: dict[str, Callable[[BufferedReader, dict[str, Any]], Any]] = {
     VECTORS: map_vectors,
-    METADATA: lambda file, _: MetadataLines(file),
+    METADATA: lambda file, about: MetadataLines(file, about["vectors"]),
     INDEX: read_graph,
 }
 #: Opens one of them by its name; some may not be readable.
@@ -65,7 +65,7 @@ def _problems(check: Callable[[Open], Iterator[str]], opened: Open) -> list[str]
     try:
         return list(itertools.islice(check(opened), _MANY))
     except Exception as error:  # noqa: BLE001 - damaged data fail in every way there is
-        return [f"{type(error).__name__}: {error}"]
+        return [str(error) if isinstance(error, ValueError) else repr(error)]
 
 
 def _vectors(opened: Open) -> Iterator[str]:
@@ -78,10 +78,7 @@ def _vectors(opened: Open) -> Iterator[str]:
 def _metadata(opened: Open) -> Iterator[str]:
     seen: set[str] = set()
     lines, vectors = opened(METADATA), opened(VECTORS)
-    if len(lines) != len(vectors):
-        yield f"{len(lines):,} lines, {len(vectors):,} rows"
-        return
-    for row in range(len(lines)):
+    for row in range(len(vectors)):
         card = lines.read(row)
         missing = [key for key in _KEYS if not card.get(key)]
         if missing:

@@ -104,9 +104,9 @@ def test_metadata_are_looked_up_by_row(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(card) + "\n" for card in cards))
 
     with path.open("rb") as file:
-        lines = MetadataLines(file)
+        lines = MetadataLines(file, len(cards))
 
-    assert [lines.read(row) for row in range(len(lines))] == cards
+    assert [lines.read(row) for row in range(len(cards))] == cards
     assert lines.copies == {n: [row for row in range(8, 40) if row % 3 == n] for n in range(3)}
 
 
