@@ -1,7 +1,6 @@
 """What a build says of itself: its manifest, and the lines at its end."""
 
 import uuid
-from dataclasses import asdict
 from typing import Any
 
 from helpers.building.hnsw import BuiltIndex
@@ -37,7 +36,7 @@ def manifest_of(
             "vectors": rows,
             "dimension": embedder.dim,
             "distinct": index.distinct,
-            "self_check": asdict(index.self_check),
+            "self_check": index.self_check,
         },
         "statistics": {
             "total_records": total,
