@@ -42,12 +42,8 @@ def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 def export(index: Path, out: Path, seed: int) -> dict[str, Any]:
     """Write the files, read the vectors back and compare their answers to queries of that seed.
 
-    Returns:
-        The `--json` document: what was written, and how well it agrees with the original.
-
-    Raises:
-        DataError: the index cannot be used.
-        WriteError: the disk refuses.
+    Return the `--json` document. `DataError` if the index cannot be used, `WriteError` if the disk
+    refuses.
     """
     make_directory(out)
     opened = CardIndex(index, with_vectors=True)

@@ -32,7 +32,7 @@ class Hit:
 
 
 class CardIndex:
-    """The index in a directory, as one build left it.
+    """The index in a directory, as one build left it; `DataError` if it is not whole, or none.
 
     Args:
         out: the output directory of a build.
@@ -42,9 +42,6 @@ class CardIndex:
 
     Attributes:
         graph: its FAISS index, and the whitening in front of it.
-
-    Raises:
-        DataError: there is no index, or its files are damaged or not of one build.
     """
 
     def __init__(

@@ -62,11 +62,7 @@ class Graph:
 
 
 def read_graph(file: BufferedReader, about: dict[str, Any]) -> Graph:
-    """Return the index in `file`, which must be what the manifest says `about` it.
-
-    Raises:
-        ValueError: it is something else.
-    """
+    """Return the index in `file`, or `ValueError` if it is not what the manifest says `about` it."""
     import faiss
 
     file.seek(0)

@@ -63,11 +63,7 @@ def git_commit() -> str | None:
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
-    """Return the manifest of the index in `out`.
-
-    Raises:
-        DataError: there is none, or it is no manifest that this version understands.
-    """
+    """Return the manifest of the index in `out`; `DataError` if there is none to rely on."""
     try:
         with open_published(out, MANIFEST) as file:
             document: dict[str, Any] = json.loads(file.read(_LONGEST))
@@ -121,11 +117,7 @@ def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> st
 
 
 def open_whole(out: Path, name: str, manifest: dict[str, Any]) -> BufferedReader:
-    """Open a file of the very build that the manifest describes, and read it to its end.
-
-    Raises:
-        ValueError: it is not there, or not what the manifest says.
-    """
+    """Open a file, read to its end, or `ValueError` if it is not the one of the manifest."""
     if name not in manifest["outputs"]:
         raise ValueError(f"{name} is no file of this build")
     expected = manifest["outputs"][name]

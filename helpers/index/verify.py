@@ -35,10 +35,9 @@ Open = Callable[[str], Any]
 
 
 def check_index(out: Path) -> dict[str, Any]:
-    """Return the `--json` document: what was checked of the index in `out`, and what is wrong.
+    """Return the `--json` document of the index in `out`: checks and problems.
 
-    Raises:
-        DataError: there is no index.
+    `DataError` if there is no index.
     """
     manifest = read_manifest(out)
     damages = (damage(out, manifest, (name,)) for name in manifest["outputs"])

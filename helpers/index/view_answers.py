@@ -29,12 +29,9 @@ ANSWER = np.dtype(
 def judge(
     scores: NDArray[np.float32], found: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> NDArray[Any]:
-    """Judge the nearest rows of each view; return `ANSWER` [n].
+    """Judge the nearest rows of each view, which is of the card `wanted`; return `ANSWER` [n].
 
-    Args:
-        scores: float32 [n, k], best first.
-        found: int64 [n, k], the card of each of these rows.
-        wanted: int64 [n], the card that the view is of.
+    `scores`, float32 [n, k], are best first, `found`, int64 [n, k], says which card each row shows.
     """
     answers = np.empty(len(scores), ANSWER)
     answers["score"], answers["margin"] = best_card(scores, found)
@@ -76,12 +73,9 @@ def choose_thresholds(
 
     Pictures of what the index does not hold count together as much as the views of what it does.
     Of equally good pairs the higher one wins, since what was not sampled is further from a card
-    rather than nearer. None if no pair reaches the precision.
-
-    Args:
-        answers: to views of cards that the index holds.
-        unknown: to pictures of anything else, as they are without the right card.
-        precision: share of right answers among those that are kept.
+    rather than nearer. None if no pair reaches the precision, the share of right answers among
+    those that are kept. `answers` are to views of cards that the index holds, `unknown` to pictures
+    of anything else, as they are without the right card.
     """
     right, most, best = answers[answers["right"]], 0, None
     if len(right) == 0:
