@@ -15,7 +15,7 @@ from helpers.building.embed import embed_all, unfinished
 from helpers.building.engine import Engine, EngineChoice
 from helpers.building.hnsw import IndexOptions, build_index
 from helpers.building.inputs import Inputs
-from helpers.building.resume import open_store, reuse_last_build
+from helpers.building.resume import resume, reuse_last_build
 from helpers.building.summary import manifest_of, report_summary
 from helpers.building.whiten import whitening_of_build
 from helpers.cards.face_list import faces_of_rows
@@ -79,7 +79,8 @@ class Build:
         inputs, scan, report, start = self._inputs, self._scan, self._report, time.monotonic()
         embedder, encoder, out = self._load(), self._engine.encoder, self._options.out
         keys = row_keys(inputs.faces, scan)
-        store = open_store(out, keys, embedder.dim, embedder.fingerprint, report)
+        store = VectorStore(out, keys, embedder.dim, embedder.fingerprint)
+        resume(store, report)
         resumed = int(store.done.sum())
         reused = reuse_last_build(inputs, embedder.fingerprint, store, report)
         layout = self._embed(embedder, store)

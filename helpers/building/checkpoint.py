@@ -65,58 +65,54 @@ def row_keys(faces: FaceList, scan: Scan) -> NDArray[np.bytes_]:
 class VectorStore:
     """Vectors float32 [n, dim] in a file, and which are `done`; `WriteError` if the disk refuses.
 
-    `keys`, S16 [n], are what each row is of; `parameters`, JSON, all that decides the vectors.
+    `keys`, S16 [n], are what each row is of; `parameters`, JSON, all that decides the vectors,
+    which need not come from the same place.
     """
 
     def __init__(
-        self, path: Path, keys: NDArray[np.bytes_], dim: int, parameters: dict[str, Any]
+        self, directory: Path, keys: NDArray[np.bytes_], dim: int, parameters: dict[str, Any]
     ) -> None:
-        self.path, self.keys, self.dim, self.parameters = path, keys, dim, parameters
+        deciding = [VERSION, {**parameters, "model": "", "pretrained": ""}]
+        digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+        self.path = directory / f"checkpoint-{digest[:_NAME_DIGITS]}.rows"
+        self.keys, self.dim, self.parameters = keys, dim, parameters
         self.done = np.zeros(len(keys), dtype=bool)
         self._row = np.dtype([("key", KEY_TYPE), ("vector", "<f4", (dim,)), ("crc32", "<u4")])
 
-    @classmethod
-    def create(
-        cls,
-        directory: Path,
-        keys: NDArray[np.bytes_],
-        dim: int,
-        parameters: dict[str, Any],
-        earlier: Self | None = None,
-    ) -> Self:
-        """Make a file of full size, with what `earlier` has done of these rows, in its place.
+    def create(self, earlier: Self | None = None) -> None:
+        """Make the file at its full size, with what `earlier` has done of these rows.
 
-        If that fails, nothing has changed.
+        It takes the place of an earlier one at the end; if something fails, nothing has changed.
         """
-        path = store_path(directory, parameters)
-        store = cls(part_path(path), keys, dim, parameters)
+        path, self.path = self.path, part_path(self.path)
+        self.done[:] = False
         try:
-            with disk_errors(path), store.path.open("xb") as file:
-                _allocate(file.fileno(), len(keys) * store._row.itemsize)
+            with disk_errors(path), self.path.open("xb") as file:
+                _allocate(file.fileno(), len(self.keys) * self._row.itemsize)
             if earlier is not None:
-                store.carry_over(earlier.keys, earlier.read)
-            replace_durably(store.path, path)
+                self.carry_over(earlier.keys, earlier.read)
+            with disk_errors(path):
+                fsync_file(self.path)
+            replace_durably(self.path, path)
         except BaseException:
-            store.path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
             raise
-        store.path = path
-        return store
+        finally:
+            self.path = path
 
-    @classmethod
-    def open(cls, directory: Path, dim: int, parameters: dict[str, Any]) -> Self:
-        """Open the file of a stopped build; those rows have a key and are done that are whole.
+    def found(self) -> Self:
+        """Return what a stopped build left in this file: rows that are whole have a key, and count.
 
         `OSError` or `ValueError` if it is missing, or something else.
         """
-        store = cls(store_path(directory, parameters), np.zeros(0, KEY_TYPE), dim, parameters)
-        count = len(store._records())
-        store.keys, store.done = np.zeros(count, KEY_TYPE), np.zeros(count, bool)
-        for start in range(0, count, BLOCK):
+        keys = np.zeros(len(self._records()), KEY_TYPE)
+        earlier = type(self)(self.path.parent, keys, self.dim, self.parameters)
+        for start in range(0, len(keys), BLOCK):
             rows = slice(start, start + BLOCK)
-            records = np.asarray(store._records()[rows])
-            store.done[rows] = records["crc32"] == _checksums(records)
-            store.keys[rows] = np.where(store.done[rows], records["key"], b"")
-        return store
+            records = np.asarray(self._records()[rows])
+            earlier.done[rows] = records["crc32"] == _checksums(records)
+            keys[rows] = np.where(earlier.done[rows], records["key"], b"")
+        return earlier
 
     def put(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Write float32 [m, dim] at the row numbers int64 [m]."""
@@ -184,13 +180,6 @@ class VectorStore:
             block = order[start : start + BLOCK]
             self.put(mine[block], read(theirs[block]))
         return len(order)
-
-
-def store_path(directory: Path, parameters: dict[str, Any]) -> Path:
-    """Return where the vectors of these parameters are, wherever their model came from."""
-    deciding = {**parameters, "model": "", "pretrained": ""}
-    text = json.dumps([VERSION, deciding], sort_keys=True)
-    return directory / f"checkpoint-{hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]}.rows"
 
 
 def _checksums(records: NDArray[Any]) -> NDArray[np.uint32]:

@@ -24,34 +24,27 @@ _OTHER_MODEL = "it was made with another model, other weights or other preproces
 _OTHER_ARITHMETIC = "it was made with another engine, precision or export of the same model"
 
 
-def open_store(
-    directory: Path,
-    keys: NDArray[np.bytes_],
-    dim: int,
-    parameters: dict[str, Any],
-    report: Reporter,
-) -> VectorStore:
-    """Go on with the checkpoint of these parameters in `directory` if there is one, or start anew.
+def resume(store: VectorStore, report: Reporter) -> None:
+    """Go on with the rows that a stopped build left in the file of `store`, or make it anew.
 
-    Finished rows are recognised by their keys, S16 [n], so cards may have come, gone or moved.
-    `WriteError` if the disk refuses.
+    They are recognised by their keys, so cards may have come, gone or moved. `WriteError` if the
+    disk refuses.
     """
-    store, saved = None, _saved(directory, parameters, report)
-    if saved.any() or checkpoint.store_path(directory, parameters).exists():
+    saved, made = _saved(store, report), False
+    if saved.any() or store.path.exists():
         try:
-            earlier = VectorStore.open(directory, dim, parameters)
-            store = _go_on(earlier, saved, keys, report)
+            _go_on(store, store.found(), saved, report)
+            made = True
         except (OSError, ValueError) as error:
             report.warning(f"the checkpoint is unusable, starting anew: {error}")
-    if store is None:
-        store = VectorStore.create(directory, keys, dim, parameters)
+    if not made:
+        store.create()
     store.save()
-    return store
 
 
-def _saved(directory: Path, parameters: dict[str, Any], report: Reporter) -> NDArray[np.bool_]:
+def _saved(store: VectorStore, report: Reporter) -> NDArray[np.bool_]:
     """Return which rows were done at the last checkpoint, if it was one of these parameters."""
-    mask, nothing = directory / checkpoint.MASK, np.zeros(0, bool)
+    mask, nothing = store.path.with_name(checkpoint.MASK), np.zeros(0, bool)
     if not mask.exists():
         return nothing
     try:
@@ -60,7 +53,7 @@ def _saved(directory: Path, parameters: dict[str, Any], report: Reporter) -> NDA
             if saved["version"] != checkpoint.VERSION:
                 raise ValueError(f"it has the format {saved['version']}")
             done = np.unpackbits(saved["done"], count=int(saved["rows"])).astype(bool)
-            different = differences(json.loads(str(saved["parameters"])), parameters)
+            different = differences(json.loads(str(saved["parameters"])), store.parameters)
     except _DAMAGED as error:
         report.warning(f"{mask} is damaged, the rows tell themselves what is done: {error}")
         return nothing
@@ -72,21 +65,20 @@ def _saved(directory: Path, parameters: dict[str, Any], report: Reporter) -> NDA
 
 
 def _go_on(
-    store: VectorStore, saved: NDArray[np.bool_], keys: NDArray[np.bytes_], report: Reporter
-) -> VectorStore:
-    """Return a store of the rows `keys` with what is whole in `store`, where `saved` should be."""
-    whole = np.pad(store.done, (0, len(saved)))[: len(saved)]
+    store: VectorStore, earlier: VectorStore, saved: NDArray[np.bool_], report: Reporter
+) -> None:
+    """Take over what is whole in `earlier`, where all that was `saved` should be."""
+    whole = np.pad(earlier.done, (0, len(saved)))[: len(saved)]
     lost = int((saved & ~whole).sum())
     if lost:
         report.warning(f"{lost:,} vectors of the checkpoint are damaged and are done again")
-    if len(store.keys) == len(keys) and (store.keys == keys)[store.done].all():
-        store.keys = keys
+    same = len(earlier.keys) == len(store.keys) and (earlier.keys == store.keys)[earlier.done].all()
+    if same:
+        store.done = earlier.done
     else:
         report.info("The cards or images have changed: finished vectors go with their image")
-        directory = store.path.parent
-        store = VectorStore.create(directory, keys, store.dim, store.parameters, store)
-    report.info(f"Resuming at {int(store.done.sum()):,} of {len(keys):,} images")
-    return store
+        store.create(earlier)
+    report.info(f"Resuming at {int(store.done.sum()):,} of {len(store.keys):,} images")
 
 
 def reuse_last_build(

@@ -62,7 +62,7 @@ class Graph:
 
 
 def read_graph(file: BufferedReader, about: dict[str, Any]) -> Graph:
-    """Return the index in `file`, or `ValueError` if it is not what the manifest says `about` it."""
+    """Return the index in `file`; `ValueError` if it is not what the manifest says `about` it."""
     import faiss
 
     file.seek(0)

@@ -12,7 +12,7 @@ from builds import flip
 from numpy.typing import NDArray
 
 from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore
-from helpers.building.resume import open_store
+from helpers.building.resume import resume as go_on
 from helpers.errors import WriteError
 from helpers.index.publish import remove_checkpoints
 from helpers.model.unit_vectors import normalize
@@ -58,7 +58,8 @@ def vectors_of(cards: Sequence[int]) -> NDArray[np.float32]:
 
 def interrupted(folder: Path, cards: Sequence[int], done: int, saved: int) -> None:
     """Leave a checkpoint of the first `done` cards behind, of which `saved` are in the mask."""
-    store = VectorStore.create(folder, keys_of(cards), DIM, PARAMETERS)
+    store = VectorStore(folder, keys_of(cards), DIM, PARAMETERS)
+    store.create()
     store.save()
     rows = np.arange(done)
     store.put(rows[:saved], vectors_of(cards[:saved]))
@@ -70,8 +71,9 @@ def resume(
     folder: Path, cards: Sequence[int], parameters: dict[str, Any] | None = None
 ) -> tuple[VectorStore, Said]:
     """Open the store as the next build does."""
-    said = Said()
-    return open_store(folder, keys_of(cards), DIM, parameters or PARAMETERS, said), said
+    said, store = Said(), VectorStore(folder, keys_of(cards), DIM, parameters or PARAMETERS)
+    go_on(store, said)
+    return store, said
 
 
 def assert_right(store: VectorStore, cards: Sequence[int]) -> None:
@@ -283,7 +285,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(
 
 def test_a_checkpoint_costs_the_same_however_much_is_done(tmp_path: Path) -> None:
     """What `save` writes does not grow with the vectors: a bit per row and the parameters."""
-    store = VectorStore.create(tmp_path, keys_of(range(40_000)), DIM, PARAMETERS)
+    store = VectorStore(tmp_path, keys_of(range(40_000)), DIM, PARAMETERS)
+    store.create()
     sizes = []
     for start in (0, 20_000):
         store.put(np.arange(start, start + 20_000), vectors_of(range(start, start + 20_000)))

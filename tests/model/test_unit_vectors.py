@@ -75,7 +75,8 @@ def test_row_keys_survive_numpy() -> None:
 def stored(folder: Path, vectors: NDArray[np.float32]) -> VectorStore:
     """Put vectors into a store, in seven parts and in no order."""
     keys = np.array([row_key(str(row), "", b"") for row in range(len(vectors))], dtype=KEY_TYPE)
-    store = VectorStore.create(folder, keys, vectors.shape[1], {})
+    store = VectorStore(folder, keys, vectors.shape[1], {})
+    store.create()
     order = np.random.default_rng(1).permutation(len(vectors))
     for rows in np.array_split(order, 7):
         store.put(rows, vectors[rows])
