@@ -5,7 +5,7 @@ whitening. It is learned on some of them, and its strength chosen and its gain m
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,8 @@ _UNKNOWN = 2048
 PRECISION = 0.99  # of the answers above the thresholds
 #: What the manifest says of a whitening, and the whitening, None for none.
 Learned = tuple[dict[str, Any], Whitening | None]
+#: What vectors, float32 [n, D], go through before they are compared.
+Map = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,15 @@ class _Trial:
     order: NDArray[np.int64]
 
     def answers(
-        self, views: NDArray[np.float32], wanted: NDArray[np.int64], whitening: Whitening | None
+        self, views: NDArray[np.float32], wanted: NDArray[np.int64], seen_by: Map
     ) -> NDArray[Any]:
         """Return what comes of views float32 [q, D] of the cards int64 [q]: `ANSWER` [q]."""
-        queries = views if whitening is None else whitening.apply(views)
-        scores, places = nearest(self._blocks(whitening), queries, min(DEPTH, len(self.rows)))
+        blocks = (
+            (start, seen_by(self.store.read(self.rows[start : start + BLOCK])))
+            for start in range(0, len(self.rows), BLOCK)
+        )
+        scores, places = nearest(blocks, seen_by(views), min(DEPTH, len(self.rows)))
         return judge(scores, self.cards[places], wanted)
-
-    def _blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        for start in range(0, len(self.rows), BLOCK):
-            block = self.store.read(self.rows[start : start + BLOCK])
-            yield start, block if whitening is None else whitening.apply(block)
 
 
 def whitening_of_build(
@@ -161,9 +161,9 @@ def _learn(trial: _Trial, learned_on: int, maker: ViewMaker) -> Learned:
     few = replace(trial, rows=rows[places], cards=cards[places])
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
     shrinkage = strongest(
-        {each: quality(few.answers(seen, wanted, candidates[each]))[0] for each in SHRINKAGES}
+        {each: quality(few.answers(seen, wanted, candidates[each].apply))[0] for each in SHRINKAGES}
     )
-    before = quality(trial.answers(seen, wanted, None))
+    before = quality(trial.answers(seen, wanted, np.asarray))
     after, thresholds = _measure(trial, candidates[shrinkage], seen, wanted, maker)
     used = after > before
     about = {
@@ -200,7 +200,7 @@ def _measure(
     asked = [seen, maker.of_no_card(_NO_CARDS), trial.store.read(trial.rows[places])]
     shown = [wanted, np.full(_NO_CARDS, -1), trial.cards[places]]
     # In one pass over all rows.
-    found = trial.answers(np.concatenate(asked), np.concatenate(shown), whitening)
+    found = trial.answers(np.concatenate(asked), np.concatenate(shown), whitening.apply)
     answers, no_cards = found[: len(seen)], found[len(seen) :][:_NO_CARDS]
     score, margin = choose_thresholds(answers, found, PRECISION) or (None, None)
     return quality(answers), {
