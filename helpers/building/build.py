@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.building.checkpoint import VectorStore, row_keys
 from helpers.building.embed import embed_all, unfinished
 from helpers.building.engine import Engine, EngineChoice
-from helpers.building.hnsw import IndexOptions, build_index
+from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
 from helpers.building.inputs import Inputs
 from helpers.building.resume import resume, reuse_last_build
-from helpers.building.summary import manifest_of, report_summary
 from helpers.building.whiten import whitening_of_build
 from helpers.cards.face_list import faces_of_rows
 from helpers.errors import AppError, BrokenImagesError, DataError, UsageError
@@ -28,7 +28,7 @@ from helpers.model.embedder import Embedder
 from helpers.model.encoder_cache import Encoder
 from helpers.model.unit_vectors import check_unit
 from helpers.model.whitening import Whitening
-from helpers.report import Reporter
+from helpers.report import Reporter, duration, safe_percentage, safe_rate, timestamp
 
 _CHECK_SHARE = 0.05  # of the build's time, which the index may spend on finding its own rows
 _CHECK_LEAST = 5.0  # seconds
@@ -91,7 +91,7 @@ class Build:
             write_vectors(staging, store, rows)
             index = build_index(self._index_options(staging, whitening, seconds))
             self._write_metadata(staging, rows, index.first_rows)
-            document = manifest_of(inputs, scan, embedder, index, about)
+            document = self._document(embedder, index, about)
             document["parameters"] |= layout
             document["source"]["state"] = state
             document["statistics"] |= {
@@ -105,7 +105,7 @@ class Build:
             document["outputs"] = manifest.describe_outputs(staging)
             document = manifest.write_manifest(staging, document)
             publish.publish(out, staging)
-        report_summary(document, self._options, report)
+        self._report_summary(document)
         return document
 
     def _load(self) -> Embedder:
@@ -159,6 +159,76 @@ class Build:
                 sha256 = self._scan.sha256[row].tobytes().hex()
                 text = face.to_json(image_sha256=sha256, **same_as)
                 file.write(text.encode("utf-8", "replace") + b"\n")
+
+    def _document(
+        self, embedder: Embedder, index: BuiltIndex, whitening: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return `build_manifest.json`, as far as it follows from these."""
+        inputs, options, scan = self._inputs, self._options, self._scan
+        total = len(inputs.faces)
+        rows = index.distinct + len(index.first_rows)
+        failed = len(scan.faces) - rows
+        # With validation, an image that cannot be embedded is one that has just failed it.
+        invalid = failed if options.validate_cache else 0
+        commit, whitened = manifest.git_commit(), whitening["used"]
+        return {
+            "version": manifest.VERSION,
+            "timestamp": timestamp(),
+            "build_id": uuid.uuid4().hex,
+            "parameters": options.to_json(),
+            "model": embedder.fingerprint,
+            "index": {
+                "type": f"{'Linear,L2norm,' * whitened}IDMap,HNSW{options.hnsw_m},Flat",
+                "metric": "METRIC_INNER_PRODUCT",
+                "whitened": whitened,
+                "scores": "whitened cosine" if whitened else "cosine",
+                "vectors": rows,
+                "dimension": embedder.dim,
+                "distinct": index.distinct,
+                "self_check": index.self_check,
+            },
+            "statistics": {
+                "total_records": total,
+                "successful_embeddings": rows,
+                "missing_from_cache": scan.missing,
+                "failed_embeddings": failed - invalid,
+                "validation_failures": scan.invalid + invalid,
+                "success_rate": safe_percentage(rows, total),
+                "index_seconds": index.seconds,
+            },
+            "source": inputs.bulk.origin,
+            "environment": {**manifest.describe_environment(), "device": embedder.device},
+            **({"git_commit": commit} if commit else {}),
+            "whitening": whitening,
+        }
+
+    def _report_summary(self, document: dict[str, Any]) -> None:
+        """Say what a build embedded, left out and wrote."""
+        options, report = self._options, self._report
+        numbers, index = document["statistics"], document["index"]
+        reused, resumed = numbers["reused_embeddings"], numbers["resumed_embeddings"]
+        embedded = numbers["successful_embeddings"] - reused - resumed
+        seconds = numbers["embedding_seconds"]
+        speed = f" ({safe_rate(embedded, seconds)} images/s, start-up included)" if embedded else ""
+        report.info(
+            f"Embedded {embedded:,} images in {duration(seconds)}{speed},"
+            f" reused {reused:,} of the last build"
+            + (f" and {resumed:,} of a stopped one" if resumed else "")
+        )
+        report.info(
+            f"Indexed {numbers['successful_embeddings']:,} of {numbers['total_records']:,} faces"
+            f" ({numbers['success_rate']}): {numbers['missing_from_cache']:,} not in the cache,"
+            f" {numbers['validation_failures']:,} invalid, {numbers['failed_embeddings']:,} failed"
+        )
+        check = index["self_check"]
+        report.info(
+            f"Index: {index['type']}, {index['metric']} ({index['scores']}), M={options.hnsw_m},"
+            f" efConstruction={options.hnsw_ef_construction}, {index['vectors']:,} vectors"
+            f" ({index['distinct']:,} distinct) of dimension {index['dimension']};"
+            f" {check['found']:,} of {check['asked']:,} rows asked for find themselves"
+        )
+        names = [*document["outputs"], publish.MANIFEST]
+        report.info(f"Written to {options.out}/: {', '.join(names)}")
 
 
 def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
