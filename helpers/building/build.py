@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
@@ -22,7 +23,7 @@ from helpers.cards.face_list import faces_of_rows
 from helpers.errors import AppError, BrokenImagesError, DataError, UsageError
 from helpers.images.scan import scan_cache
 from helpers.index import manifest, publish
-from helpers.index.npy_file import BLOCK, write_header
+from helpers.index.rows import BLOCK
 from helpers.model.cpu_layout import choose_layout
 from helpers.model.embedder import Embedder
 from helpers.model.encoder_cache import Encoder
@@ -234,7 +235,8 @@ class Build:
 def write_vectors(staging: Path, store: VectorStore, rows: NDArray[np.int64]) -> None:
     """Write the rows int64 [n] of the store as float32 [n, dim], checked by `check_unit`."""
     with AtomicFile(staging / publish.VECTORS) as file:
-        write_header(file, len(rows), store.dim)
+        form = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), store.dim)}
+        npy.write_array_header_1_0(file, form)
         for start in range(0, len(rows), BLOCK):
             vectors = store.read(rows[start : start + BLOCK])
             check_unit(vectors)

@@ -34,7 +34,7 @@ from helpers.atomic_io import (
 )
 from helpers.cards.face_list import FaceList, faces_of_rows
 from helpers.images.scan import Scan
-from helpers.index.npy_file import BLOCK
+from helpers.index.rows import BLOCK
 from helpers.report import timestamp
 
 MASK = "checkpoint.npz"

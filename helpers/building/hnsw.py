@@ -15,7 +15,7 @@ from helpers import worker_process
 from helpers.atomic_io import fsync_file
 from helpers.errors import DataError, WriteError
 from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, with_whitening
-from helpers.index.npy_file import BLOCK
+from helpers.index.rows import BLOCK
 from helpers.model.whitening import Whitening
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from helpers.building import checkpoint
 from helpers.building.checkpoint import VectorStore
 from helpers.building.inputs import Inputs
 from helpers.index.manifest import open_whole
-from helpers.index.npy_file import map_vectors
 from helpers.index.publish import METADATA, VECTORS
+from helpers.index.rows import map_vectors
 from helpers.model.fingerprint import ARITHMETIC, differences
 from helpers.report import Reporter
 

@@ -22,8 +22,8 @@ from helpers.images.scan import Scan
 from helpers.index.exact_search import nearest
 from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage
-from helpers.index.npy_file import BLOCK
 from helpers.index.publish import INDEX
+from helpers.index.rows import BLOCK
 from helpers.index.view_answers import DEPTH, choose_thresholds, judge, quality
 from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import differences

@@ -13,7 +13,7 @@ from helpers.building.hnsw import new_graph
 from helpers.evaluation.labelled_photos import Heard
 from helpers.index.card_index import CardIndex, Hit
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.npy_file import BLOCK
+from helpers.index.rows import BLOCK
 from helpers.report import Progress
 
 QUERIES = 1000

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from helpers.atomic_io import atomic_write_stream, make_directory, sha256_file
 from helpers.index.card_index import CardIndex
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.npy_file import BLOCK
+from helpers.index.rows import BLOCK
 from helpers.report import DOCUMENT_VERSION
 
 EMBEDDINGS, WHITENING, META = "embeddings.i8bin", "whitening.f32bin", "meta.json"

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from helpers.index.exact_search import exact_top
 from helpers.index.graph import read_graph
 from helpers.index.manifest import no_index, open_whole, read_manifest
-from helpers.index.metadata import MetadataLines
-from helpers.index.npy_file import map_vectors
 from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
+from helpers.index.rows import MetadataLines, map_vectors
 from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.parallel import cpu_count
 

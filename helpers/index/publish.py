@@ -44,18 +44,16 @@ _CHECKPOINTS = (
 )
 
 
-def new_staging(out: Path) -> Path:
-    """Create and return an empty hidden directory for the files of one build."""
-    staging = out / f".build-{secrets.token_hex(6)}"
-    make_directory(staging)
-    return staging
-
-
 @contextlib.contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """Yield `new_staging(out)`; if the block fails before its files are published, they go."""
+    """Yield an empty hidden directory for the files of one build.
+
+    It goes with them if the block fails before they are published.
+    """
+    staging = out / f".build-{secrets.token_hex(6)}"
+    make_directory(staging)
     try:
-        yield new_staging(out)
+        yield staging
     except BaseException:
         if _journal(out) is None:
             recover(out)

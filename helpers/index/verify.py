@@ -11,9 +11,8 @@ import numpy as np
 
 from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, read_graph
 from helpers.index.manifest import damage, read_manifest
-from helpers.index.metadata import MetadataLines
-from helpers.index.npy_file import BLOCK, map_vectors
 from helpers.index.publish import INDEX, METADATA, VECTORS, open_published
+from helpers.index.rows import BLOCK, MetadataLines, map_vectors
 from helpers.model.unit_vectors import off_unit
 from helpers.report import DOCUMENT_VERSION
 

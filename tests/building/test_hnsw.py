@@ -30,8 +30,8 @@ from helpers.errors import DataError, WriteError
 from helpers.index.card_index import CardIndex
 from helpers.index.graph import lost_rows
 from helpers.index.manifest import describe_outputs, write_manifest
-from helpers.index.metadata import MetadataLines
 from helpers.index.publish import INDEX
+from helpers.index.rows import MetadataLines
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening

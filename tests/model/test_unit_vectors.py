@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from helpers.building.build import write_vectors
 from helpers.building.checkpoint import KEY_TYPE, VectorStore, row_key
 from helpers.errors import DataError, WriteError
-from helpers.index.npy_file import map_vectors
 from helpers.index.publish import VECTORS
+from helpers.index.rows import map_vectors
 from helpers.model.unit_vectors import check_unit, normalize
 
 

@@ -1,10 +1,27 @@
-"""`mtg_meta.jsonl`: one line of JSON per row, parsed only when it is asked for."""
+"""The two files that hold something of each row: `mtg_embeddings.npy` and `mtg_meta.jsonl`."""
 
 import json
 import mmap
 from array import array
 from io import BufferedReader
 from typing import Any, cast
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+BLOCK = 4096  # rows held in memory at a time
+
+
+def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
+    """Return float32 [N, D], mapped from a file, or `ValueError` if it is not as `about` says."""
+    file.seek(0)
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("it is no .npy file of format 1.0")
+    shape, fortran, dtype = npy.read_array_header_1_0(file)
+    if shape != (about["vectors"], about["dimension"]) or fortran or dtype != np.float32:
+        raise ValueError(f"it holds {dtype} {shape}")
+    return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
 
 
 class MetadataLines:
