@@ -30,14 +30,14 @@ def resume(store: VectorStore, report: Reporter) -> None:
     They are recognised by their keys, so cards may have come, gone or moved. `WriteError` if the
     disk refuses.
     """
-    saved, made = _saved(store, report), False
-    if saved.any() or store.path.exists():
-        try:
+    saved = _saved(store, report)
+    try:
+        if saved.any() or store.path.exists():
             _go_on(store, store.found(), saved, report)
-            made = True
-        except (OSError, ValueError) as error:
-            report.warning(f"the checkpoint is unusable, starting anew: {error}")
-    if not made:
+        else:
+            store.create()
+    except (OSError, ValueError) as error:
+        report.warning(f"the checkpoint is unusable, starting anew: {error}")
         store.create()
     store.save()
 

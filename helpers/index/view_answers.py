@@ -89,16 +89,15 @@ def choose_thresholds(
         wrong = _passing(unknown, least, "_without") / len(unknown) * len(answers)
         if good >= max(most, precision * (kept + wrong)):
             most, best = good, least
-    return None if best is None else (_floor(best[0]), _floor(best[1]))
+    if best is None:
+        return None
+    score, margin = (math.floor(each * _PARTS) / _PARTS for each in best)
+    return score, margin
 
 
 def _passing(answers: NDArray[Any], least: tuple[float, float], which: str = "") -> int:
     score, margin = answers[f"score{which}"], answers[f"margin{which}"]
     return int(((score >= least[0]) & (margin >= least[1])).sum())
-
-
-def _floor(value: float) -> float:
-    return math.floor(value * _PARTS) / _PARTS
 
 
 @dataclass(frozen=True, slots=True)
