@@ -100,10 +100,7 @@ class EngineChoice:
         `UsageError`, `SourceError` or `DataError` if the model cannot be had, or if `--engine` or
         `--precision` asks for what is not possible; `WriteError` if the disk is full.
         """
-        options, report = self._options, self._report
-        if options.is_own_encoder:
-            return Engine("onnx", options, self._own_encoder())
-        name = self._wanted()
+        options, report, name = self._options, self._report, self._wanted()
         if name == "torch":
             fetch_weights(options, report)
         try:
@@ -111,10 +108,9 @@ class EngineChoice:
             encoder = self._int8() if options.precision == "int8" else self._fp32()
         except (NoEncoderError, worker_process.ChildDiedError) as error:
             reason = f"{error.message} {error.details}".rstrip()
-            if options.engine == "onnx" or options.precision == "int8":
+            if self._onnx_only:
                 raise DataError(
-                    f"--{'precision int8' if options.precision == 'int8' else 'engine onnx'}"
-                    " is not possible here",
+                    f"{self._onnx_only} is not possible here",
                     details=reason,
                     suggestion=f"{_INSTALL}, or leave the flag out",
                 ) from error
@@ -134,7 +130,7 @@ class EngineChoice:
         """
         options, report = self._options, self._report
         if options.is_own_encoder:
-            self._own_encoder()
+            self.prepare()
             return
         is_exported = is_here("onnxruntime") and any(map(self._find, {options.precision, "fp32"}))
         if is_exported and self._wanted() != "torch":
@@ -151,13 +147,22 @@ class EngineChoice:
         Vectors of the last build should stay reusable, so its engine stays.
         """
         options, last = self._options, self._last_engine
-        if options.engine != "auto":
-            return options.engine
-        if options.precision == "int8":
+        if self._onnx_only:
             return "onnx"
-        if options.precision == "fp16" or not is_here("onnxruntime") or _gpu(options.device):
+        if options.engine == "torch" or not is_here("onnxruntime"):
+            return "torch"
+        if options.precision == "fp16" or _gpu(options.device):
             return "torch"
         return "onnx" if last == "torch" and not is_here("torch") else last
+
+    @property
+    def _onnx_only(self) -> str:
+        """What is asked for that only ONNX Runtime can do, "" if there is nothing."""
+        if self._options.is_own_encoder:
+            return self._options.model
+        if self._options.precision == "int8":
+            return "--precision int8"
+        return "--engine onnx" if self._options.engine == "onnx" else ""
 
     @property
     def _last_engine(self) -> str:
@@ -190,25 +195,18 @@ class EngineChoice:
         machine = [encoder.about["sha256"], cpu_name()]
         return str(remembered("engine", machine, ["onnx", "torch"], measure))
 
-    def _own_encoder(self) -> Encoder:
-        """Return a copy of somebody's exported encoder, which may change later."""
-        options, missing = self._options, not_installed("onnxruntime")
-        if missing:
-            raise DataError(
-                f"{options.model} cannot run here", details=missing, suggestion=_INSTALL
-            )
-        kept = self._find("fp32")
-        if kept is not None:
-            return kept
-        with self._store.part(self._key, "fp32") as part:
-            with disk_errors(part):
-                shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
-            about = own_encoder.describe(options, part)
-            return self._store.add(part, {"key": self._key, **about})
-
     def _fp32(self) -> Encoder:
         """Return the encoder; `NoEncoderError` or `ChildDiedError` if there can be none."""
-        return self._find("fp32") or self._exported()
+        make = self._adopted if self._options.is_own_encoder else self._exported
+        return self._find("fp32") or make()
+
+    def _adopted(self) -> Encoder:
+        """Return a copy of somebody's exported encoder, which may change later."""
+        with self._store.part(self._key, "fp32") as part:
+            with disk_errors(part):
+                shutil.copyfile(self._options.directory / own_encoder.MODEL_FILE, part)
+            about = own_encoder.describe(self._options, part)
+            return self._store.add(part, {"key": self._key, **about})
 
     def _int8(self) -> Encoder:
         """Return the same in int8; `DataError` if its answers are not those of fp32."""
