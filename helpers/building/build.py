@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from helpers.atomic_io import AtomicFile, disk_errors, fsync_file
 from helpers.building.checkpoint import VectorStore, row_keys
 from helpers.building.embed import embed_all, unfinished
-from helpers.building.engine import Engine, EngineChoice
+from helpers.building.engine import EngineChoice
 from helpers.building.hnsw import BuiltIndex, IndexOptions, build_index
 from helpers.building.inputs import Inputs
 from helpers.building.resume import resume, reuse_last_build
@@ -39,16 +39,15 @@ LEAST_KEPT = 0.9  # of the rows, by a build that was not told `--allow-shrink`
 class Build:
     """One build. Making it finds out which images there are and what embeds them."""
 
-    _engine: Engine
-
     def __init__(self, inputs: Inputs, report: Reporter) -> None:
         self._inputs, self._options, self._report = inputs, inputs.options, report
         model, out, check = self._options.model, self._options.out, self._options.validate_cache
+        choice = EngineChoice(model, out, inputs.sample, report)
         # Reading a whole cache takes minutes: a model that cannot be is named before.
-        if any(inputs.images()):
-            self._engine = EngineChoice(model, out, inputs.sample, report).prepare()
+        engine = choice.prepare() if any(inputs.images()) else None
         self._scan = scan_cache(inputs.faces, inputs.cache, report, validate=check)
         self._require(len(self._scan.faces))
+        self._engine = engine or choice.prepare()  # the first image may have come meanwhile
 
     def _require(self, rows: int) -> None:
         """Refuse a build of no rows, or of less than `LEAST_KEPT` of those of the last one."""

@@ -49,17 +49,16 @@ def describe_environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
 def git_commit() -> str | None:
     """Return the commit of this program, None if it is not in a git checkout."""
     try:
-        answer = subprocess.run(
+        answer = subprocess.check_output(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's own git, wherever it is
             cwd=Path(__file__).parent,
-            capture_output=True,
+            stderr=subprocess.DEVNULL,
             text=True,
             timeout=5,
-            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return answer.strip()
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
