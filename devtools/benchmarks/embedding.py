@@ -102,7 +102,8 @@ def embed_cache(flags: list[str], cache: str, scratch: str) -> float:
     start = time.perf_counter()
     scan = scan_cache(faces, images, report, validate=args.validate_cache)
     about = row_keys(faces, scan), embedder.dim, embedder.fingerprint
-    store = VectorStore.create(Path(scratch), *about)
+    store = VectorStore(Path(scratch), *about)
+    store.create()
     items = unfinished(store, faces, scan, images, validate=args.validate_cache)
     embed_all(items, store, embedder, layout, args.checkpoint_frequency, report)
     return int(store.done.sum()) / (time.perf_counter() - start)

@@ -157,15 +157,15 @@ def build_arguments(flags: Sequence[str]) -> Namespace:
 
 def engine_of(flags: Sequence[str], cache: str) -> Engine:
     """Return the engine that a build of a cache with these flags would use."""
-    from helpers.building.engine import prepare_engine
+    from helpers.building.engine import EngineChoice
     from helpers.report import Reporter
 
-    return prepare_engine(
+    return EngineChoice(
         ModelOptions.from_args(build_arguments(flags)),
         Path(cache) / "no-index",
-        lambda count: sorted(Path(cache).glob("*.jpg"))[: min(count, _FEW)],
+        lambda count: sorted(Path(cache).absolute().glob("*.jpg"))[: min(count, _FEW)],
         Reporter(quiet=True),
-    )
+    ).prepare()
 
 
 def prepare_bulk(path: str, count: int, seed: int) -> None:

@@ -21,9 +21,8 @@ from helpers.lock import directory_lock
 from helpers.report import Reporter, byte_size, safe_percentage
 
 if TYPE_CHECKING:
-    from helpers.building.engine import Engine
+    from helpers.building.build import Build
     from helpers.images.download_stage import DownloadSummary
-    from helpers.images.scan import Scan
 
 
 def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
@@ -34,35 +33,33 @@ def embed_stage(args: Namespace, report: Reporter) -> dict[str, Any]:
     """
     options = BuildOptions.from_args(args)
     options.model.check_files()
-    options = _as_before(options, manifest.last_manifest(options.out))
     cache = ImageCache(options.source.cache)
     cache.require(options.source.download_command())
     bulk = bulk_for_build(options.source, args, report)
     inputs = Inputs(options, cache, bulk, faces_of(options.source, bulk, report), None)
     # Nobody can hold the lock of a directory that does not exist yet; looking first leaves no
     # trace of a build that finds nothing to embed.
-    prepared = None if options.out.exists() else _prepare(inputs, report)
+    build = None if options.out.exists() else _new_build(inputs, report)
     with directory_lock(options.out):
         publish.recover(options.out)
         remove_parts(options.out)
-        inputs = replace(inputs, last=manifest.last_manifest(options.out))
+        last = manifest.last_manifest(options.out)
+        inputs = replace(inputs, options=_as_before(options, last), last=last)
         state = input_state(inputs)
-        last = _unchanged(inputs, state, report)
-        if last is not None:
+        if last is not None and _is_unchanged(inputs, state, report):
             rows = last["index"]["vectors"]
             report.nothing_new(last["timestamp"], f"{options.out} is up to date, {rows:,} cards")
             return last
-        from helpers.building.build import build
+        if build is None or last is not None:
+            build = _new_build(inputs, report)
+        return build.run(state)
 
-        scan, engine = prepared or _prepare(inputs, report)
-        return build(inputs, scan, engine, state, report)
 
-
-def _prepare(inputs: Inputs, report: Reporter) -> tuple[Scan, Engine]:
-    from helpers.building.build import prepare
+def _new_build(inputs: Inputs, report: Reporter) -> Build:
+    from helpers.building.build import Build
 
     report.release()
-    return prepare(inputs, report)
+    return Build(inputs, report)
 
 
 def _as_before(options: BuildOptions, last: dict[str, Any] | None) -> BuildOptions:
@@ -77,11 +74,12 @@ def _as_before(options: BuildOptions, last: dict[str, Any] | None) -> BuildOptio
 
 
 def look_ahead(args: Namespace, report: Reporter) -> None:
-    """Say what a first run will fetch, and end it (see `require_model`) if there is no model."""
-    from helpers.building.engine import require_model
+    """Say what a first run will fetch, and end it if the model cannot be had or does not fit."""
+    from helpers.building.engine import EngineChoice
     from helpers.images.forecast import first_download
 
     options = BuildOptions.from_args(args)
+    options.model.check_files()
     images = first_download(options.source)
     needed = [images] if images else []
 
@@ -91,7 +89,7 @@ def look_ahead(args: Namespace, report: Reporter) -> None:
         report.info(f"Needed: {', and '.join([weights, *needed])}")
         needed.clear()
 
-    require_model(options.model, options.out, report, announce)
+    EngineChoice(options.model, options.out, lambda _: [], report).require(announce)
     if needed:
         report.info(f"Needed: {images}")
 
@@ -135,16 +133,15 @@ def _remove_broken(args: Namespace, report: Reporter) -> int:
     return broken
 
 
-def _unchanged(inputs: Inputs, state: str, report: Reporter) -> dict[str, Any] | None:
-    """Return the last manifest if it was made from exactly these inputs and its files are whole."""
+def _is_unchanged(inputs: Inputs, state: str, report: Reporter) -> bool:
+    """Tell whether the last build was made from exactly these inputs, and its files are whole."""
     options, last = inputs.options, inputs.last
     if last is None or not options.reuse or last["source"].get("state") != state:
-        return None
+        return False
     problem = manifest.damage(options.out, last)
     if problem is not None:
         report.warning(f"the index in {options.out} is built anew: {problem}")
-        return None
-    return last
+    return problem is None
 
 
 def check_losses(document: dict[str, Any], args: Namespace, report: Reporter) -> None:

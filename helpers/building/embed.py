@@ -97,13 +97,13 @@ def embed_all(
     layout: Layout,
     save_every: int,
     report: Reporter,
-) -> int:
+) -> None:
     """Embed `items` and put the vectors into `store`, saved after every `save_every` (0: not).
 
-    A signal lets the batches in hand finish; then the store is saved and `Stopped` raised. Return
-    how many images could not be embedded; each is named in a warning.
+    A signal lets the batches in hand finish; then the store is saved and `Stopped` raised. Images
+    that cannot be embedded are named in warnings.
     """
-    failed = since_save = 0
+    since_save = 0
     results = bounded_map(
         lambda task: embed_batch(task, embedder, layout.batch),
         _batches(items, layout.batch),
@@ -120,7 +120,6 @@ def embed_all(
             store.put(rows, vectors)
             for item, reason in failures:
                 report.warning(f"left out: {item.path.name} ({item.name}): {reason}")
-            failed += len(failures)
             since_save += len(rows)
             progress.advance(len(rows) + len(failures))
             if save_every and since_save >= save_every:
@@ -128,7 +127,6 @@ def embed_all(
                 since_save = 0
         if since_save:
             store.save()
-    return failed
 
 
 def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

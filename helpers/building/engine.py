@@ -8,14 +8,15 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from helpers import worker_process
-from helpers.atomic_io import disk_errors, sha256_file
+from helpers.atomic_io import disk_errors
 from helpers.errors import DataError
-from helpers.index.manifest import last_manifest
-from helpers.index.publish import ENCODER, open_published
+from helpers.index.manifest import damage, last_manifest
+from helpers.index.publish import ENCODER
 from helpers.lock import scratch_directory
 from helpers.model import own_encoder
 from helpers.model.agreement import LEAST_AGREEMENT
@@ -37,7 +38,7 @@ from helpers.packages import is_here, not_installed
 from helpers.parallel import cpu_name
 from helpers.report import Reporter, safe_percentage
 
-#: Returns the paths of that many pictures of cards, or fewer.
+#: Returns the absolute paths of that many pictures of cards, or fewer.
 Sample = Callable[[int], list[Path]]
 
 #: Pictures that an export is checked on, and those that int8 is judged on.
@@ -63,138 +64,17 @@ class Engine:
         if self.name == "onnx" and self.encoder is not None:
             return self.encoder.open(self.options)
         embedder = OpenClipEmbedder(self.options)
+        if self.encoder is None:
+            return embedder
         found = embedder.fingerprint["weights_sha256"]
-        kept = found if self.encoder is None else self.encoder.about["model"]["weights_sha256"]
-        if self.encoder is not None and found != kept:
+        kept = self.encoder.about["model"]["weights_sha256"]
+        if found != kept:
             raise DataError(
                 "the weights have changed since the encoder was exported",
                 details=f"weights_sha256: was {kept!r}, is now {found!r}",
                 suggestion=f"rm {self.encoder.path}\nthen type the same command again",
             )
         return embedder
-
-
-def prepare_engine(options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> Engine:
-    """Choose the engine and get the encoder: from the store, from `out`, or by an export.
-
-    `UsageError`, `SourceError` or `DataError` if the model cannot be had, or if `--engine` or
-    `--precision` asks for what is not possible; `WriteError` if the disk is full.
-    """
-    if options.is_own_encoder:
-        return _own_encoder(options, report)
-    name = _choose(options, out)
-    if name == "torch":
-        fetch_weights(options, report)
-    try:
-        encoder = _Encoders(options, out, sample, report).get()
-    except (NoEncoderError, worker_process.ChildDiedError) as error:
-        reason = f"{error.message} {error.details}".rstrip()
-        if options.engine == "onnx" or options.precision == "int8":
-            raise DataError(
-                f"--{'precision int8' if options.precision == 'int8' else 'engine onnx'}"
-                " is not possible here",
-                details=reason,
-                suggestion=f"{_INSTALL}, or leave the flag out",
-            ) from error
-        if name != "torch":
-            fetch_weights(options, report)
-        report.info(f"The index takes no encoder along and is asked through torch: {reason}")
-        return Engine("torch", options, None)
-    # To compare with torch is not worth a download of weights.
-    if not name and not not_installed("torch", "open_clip") and are_here(options):
-        name = _fastest(options, encoder, sample, report)
-    return Engine(name or "onnx", options, encoder)
-
-
-def require_model(
-    options: ModelOptions, out: Path, report: Reporter, announce: Callable[[int], object]
-) -> None:
-    """Find out, before a download of hours, whether the model can be had and fits its weights.
-
-    It raises what a build would. What an index in `out` was built with is known to work.
-    `announce` is told how many bytes the weights have, before they are fetched.
-    """
-    if options.is_own_encoder:
-        _own_encoder(options, report)
-        return
-    encoders = _Encoders(options, out, lambda _: [], report)
-    is_exported = is_here("onnxruntime") and encoders.are_known()
-    if is_exported and _choose(options, out) != "torch":
-        return
-    fetch_weights(options, report, announce)
-    # What a hub has for a tag fits; of a person's own file nothing is known until it is loaded.
-    if not is_exported and any(options.files()) and _last_engine(options, out) is None:
-        report.info(f"Trying whether {options.model} loads")
-        worker_process.call(load_in_child, options)
-
-
-def _own_encoder(options: ModelOptions, report: Reporter) -> Engine:
-    """Keep a copy of somebody's exported encoder, which may change later, and build with it."""
-    missing = not_installed("onnxruntime")
-    if missing:
-        raise DataError(f"{options.model} cannot run here", details=missing, suggestion=_INSTALL)
-    store, key = EncoderStore(report), source_key(options)
-
-    def copy(part: Path) -> dict[str, Any]:
-        with disk_errors(part):
-            shutil.copyfile(options.directory / own_encoder.MODEL_FILE, part)
-        return describe_own(options, part)
-
-    return Engine("onnx", options, store.find(key, "fp32") or store.make(key, "fp32", copy))
-
-
-def _choose(options: ModelOptions, out: Path) -> str:
-    """Return the engine that `auto` means, "" where only measuring can tell.
-
-    Vectors of the last build should stay reusable, so its engine stays.
-    """
-    if options.engine != "auto":
-        return options.engine
-    if options.precision == "int8":
-        return "onnx"
-    if options.precision == "fp16" or not is_here("onnxruntime") or _gpu(options.device):
-        return "torch"
-    last = _last_engine(options, out)
-    return "onnx" if last == "torch" and not is_here("torch") else last or ""
-
-
-def _gpu(device: str) -> bool:
-    """Tell whether torch would run on a GPU; it is only asked where there may be one."""
-    if device != "auto":
-        return device != "cpu"
-    may_be = sys.platform == "darwin" or any(Path(file).exists() for file in _GPU_FILES)
-    return may_be and is_here("torch") and torch_device(device) != "cpu"
-
-
-def _last_engine(options: ModelOptions, out: Path) -> str | None:
-    last, fields = last_manifest(out), ("model", "pretrained", "precision")
-    if last and all(last["parameters"].get(each) == getattr(options, each) for each in fields):
-        return str(last["model"].get("engine", "torch"))
-    return None
-
-
-def _fastest(options: ModelOptions, encoder: Encoder, sample: Sample, report: Reporter) -> str:
-    """Return the engine that embeds more pictures a second here; it is measured once a machine.
-
-    On one CPU ONNX Runtime was twice as fast as torch, on another 1.06 times. A short build takes
-    it without measuring.
-    """
-    if len(sample(_LONG)) < _LONG:
-        return "onnx"
-
-    def measure() -> str:
-        report.info("Measuring onnx and torch on this machine (once)")
-        onnx = worker_process.call(rate_in_child, Engine("onnx", options, encoder))
-        try:
-            torch = worker_process.call(rate_in_child, Engine("torch", options, encoder))
-        except DataError as error:
-            report.detail(f"torch cannot be measured: {error.message}")
-            return "onnx"
-        report.info(f"onnx {onnx:.1f}, torch {torch:.1f} images/s")
-        return "torch" if torch > _CLEARLY * onnx else "onnx"
-
-    machine = [encoder.about["sha256"], cpu_name()]
-    return remembered("engine", machine, ("onnx", "torch"), measure)
 
 
 def rate_in_child(engine: Engine) -> float:
@@ -207,68 +87,179 @@ def load_in_child(options: ModelOptions) -> None:
     OpenClipEmbedder(options)
 
 
-def _require(*packages: str) -> None:
-    missing = not_installed(*packages)
-    if missing:
-        raise NoEncoderError(missing)
-
-
-class _Encoders:
-    """Gets the encoder of one build."""
+class EngineChoice:
+    """What there is to choose from for one build; `sample` shows its pictures."""
 
     def __init__(self, options: ModelOptions, out: Path, sample: Sample, report: Reporter) -> None:
         self._options, self._out, self._sample, self._report = options, out, sample, report
+        self._last = last_manifest(out) or {}
         self._store = EncoderStore(report)
-        self._key = source_key(options)
 
-    def get(self) -> Encoder:
+    @cached_property
+    def _key(self) -> str:
+        return source_key(self._options)
+
+    def prepare(self) -> Engine:
+        """Choose the engine and get the encoder: from the store, from `out`, or by an export.
+
+        `UsageError`, `SourceError` or `DataError` if the model cannot be had, or if `--engine` or
+        `--precision` asks for what is not possible; `WriteError` if the disk is full.
+        """
+        options, report, name = self._options, self._report, self._wanted()
+        if name == "torch":
+            fetch_weights(options, report)
+        try:
+            _require("onnxruntime")
+            encoder = self._int8() if options.precision == "int8" else self._fp32()
+        except (NoEncoderError, worker_process.ChildDiedError) as error:
+            reason = f"{error.message} {error.details}".rstrip()
+            if self._onnx_only:
+                raise DataError(
+                    f"{self._onnx_only} is not possible here",
+                    details=reason,
+                    suggestion=f"{_INSTALL}, or leave the flag out",
+                ) from error
+            fetch_weights(options, report)
+            report.info(f"The index takes no encoder along and is asked through torch: {reason}")
+            return Engine("torch", options, None)
+        # To compare with torch is not worth a download of weights.
+        if not name and not not_installed("torch", "open_clip") and are_here(options):
+            name = self._fastest(encoder)
+        return Engine(name or "onnx", options, encoder)
+
+    def require(self, announce: Callable[[int], object]) -> None:
+        """Find out, before a download of hours, whether the model can be had and fits its weights.
+
+        It raises what a build would. What an index in `out` was built with is known to work.
+        `announce` is told how many bytes the weights have, before they are fetched.
+        """
+        options, report = self._options, self._report
+        if options.is_own_encoder:
+            self.prepare()
+            return
+        is_exported = is_here("onnxruntime") and any(map(self._find, {options.precision, "fp32"}))
+        if is_exported and self._wanted() != "torch":
+            return
+        fetch_weights(options, report, announce)
+        # What a hub has for a tag fits; of a person's own file nothing is known until it is loaded.
+        if not is_exported and any(options.files()) and not self._last_engine:
+            report.info(f"Trying whether {options.model} loads")
+            worker_process.call(load_in_child, options)
+
+    def _wanted(self) -> str:
+        """Return the engine that `auto` means, "" where only measuring can tell.
+
+        Vectors of the last build should stay reusable, so its engine stays.
+        """
+        options, last = self._options, self._last_engine
+        if self._onnx_only:
+            return "onnx"
+        if options.engine == "torch" or not is_here("onnxruntime"):
+            return "torch"
+        if options.precision == "fp16" or _gpu(options.device):
+            return "torch"
+        return "onnx" if last == "torch" and not is_here("torch") else last
+
+    @property
+    def _onnx_only(self) -> str:
+        """What is asked for that only ONNX Runtime can do, "" if there is nothing."""
+        if self._options.is_own_encoder:
+            return self._options.model
+        if self._options.precision == "int8":
+            return "--precision int8"
+        return "--engine onnx" if self._options.engine == "onnx" else ""
+
+    @property
+    def _last_engine(self) -> str:
+        """The engine of the index in `out` if that is of this model, else ""."""
+        for flag in ("model", "pretrained", "precision"):
+            if self._last.get("parameters", {}).get(flag) != getattr(self._options, flag):
+                return ""
+        return str(self._last["model"].get("engine", "torch"))
+
+    def _fastest(self, encoder: Encoder) -> str:
+        """Return the engine that embeds more pictures a second here; it is measured once a machine.
+
+        On one CPU ONNX Runtime was twice as fast as torch, on another 1.06 times. A short build
+        takes it without measuring.
+        """
+        if len(self._sample(_LONG)) < _LONG:
+            return "onnx"
+        engines = [Engine(name, self._options, encoder) for name in ("onnx", "torch")]
+
+        def measure() -> str:
+            self._report.info("Measuring onnx and torch on this machine (once)")
+            try:
+                onnx, torch = (worker_process.call(rate_in_child, each) for each in engines)
+            except DataError as error:
+                self._report.detail(f"they cannot be compared: {error.message}")
+                return "onnx"
+            self._report.info(f"onnx {onnx:.1f}, torch {torch:.1f} images/s")
+            return "torch" if torch > _CLEARLY * onnx else "onnx"
+
+        machine = [encoder.about["sha256"], cpu_name()]
+        return remembered("engine", machine, ["onnx", "torch"], measure)
+
+    def _fp32(self) -> Encoder:
         """Return the encoder; `NoEncoderError` or `ChildDiedError` if there can be none."""
-        _require("onnxruntime")
-        if self._options.precision != "int8":
-            return self._find("fp32") or self._export()
+        make = self._adopted if self._options.is_own_encoder else self._exported
+        return self._find("fp32") or make()
+
+    def _adopted(self) -> Encoder:
+        """Return a copy of somebody's exported encoder, which may change later."""
+
+        def copy(part: Path) -> dict[str, Any]:
+            with disk_errors(part):
+                shutil.copyfile(self._options.directory / own_encoder.MODEL_FILE, part)
+            return describe_own(self._options, part)
+
+        return self._store.make(self._key, "fp32", copy)
+
+    def _int8(self) -> Encoder:
+        """Return the same in int8; `DataError` if its answers are not those of fp32."""
         small = self._find("int8")
         # Those that could not be read count, too: it makes no difference to ask for them again.
-        if small and small.about["checks"].get("pictures", 0) >= len(self._sample(_JUDGED)):
-            return self._judge(small)
-        try:
-            return self._quantize(self._find("fp32") or self._export())
-        except NoEncoderError:
-            if small is None:
-                raise
-            return self._judge(small)
-
-    def are_known(self) -> bool:
-        """Tell whether nothing has to be loaded to get the encoder."""
-        return any(map(self._find, {self._options.precision, "fp32"}))
+        if small is None or small.about["checks"].get("pictures", 0) < len(self._sample(_JUDGED)):
+            try:
+                small = self._quantized(self._fp32())
+            except NoEncoderError:
+                if small is None:
+                    raise
+        self._judge(small.about["checks"])
+        return small
 
     def _find(self, precision: str) -> Encoder | None:
-        return self._store.find(self._key, precision) or _published_encoder(
-            self._out, self._key, precision
-        )
+        """Return the encoder of these weights in the store, or in the index in `out`."""
+        found, about = self._store.find(self._key, precision), self._last.get("encoder", {})
+        if found or (about.get("key"), about.get("precision")) != (self._key, precision):
+            return found
+        whole = damage(self._out, self._last, (ENCODER,)) is None
+        return Encoder((self._out / ENCODER).absolute(), about) if whole else None
 
-    def _export(self) -> Encoder:
+    def _exported(self) -> Encoder:
         _require(*_EXPORTERS)
-        name = f"{self._options.model} {self._options.pretrained}".rstrip()
-        fetch_weights(self._options, self._report)
-        self._report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
-        plain = replace(self._options, device="cpu", precision="fp32", engine="torch")
-        pictures = self._pictures(_CHECKED)
+        options, report = self._options, self._report
+        name = f"{options.model} {options.pretrained}".rstrip()
+        fetch_weights(options, report)
+        report.info(f"Exporting the image encoder of {name} (once) to {self._store.folder}")
+        plain = replace(options, device="cpu", precision="fp32", engine="torch")
+        pictures = self._sample(_CHECKED)
 
         def export(part: Path) -> dict[str, Any]:
             return worker_process.call(export_encoder, plain, part, pictures)
 
         encoder = self._store.make(self._key, "fp32", export)
         checks = encoder.about["checks"]
-        self._report.info(
+        report.info(
             f"Checked on {checks['pictures']} pictures against torch:"
             f" cosine at least {checks['least_cosine']:.7f}"
         )
         return encoder
 
-    def _quantize(self, full: Encoder) -> Encoder:
+    def _quantized(self, full: Encoder) -> Encoder:
         _require("onnx")
         self._report.info("Quantising the encoder to int8 and comparing the two (once, a minute)")
-        pictures = self._pictures(_JUDGED)
+        pictures = self._sample(_JUDGED)
 
         def quantize(part: Path) -> dict[str, Any]:
             with scratch_directory("mtg-int8-") as folder:
@@ -277,14 +268,10 @@ class _Encoders:
                 )
             return {**full.about, "checks": {"pictures": len(pictures), **found}}
 
-        return self._judge(self._store.make(self._key, "int8", quantize))
+        return self._store.make(self._key, "int8", quantize)
 
-    def _pictures(self, count: int) -> list[Path]:
-        return [path.absolute() for path in self._sample(count)]
-
-    def _judge(self, encoder: Encoder) -> Encoder:
-        """Return the int8 encoder if its answers are those of fp32, else raise `DataError`."""
-        checks = encoder.about["checks"]
+    def _judge(self, checks: dict[str, Any]) -> None:
+        """Raise `DataError` unless the answers of the int8 encoder are those of fp32."""
         said = (
             f"same best card in {safe_percentage(checks['same'], checks['cases'])} of"
             f" {checks['cases']:,} cases, cosine {checks['mean_cosine']:.5f}"
@@ -297,17 +284,17 @@ class _Encoders:
                 details=f"{said}; {LEAST_AGREEMENT:.1%} needed",
                 suggestion="build with --precision fp32",
             )
-        return encoder
 
 
-def _published_encoder(out: Path, key: str, precision: str) -> Encoder | None:
-    """Return the encoder of the index in `out` if it is of these weights, and whole."""
-    about: dict[str, Any] = (last_manifest(out) or {}).get("encoder", {})
-    if (about.get("key"), about.get("precision")) != (key, precision):
-        return None
-    try:
-        with open_published(out, ENCODER) as file:
-            path = Path(file.name).absolute()
-            return Encoder(path, about) if sha256_file(path) == about["sha256"] else None
-    except (OSError, KeyError):
-        return None
+def _gpu(device: str) -> bool:
+    """Tell whether torch would run on a GPU; it is only asked where there may be one."""
+    if device != "auto":
+        return device != "cpu"
+    may_be = sys.platform == "darwin" or any(Path(file).exists() for file in _GPU_FILES)
+    return may_be and is_here("torch") and torch_device(device) != "cpu"
+
+
+def _require(*packages: str) -> None:
+    missing = not_installed(*packages)
+    if missing:
+        raise NoEncoderError(missing)

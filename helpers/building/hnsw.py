@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
@@ -13,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers import worker_process
-from helpers.atomic_io import AtomicFile, sha256_file
+from helpers.atomic_io import fsync_file
 from helpers.errors import DataError, WriteError
 from helpers.index.graph import EF_SEARCH_AGAIN, lost_rows, with_whitening
+from helpers.index.rows import BLOCK
 from helpers.model.whitening import Whitening
 
 if TYPE_CHECKING:
     import faiss
 
-BLOCK = 4096  # rows between two looks at the clock and at signals
 EF_SEARCH = 64  # contract: the default at query time, so the self-check uses it, too
 _EF_SEARCH_FIRST = 4
 
@@ -43,25 +42,16 @@ class IndexOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SelfCheck:
-    """How many rows were asked for, `of` how many, and found.
-
-    `found_at_64` were found at that efSearch; `found` counts those found only at 512, too.
-    """
-
-    asked: int
-    of: int
-    found_at_64: int
-    found: int
-
-
-@dataclass(frozen=True, slots=True)
 class BuiltIndex:
-    """What was built: its distinct vectors, the first row of each duplicate row, and how long."""
+    """What was built: its distinct vectors, the first row of each duplicate row, and how long.
+
+    `self_check`, for the manifest, says how many rows were `asked` for, `of` how many, `found`,
+    and `found_at_64`, that is at this efSearch; the others are found only at 512.
+    """
 
     distinct: int
     first_rows: dict[int, int]
-    self_check: SelfCheck
+    self_check: dict[str, int]
     seconds: float
 
 
@@ -70,19 +60,12 @@ def build_index(options: IndexOptions) -> BuiltIndex:
 
     `WriteError` if the disk refuses; `DataError` if it does not find them, or FAISS fails.
     """
-    try:
-        built = worker_process.call(build, options)
-    except DataError as error:
-        raise DataError(
-            "the index could not be built",
-            details=f"{error.message}\n{error.details}".rstrip(),
-            suggestion="look above for the reason",
-        ) from error
-    check = built.self_check
-    if check.found < check.asked:
+    built = worker_process.call(build, options)
+    found, asked = built.self_check["found"], built.self_check["asked"]
+    if found < asked:
         raise DataError(
             "the index does not find its own rows",
-            details=f"{check.asked - check.found:,} of {check.asked:,} rows are lost",
+            details=f"{asked - found:,} of {asked:,} rows are lost",
             suggestion="build with more links: --hnsw-m 48 --hnsw-ef-construction 400",
         )
     return built
@@ -91,17 +74,19 @@ def build_index(options: IndexOptions) -> BuiltIndex:
 # --- in the child process --------------------------------------------------------------------
 
 
-def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return int64 [m] the first row of each distinct vector, and int64 [n] that of each row's.
+def distinct_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], dict[int, int]]:
+    """Return int64 [m], the first row of each distinct vector, and that of each further row.
 
     Exact duplicates break HNSW for other vectors: among 10,000 rows with 20 groups of 100 copies,
     963 no longer find themselves. So each distinct vector enters the graph once.
     """
     rows: dict[bytes, int] = {}
-    first_of = np.empty(len(vectors), dtype=np.int64)
+    first_rows: dict[int, int] = {}
     for row, vector in enumerate(vectors):
-        first_of[row] = rows.setdefault(hashlib.blake2b(vector, digest_size=16).digest(), row)
-    return np.unique(first_of), first_of
+        first = rows.setdefault(hashlib.blake2b(vector, digest_size=16).digest(), row)
+        if first != row:
+            first_rows[row] = first
+    return np.array(list(rows.values()), dtype=np.int64), first_rows
 
 
 def new_graph(
@@ -124,15 +109,13 @@ def build(options: IndexOptions) -> BuiltIndex:
     """Build, write, read back and check the index, or raise `WriteError`."""
     start = time.monotonic()
     vectors = np.asarray(np.load(options.vectors, mmap_mode="r"))  # np.memmap cuts slowly
-    rows, first_of = distinct_rows(vectors)
+    rows, first_rows = distinct_rows(vectors)
     # Plain vectors of 900 drawn cards lost one row without full lists. Whitened ones, of these and
     # of 2,518 real cards, lost none; should others do, the graph is built once more.
-    full_lists = options.whitening is None
-    check = _graph_checked(options, vectors, rows, full_lists=full_lists)
-    if check.found < check.asked and not full_lists:
-        check = _graph_checked(options, vectors, rows, full_lists=True)
-    copies = np.flatnonzero(first_of != np.arange(len(first_of)))
-    first_rows = dict(zip(copies.tolist(), first_of[copies].tolist(), strict=True))
+    for full_lists in [True] if options.whitening is None else [False, True]:
+        check = _graph_checked(options, vectors, rows, full_lists=full_lists)
+        if check["found"] == check["asked"]:
+            break
     return BuiltIndex(len(rows), first_rows, check, round(time.monotonic() - start, 3))
 
 
@@ -142,7 +125,7 @@ def _graph_checked(
     rows: NDArray[np.int64],
     *,
     full_lists: bool,
-) -> SelfCheck:
+) -> dict[str, int]:
     """Build the index of these rows, write it, read it back, and let it find them."""
     import faiss
 
@@ -156,44 +139,24 @@ def _graph_checked(
         block = rows[begin : begin + BLOCK]
         index.add_with_ids(vectors[block], block)
     faiss.omp_set_num_threads(threads)
-    _write(index, options.target)
-    del index
-    again = faiss.read_index(str(options.target))
+    try:
+        faiss.write_index(index, str(options.target))
+        fsync_file(options.target)
+        del index  # it would be in memory twice
+        # FAISS may call writing to a full disk a success.
+        again = faiss.read_index(str(options.target))
+    except (OSError, RuntimeError) as error:
+        raise WriteError(
+            f"the index cannot be written: {options.target}",
+            details=str(error),
+            suggestion="free some space, then type the same command again: it resumes",
+        ) from error
     return self_check(again, vectors, rows, options.check_seconds)
-
-
-def _write(index: faiss.Index, target: Path) -> None:
-    """Write the index and compare what is on the disk with what was to be written.
-
-    `faiss.write_index` has no checksum and returned OK on a full disk; through a callback every
-    byte is counted, and no second copy of the index is held in memory.
-    """
-    import faiss
-
-    digest = hashlib.sha256()
-    failures: list[WriteError] = []
-
-    def write(data: bytes) -> int:
-        digest.update(data)
-        try:
-            file.write(data)
-        except WriteError as error:  # an exception cannot cross FAISS
-            failures.append(error)
-            return 0
-        return len(data)
-
-    with AtomicFile(target) as file:
-        with contextlib.suppress(RuntimeError):  # FAISS's own complaint about a short write
-            faiss.write_index(index, faiss.PyCallbackIOWriter(write))
-        if failures:
-            raise failures[0]
-    if sha256_file(target) != digest.hexdigest():
-        raise WriteError(f"{target} reads back differently from what was written")
 
 
 def self_check(
     index: faiss.Index, vectors: NDArray[np.float32], rows: NDArray[np.int64], seconds: float
-) -> SelfCheck:
+) -> dict[str, int]:
     """Ask the index for its own rows, in random order, until all are done or the time is up.
 
     A small efSearch takes an eighth of the time and finds nearly all; the few that it misses are
@@ -209,4 +172,5 @@ def self_check(
         asked += len(block)
     misses = lost_rows(index, vectors, np.concatenate(missed), EF_SEARCH)
     lost = lost_rows(index, vectors, misses, EF_SEARCH_AGAIN)
-    return SelfCheck(asked, len(rows), asked - len(misses), asked - len(lost))
+    found_at_64, found = asked - len(misses), asked - len(lost)
+    return {"asked": asked, "of": len(rows), "found_at_64": found_at_64, "found": found}

@@ -36,7 +36,7 @@ class Inputs:
 
     def sample(self, count: int) -> list[Path]:
         """Return up to `count` of the images; their names are digests, so any first are random."""
-        return heapq.nsmallest(count, self.images())
+        return [path.absolute() for path in heapq.nsmallest(count, self.images())]
 
 
 #: Once these are installed, an index without an encoder is built anew and takes one along.

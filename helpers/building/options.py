@@ -37,6 +37,7 @@ class BuildOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Return every flag that shaped the result, for the manifest."""
+        own = ("batch", "threads", "validate_cache", "hnsw_m", "hnsw_ef_construction", "whiten")
         return {
             "kind": self.source.kind,
             "limit": self.source.limit,
@@ -45,12 +46,7 @@ class BuildOptions:
             # Absolute: whoever asks the index may do so from another directory.
             "cache": str(self.source.cache.absolute()),
             "bulk_file": str(self.source.bulk_file.absolute()) if self.source.bulk_file else None,
-            "batch": self.batch,
-            "threads": self.threads,
-            "validate_cache": self.validate_cache,
-            "hnsw_m": self.hnsw_m,
-            "hnsw_ef_construction": self.hnsw_ef_construction,
-            "whiten": self.whiten,
+            **{name: getattr(self, name) for name in own},
             **asdict(self.model),
         }
 

@@ -1,7 +1,7 @@
 """Distorted views of the pictures of a build, embedded: what photos of these cards would become."""
 
+import contextlib
 from collections.abc import Callable
-from contextlib import closing
 from random import Random
 
 import numpy as np
@@ -70,28 +70,25 @@ class ViewMaker:
     def _embedded(
         self, count: int, make: Callable[[int], list[Image.Image]]
     ) -> dict[int, NDArray[np.float32]]:
-        """Return by number the vectors of the pictures that can be made."""
+        """Return by number the views float32 [m, D] of each picture that can be made.
+
+        All views of a picture go through in one pass, so that their number never varies.
+        """
+        embedder = self._embedder
+        embedder.use_threads(1)
         found = {}
-        self._embedder.use_threads(1)
-        results = bounded_map(lambda number: self._embed(make, number), range(count), cpu_count())
+
+        def embed(number: int) -> None:
+            with contextlib.suppress(InvalidImageError):
+                pixels = [prepare(image, embedder.preprocessing) for image in make(number)]
+                found[number] = embedder.embed(np.stack(pixels))
+
+        results = bounded_map(embed, range(count), cpu_count())
         showing = self._report.progress(count, "Looking at distorted views", "pictures")
-        with showing as progress, closing(results):
-            for number, vectors in results:
-                if vectors is not None:
-                    found[number] = vectors
+        with showing as progress, contextlib.closing(results):
+            for _ in results:
                 progress.advance()
         return found
-
-    def _embed(
-        self, make: Callable[[int], list[Image.Image]], number: int
-    ) -> NDArray[np.float32] | None:
-        """Embed all views of one picture in one pass, so that their number never varies."""
-        try:
-            images = make(number)
-        except InvalidImageError:
-            return None
-        how = self._embedder.preprocessing
-        return self._embedder.embed(np.stack([prepare(image, how) for image in images]))
 
 
 def amounts(seed: int) -> dict[str, float]:

@@ -5,8 +5,8 @@ whitening. It is learned on some of them, and its strength chosen and its gain m
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from helpers.images.scan import Scan
 from helpers.index.exact_search import nearest
 from helpers.index.graph import read_whitening
 from helpers.index.manifest import damage
-from helpers.index.npy_file import BLOCK
-from helpers.index.publish import INDEX, published_path
-from helpers.index.view_answers import DEPTH, Answers, choose_thresholds, judge
+from helpers.index.publish import INDEX
+from helpers.index.rows import BLOCK
+from helpers.index.view_answers import DEPTH, choose_thresholds, judge, quality
 from helpers.model.embedder import Embedder
 from helpers.model.fingerprint import differences
 from helpers.model.whitening import Whitening, learn
@@ -45,28 +45,32 @@ _UNKNOWN = 2048
 PRECISION = 0.99  # of the answers above the thresholds
 #: What the manifest says of a whitening, and the whitening, None for none.
 Learned = tuple[dict[str, Any], Whitening | None]
+#: What vectors, float32 [n, D], go through before they are compared.
+Map = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What views are searched among: the `rows` of the store, int64 [n], and the card of each."""
+    """What views are searched among: the `rows` of the store, int64 [n], and the card of each.
+
+    `order`, int64 [m], are places of the distinct pictures among the rows, see `by_content`.
+    """
 
     store: VectorStore
     rows: NDArray[np.int64]
     cards: NDArray[np.int64]
+    order: NDArray[np.int64]
 
-    def nearest(
-        self, views: NDArray[np.float32], whitening: Whitening | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return scores and cards, each [q, k], of the nearest rows of views float32 [q, D]."""
-        queries = views if whitening is None else whitening.apply(views)
-        scores, places = nearest(self._blocks(whitening), queries, min(DEPTH, len(self.rows)))
-        return scores, self.cards[places]
-
-    def _blocks(self, whitening: Whitening | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        for start in range(0, len(self.rows), BLOCK):
-            block = self.store.read(self.rows[start : start + BLOCK])
-            yield start, block if whitening is None else whitening.apply(block)
+    def answers(
+        self, views: NDArray[np.float32], wanted: NDArray[np.int64], seen_by: Map
+    ) -> NDArray[Any]:
+        """Return what comes of views float32 [q, D] of the cards int64 [q]: `ANSWER` [q]."""
+        blocks = (
+            (start, seen_by(self.store.read(self.rows[start : start + BLOCK])))
+            for start in range(0, len(self.rows), BLOCK)
+        )
+        scores, places = nearest(blocks, seen_by(views), min(DEPTH, len(self.rows)))
+        return judge(scores, self.cards[places], wanted)
 
 
 def whitening_of_build(
@@ -86,9 +90,9 @@ def whitening_of_build(
         report.info(f"No whitening: it takes {LEAST} distinct pictures to learn one")
         return _none(f"fewer than {LEAST} distinct pictures")
     start = time.monotonic()
-    trial = _Trial(store, rows, _cards_of(inputs, scan.faces[rows]))
+    trial = _Trial(store, rows, _cards_of(inputs, scan.faces[rows]), order)
     maker = ViewMaker(inputs, scan, embedder, report)
-    about, whitening = _learn(trial, order, learned_on, maker)
+    about, whitening = _learn(trial, learned_on, maker)
     about["seconds"] = round(time.monotonic() - start, 1)
     if "gain" in about:
         _report(about, report)
@@ -130,7 +134,7 @@ def _last(inputs: Inputs, fingerprint: dict[str, Any], learned_on: int) -> Learn
         # Thresholds that were measured without them let too much pass.
         if "unknown_scans" not in about["thresholds"] or damage(out, last, (INDEX,)) is not None:
             return None
-        whitening = worker_process.call(read_whitening, published_path(out, INDEX).absolute())
+        whitening = worker_process.call(read_whitening, (out / INDEX).absolute())
     except (DataError, KeyError, TypeError):
         return None
     return None if whitening is None else (about, whitening)
@@ -143,8 +147,8 @@ def _cards_of(inputs: Inputs, faces: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=np.int64)
 
 
-def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: ViewMaker) -> Learned:
-    store, rows, cards = trial.store, trial.rows, trial.cards
+def _learn(trial: _Trial, learned_on: int, maker: ViewMaker) -> Learned:
+    store, rows, cards, order = trial.store, trial.rows, trial.cards, trial.order
     chosen, views = maker.of_cards(np.sort(rows[order[:learned_on]]), VIEWS - 1)
     views = np.concatenate([views, store.read(chosen)[:, None]], axis=1)
     others = np.sort(rows[order[learned_on : learned_on + _HELD_OUT]])
@@ -154,15 +158,14 @@ def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: View
     wanted = np.repeat(cards[np.searchsorted(rows, others)], _HELD_OUT_VIEWS)
     seen = seen.reshape(-1, seen.shape[2])
     places = np.sort(order[:_CHOSEN_AMONG])
-    few = _Trial(store, rows[places], cards[places])
+    few = replace(trial, rows=rows[places], cards=cards[places])
     candidates = {shrinkage: learn(views, shrinkage) for shrinkage in SHRINKAGES}
     shrinkage = strongest(
-        {each: judge(*few.nearest(seen, candidates[each]), wanted).top_1 for each in SHRINKAGES}
+        {each: quality(few.answers(seen, wanted, candidates[each].apply))[0] for each in SHRINKAGES}
     )
-    whitening = candidates[shrinkage]
-    before = judge(*trial.nearest(seen, None), wanted)
-    after, thresholds = _measure(trial, whitening, seen, wanted, order, maker)
-    used = after.quality > before.quality
+    before = quality(trial.answers(seen, wanted, np.asarray))
+    after, thresholds = _measure(trial, candidates[shrinkage], seen, wanted, maker)
+    used = after > before
     about = {
         "used": used,
         "why_not": None if used else "it did not help",
@@ -175,10 +178,10 @@ def _learn(trial: _Trial, order: NDArray[np.int64], learned_on: int, maker: View
             "rows": len(rows),
         },
         "shrinkage": shrinkage,
-        "gain": {"top_1_before": round(before.top_1, 4), "top_1_after": round(after.top_1, 4)},
+        "gain": {"top_1_before": round(before[0], 4), "top_1_after": round(after[0], 4)},
         "thresholds": thresholds if used else None,
     }
-    return about, whitening if used else None
+    return about, candidates[shrinkage] if used else None
 
 
 def _measure(
@@ -186,28 +189,25 @@ def _measure(
     whitening: Whitening,
     seen: NDArray[np.float32],
     wanted: NDArray[np.int64],
-    order: NDArray[np.int64],
     maker: ViewMaker,
-) -> tuple[Answers, dict[str, float | int | None]]:
-    """Return what comes of the views `seen` of the cards `wanted`, and the thresholds.
+) -> tuple[tuple[float, float], dict[str, float | int | None]]:
+    """Return the `quality` of the answers to views `seen` of the cards `wanted`, and thresholds.
 
-    `unknown` tells of whatever is not in the index: the same views and the scans without their own
-    cards, and pictures of no card.
+    What is not in the index is told of by the same views and the scans without their own cards,
+    and by pictures of no card.
     """
-    places = np.sort(order[:_UNKNOWN])
+    places = np.sort(trial.order[:_UNKNOWN])
     asked = [seen, maker.of_no_card(_NO_CARDS), trial.store.read(trial.rows[places])]
     shown = [wanted, np.full(_NO_CARDS, -1), trial.cards[places]]
-    scores, found = trial.nearest(np.concatenate(asked), whitening)  # in one pass over all rows
-    answers = judge(scores[: len(seen)], found[: len(seen)], wanted)
-    unknown = judge(scores, found, np.concatenate(shown))
-    score, margin = choose_thresholds(answers, unknown, PRECISION) or (None, None)
-    no_card = unknown.score_without[len(seen) :][:_NO_CARDS]
-    missing = np.quantile(answers.score_without, PRECISION)
-    return answers, {
+    # In one pass over all rows.
+    found = trial.answers(np.concatenate(asked), np.concatenate(shown), whitening.apply)
+    answers, no_cards = found[: len(seen)], found[len(seen) :][:_NO_CARDS]
+    score, margin = choose_thresholds(answers, found, PRECISION) or (None, None)
+    return quality(answers), {
         "score": score,
         "margin": margin,
-        "noise_score": round(float(no_card.max()), 4),
-        "missing_score": round(float(missing), 4),
+        "noise_score": round(float(no_cards["score_without"].max()), 4),
+        "missing_score": round(float(np.quantile(answers["score_without"], PRECISION)), 4),
         "unknown_scans": len(places),
     }
 

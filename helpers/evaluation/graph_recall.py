@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.building.hnsw import BLOCK, new_graph
+from helpers.building.hnsw import new_graph
 from helpers.evaluation.labelled_photos import Heard, known_as
 from helpers.index.card_index import CardIndex, Hit
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.graph import graph_of, stored_vectors
+from helpers.index.rows import BLOCK
 from helpers.report import Reporter
 
 QUERIES = 1000
@@ -38,13 +38,13 @@ def measure(args: Namespace, report: Reporter) -> dict[str, Any]:
     """
     index = CardIndex(args.index)
     # Each distinct vector is in the graph once; with copies the true best 10 would be a lottery.
-    vectors = stored_vectors(index.graph)
+    vectors = index.graph.vectors
     queries = perturbed(vectors, QUERIES, args.seed)
     exact: Ask = partial(exact_top, vectors, k=NEIGHBOURS)
     search = partial(_search, queries, exact(queries)[1])
     found: dict[str, Any] = {"graph": {"queries": QUERIES, "exact_ms": _median_ms(exact, queries)}}
     if "recall" in args.parts:
-        found["recall"] = [search(graph_of(index.graph), each) for each in args.ladder]
+        found["recall"] = [search(index.graph.hnsw, each) for each in args.ladder]
     if "grid" in args.parts:
         found["grid"] = []
         with report.progress(len(args.grid), "Building other graphs", "graphs") as progress:

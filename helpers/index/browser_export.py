@@ -9,7 +9,6 @@ the model gives it: y = M q + b, divided by its length. `whitening.f32bin` holds
 and then b, as little-endian float32 (D · D + D numbers).
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers.atomic_io import AtomicFile, atomic_write_stream, make_directory
+from helpers.atomic_io import atomic_write_stream, make_directory, sha256_file
 from helpers.index.card_index import CardIndex
 from helpers.index.exact_search import exact_top, perturbed, recall
-from helpers.index.npy_file import BLOCK
+from helpers.index.rows import BLOCK
 from helpers.report import DOCUMENT_VERSION
 
 EMBEDDINGS, WHITENING, META = "embeddings.i8bin", "whitening.f32bin", "meta.json"
@@ -43,26 +42,21 @@ def quantize(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 def export(index: Path, out: Path, seed: int) -> dict[str, Any]:
     """Write the files, read the vectors back and compare their answers to queries of that seed.
 
-    Returns:
-        The `--json` document: what was written, and how well it agrees with the original.
-
-    Raises:
-        DataError: the index cannot be used.
-        WriteError: the disk refuses.
+    Return the `--json` document. `DataError` if the index cannot be used, `WriteError` if the disk
+    refuses.
     """
     make_directory(out)
     opened = CardIndex(index, with_vectors=True)
     vectors, whitening, manifest = opened.unit_vectors, opened.whitening, opened.manifest
-    blocks = [vectors[start : start + BLOCK] for start in range(0, len(vectors), BLOCK)]
+    starts = range(0, len(vectors), BLOCK)
     if whitening is not None:
-        blocks = list(map(whitening.apply, blocks))
-        vectors = np.concatenate(blocks)
-    embeddings = _write(out / EMBEDDINGS, (quantize(block).tobytes() for block in blocks))
+        vectors = np.concatenate([whitening.apply(vectors[at : at + BLOCK]) for at in starts])
+    rows = (quantize(vectors[at : at + BLOCK]).tobytes() for at in starts)
     head = {
         "version": DOCUMENT_VERSION,
         "quantization": {"dtype": "int8", "scale": SCALE},
         "shape": list(vectors.shape),
-        "embeddings": embeddings,
+        "embeddings": _write(out / EMBEDDINGS, rows),
         "build_id": manifest["build_id"],
         "model": manifest["model"],
         "whitening": None,
@@ -85,12 +79,8 @@ def export(index: Path, out: Path, seed: int) -> dict[str, Any]:
 
 def _write(target: Path, chunks: Iterable[bytes]) -> dict[str, str]:
     """Write a file and return what the head says of it."""
-    digest = hashlib.sha256()
-    with AtomicFile(target) as file:
-        for chunk in chunks:
-            digest.update(chunk)
-            file.write(chunk)
-    return {"file": target.name, "sha256": digest.hexdigest()}
+    atomic_write_stream(target, chunks)
+    return {"file": target.name, "sha256": sha256_file(target)}
 
 
 def _meta(head: dict[str, Any], index: CardIndex) -> Iterator[bytes]:

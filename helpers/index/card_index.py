@@ -2,25 +2,24 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from helpers.index.exact_search import exact_top
-from helpers.index.graph import read_graph, row_numbers, stored_vectors, whitening_of
-from helpers.index.manifest import mismatch, no_index, read_manifest
-from helpers.index.metadata import MetadataLines
-from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS, open_published
+from helpers.index.graph import read_graph
+from helpers.index.manifest import no_index, open_whole, read_manifest
+from helpers.index.publish import ENCODER, INDEX, METADATA, VECTORS
+from helpers.index.rows import MetadataLines, map_vectors
 from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.parallel import cpu_count
 
-_TRIES, _PAUSE = 20, 0.1  # a publication takes a few milliseconds
+_PAUSE = 0.1  # seconds; a publication takes a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Hit:
 
 
 class CardIndex:
-    """The index in a directory, as one build left it.
+    """The index in a directory, as one build left it; `DataError` if it is not whole, or none.
 
     Args:
         out: the output directory of a build.
@@ -41,11 +40,7 @@ class CardIndex:
         with_vectors: also open the `unit_vectors`, which `search_unwhitened` needs.
 
     Attributes:
-        graph: a FAISS index, see `helpers.index.graph`.
-        whitening: what the graph's vectors went through, None if they are those of the model.
-
-    Raises:
-        DataError: there is no index, or its files are damaged or not of one build.
+        graph: its FAISS index, and the whitening in front of it.
     """
 
     def __init__(
@@ -66,17 +61,14 @@ class CardIndex:
             self.encoder = _encoder(files[ENCODER], self.manifest) if ENCODER in files else None
             about = self.manifest["index"]
             self.vectors, self.dimension = int(about["vectors"]), int(about["dimension"])
-            self._lines = MetadataLines(files[METADATA])
-            if len(self._lines) != self.vectors:
-                found = f"{self.vectors} vectors, {len(self._lines)} metadata lines"
-                raise no_index(out, found, self.manifest)
             try:
+                self._lines = MetadataLines(files[METADATA], self.vectors)
                 self.graph = read_graph(files[INDEX], about)
                 self._vectors = map_vectors(files[VECTORS], about) if with_vectors else None
             except ValueError as error:
                 problem = f"{', '.join(names)}: {error}"
                 raise no_index(out, problem, self.manifest) from error
-        self.whitening = whitening_of(self.graph)
+        self.whitening = self.graph.whitening
 
     @property
     def unit_vectors(self) -> NDArray[np.float32]:
@@ -100,27 +92,14 @@ class CardIndex:
         import faiss
 
         parameters = faiss.SearchParametersHNSW(efSearch=self.effective_ef_search(k, ef_search))
-        queries, most = self._checked(queries), min(k, self.graph.ntotal)
-        scores, rows = self.graph.search(queries, most, params=parameters)
-        return self._listed(scores, rows, k)
+        queries, most = self._checked(queries), min(k, len(self.graph.rows))
+        scores, rows = self.graph.index.search(queries, most, params=parameters)
+        return _listed(scores, rows, k, self._lines.copies)
 
     def search_exactly(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return the same, compared with every vector: what the graph should find."""
-        scores, places = exact_top(stored_vectors(self.graph), self._whitened(queries), k)
-        return self._listed(scores, row_numbers(self.graph)[places], k)
-
-    def _listed(
-        self, scores: NDArray[np.float32], rows: NDArray[np.int64], k: int
-    ) -> list[list[Hit]]:
-        """Return the hits of each query; rows with the very same vector follow each other."""
-        lists = []
-        for found in zip(rows.tolist(), scores.tolist(), strict=True):
-            hits: list[Hit] = []
-            for row, score in zip(*found, strict=True):
-                if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
-                    hits += [Hit(copy, score) for copy in (row, *self._lines.copies.get(row, ()))]
-            lists.append(hits[:k])
-        return lists
+        scores, places = exact_top(self.graph.vectors, self._whitened(queries), k)
+        return _listed(scores, self.graph.rows[places], k, self._lines.copies)
 
     def search_unwhitened(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """Return up to `k` hits per query by plain cosines, compared with every row.
@@ -128,16 +107,13 @@ class CardIndex:
         A whitening is learned from pictures; of a sentence's vector it would make nothing good.
         """
         scores, rows = exact_top(self.unit_vectors, self._checked(queries), k)
-        return [
-            [Hit(row, score) for row, score in zip(*pair, strict=True)]
-            for pair in zip(rows.tolist(), scores.tolist(), strict=True)
-        ]
+        return _listed(scores, rows, k, {})
 
     def scored(self, queries: NDArray[np.float32], rows: Sequence[int]) -> list[Hit]:
         """Return given rows with their cosine to the query that is nearest to each, best first."""
         first = {copy: row for row, copies in self._lines.copies.items() for copy in copies}
-        places = np.searchsorted(row_numbers(self.graph), [first.get(row, row) for row in rows])
-        scores = (stored_vectors(self.graph)[places] @ self._whitened(queries).T).max(axis=1)
+        places = np.searchsorted(self.graph.rows, [first.get(row, row) for row in rows])
+        scores = (self.graph.vectors[places] @ self._whitened(queries).T).max(axis=1)
         hits = [Hit(row, float(score)) for row, score in zip(rows, scores, strict=True)]
         return sorted(hits, key=lambda hit: -hit.score)
 
@@ -155,6 +131,20 @@ class CardIndex:
     def card(self, row: int) -> dict[str, Any]:
         """Return the metadata of a row."""
         return self._lines.read(row)
+
+
+def _listed(
+    scores: NDArray[np.float32], rows: NDArray[np.int64], k: int, copies: Mapping[int, list[int]]
+) -> list[list[Hit]]:
+    """Return the hits of each query, each row followed by those with the very same vector."""
+    lists = []
+    for found in zip(rows.tolist(), scores.tolist(), strict=True):
+        hits: list[Hit] = []
+        for row, score in zip(*found, strict=True):
+            if row >= 0:  # FAISS pads short lists with -1, and meta[-1] would be a real card
+                hits += [Hit(copy, score) for copy in (row, *copies.get(row, ()))]
+        lists.append(hits[:k])
+    return lists
 
 
 def _encoder(file: BufferedReader, manifest: dict[str, Any]) -> OnnxEmbedder:
@@ -177,32 +167,20 @@ def _open_set(
     opened if the build has one.
     """
     before = None
-    for _ in range(_TRIES):
+    while True:
         manifest = read_manifest(out)
         wanted = [name for name in names if name != ENCODER or name in manifest["outputs"]]
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as opened:
             try:
-                files = {name: stack.enter_context(open_published(out, name)) for name in wanted}
-                problems = (mismatch(file, name, manifest) for name, file in files.items())
-                problem = next(filter(None, problems), None)
-            except OSError as error:
-                problem = f"{error.strerror or error}: {error.filename}"
-            if problem is None:
+                files = {
+                    name: opened.enter_context(open_whole(out, name, manifest)) for name in wanted
+                }
+            except ValueError as error:
+                problem = str(error)
+            else:
                 yield manifest, files
                 return
         if before == (manifest["build_id"], problem):
             raise no_index(out, problem, manifest)
         before = (manifest["build_id"], problem)
         time.sleep(_PAUSE)
-    raise no_index(out, "its files keep changing")
-
-
-def map_vectors(file: BufferedReader, about: dict[str, Any]) -> NDArray[np.float32]:
-    """Return float32 [N, D], mapped from an `.npy` file, or `ValueError` if it is another one."""
-    file.seek(0)
-    if npy.read_magic(file) != (1, 0):
-        raise ValueError("it is no .npy file of format 1.0")
-    shape, fortran, dtype = npy.read_array_header_1_0(file)
-    if shape != (about["vectors"], about["dimension"]) or fortran or dtype != np.float32:
-        raise ValueError(f"it holds {dtype} {shape}")
-    return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape)

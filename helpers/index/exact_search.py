@@ -33,10 +33,8 @@ def exact_top(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the largest dot products, best first, and their rows, each [q, min(k, n)].
 
-    Args:
-        vectors: float32 or int8 [n, D]; multiplied in blocks, so they may be mapped.
-        queries: float32 [q, D].
-        k: at least 1; equal products are in the order of their rows.
+    Equal products are in the order of their rows. `vectors`, float32 or int8 [n, D], are multiplied
+    in blocks, so they may be mapped; `queries` are float32 [q, D].
     """
     blocks = (
         (start, np.asarray(vectors[start : start + _BLOCK], dtype=np.float32))
@@ -48,12 +46,9 @@ def exact_top(
 def nearest(
     blocks: Iterable[tuple[int, NDArray[np.float32]]], queries: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Do what `exact_top` does, over blocks of rows.
+    """Do what `exact_top` does, over blocks: first row number and float32 [m, D] of each.
 
-    Args:
-        blocks: first row number and float32 [m, D] of consecutive rows.
-        queries: float32 [q, D].
-        k: at least 1, at most the number of rows.
+    There are `k` rows at least.
     """
     best_scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     best_rows = np.full((len(queries), k), -1, dtype=np.int64)

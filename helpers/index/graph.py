@@ -7,9 +7,10 @@ file with FAISS alone asks it with the unit vectors of the model and gets cosine
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,34 +25,65 @@ _SELF_SCORE = 0.99
 _NEIGHBOURS = 10
 
 
-def read_graph(file: BufferedReader, about: dict[str, Any]) -> faiss.Index:
-    """Return the index in `file`, which must be what the manifest says `about` it.
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A FAISS index and its parts.
 
-    Raises:
-        ValueError: it is something else.
+    Attributes:
+        index: the whole, asked with the unit vectors of the model.
+        hnsw: the graph itself, which knows neither row numbers nor whitening.
+        rows: int64 [n], the row of each vector of the graph, ascending.
+        vectors: float32 [n, D], the vectors of the graph, whitened if it is; a view, no copy.
+        whitening: what stands in front of the graph, None if nothing does.
     """
+
+    index: faiss.Index
+    hnsw: faiss.IndexHNSWFlat
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    whitening: Whitening | None
+
+    @classmethod
+    def of(cls, index: faiss.Index) -> Self:
+        """Take an index apart."""
+        import faiss
+
+        id_map, whitening = index, None
+        if isinstance(index, faiss.IndexPreTransform):
+            id_map = faiss.downcast_index(index.index)
+            linear = faiss.downcast_VectorTransform(index.chain.at(0))
+            matrix = faiss.vector_to_array(linear.A).reshape(index.d, index.d)
+            whitening = Whitening(matrix, faiss.vector_to_array(linear.b))
+        hnsw = faiss.downcast_index(id_map.index)
+        storage = faiss.downcast_index(hnsw.storage)
+        vectors = faiss.rev_swig_ptr(storage.get_xb(), index.ntotal * index.d)
+        rows = faiss.vector_to_array(id_map.id_map)
+        return cls(index, hnsw, rows, vectors.reshape(index.ntotal, index.d), whitening)
+
+
+def read_graph(file: BufferedReader, about: dict[str, Any]) -> Graph:
+    """Return the index in `file`; `ValueError` if it is not what the manifest says `about` it."""
     import faiss
 
     file.seek(0)
     try:
-        index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-        graph, whitening = graph_of(index), whitening_of(index)
+        graph = Graph.of(faiss.read_index(faiss.PyCallbackIOReader(file.read)))
     except (RuntimeError, AttributeError) as error:
         raise ValueError(str(error).splitlines()[0]) from error
-    if graph.metric_type != faiss.METRIC_INNER_PRODUCT:
+    if graph.hnsw.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise ValueError("it does not use METRIC_INNER_PRODUCT")
-    if (index.d, index.ntotal) != (about["dimension"], about["distinct"]):
-        raise ValueError(f"it holds {index.ntotal} vectors of dimension {index.d}")
-    if (whitening is not None) != bool(about.get("whitened")):
-        raise ValueError(f"it {'lacks' if whitening is None else 'has'} a whitening")
-    return index
+    if graph.vectors.shape != (about["distinct"], about["dimension"]):
+        raise ValueError(f"it holds vectors of the shape {graph.vectors.shape}")
+    if (graph.whitening is not None) != bool(about.get("whitened")):
+        raise ValueError(f"it {'lacks' if graph.whitening is None else 'has'} a whitening")
+    return graph
 
 
 def read_whitening(path: Path) -> Whitening | None:
     """Return the whitening in an index file."""
     import faiss
 
-    return whitening_of(faiss.read_index(str(path)))
+    return Graph.of(faiss.read_index(str(path))).whitening
 
 
 def with_whitening(index: faiss.IndexIDMap, whitening: Whitening) -> faiss.IndexPreTransform:
@@ -68,40 +100,6 @@ def with_whitening(index: faiss.IndexIDMap, whitening: Whitening) -> faiss.Index
     return whole
 
 
-def whitening_of(index: faiss.Index) -> Whitening | None:
-    """Return the whitening in front of the graph, None if there is none."""
-    import faiss
-
-    if not isinstance(index, faiss.IndexPreTransform):
-        return None
-    linear = faiss.downcast_VectorTransform(index.chain.at(0))
-    matrix = faiss.vector_to_array(linear.A).reshape(index.d, index.d)
-    return Whitening(matrix, faiss.vector_to_array(linear.b))
-
-
-def row_numbers(index: faiss.Index) -> NDArray[np.int64]:
-    """Return int64 [n], the row of each vector of the graph, ascending."""
-    import faiss
-
-    return np.asarray(faiss.vector_to_array(_id_map(index).id_map))
-
-
-def graph_of(index: faiss.Index) -> faiss.IndexHNSWFlat:
-    """Return the graph itself, which knows neither row numbers nor whitening."""
-    import faiss
-
-    return faiss.downcast_index(_id_map(index).index)
-
-
-def stored_vectors(index: faiss.Index) -> NDArray[np.float32]:
-    """Return float32 [n, D], the vectors of the graph, whitened if it is; a view, no copy."""
-    import faiss
-
-    storage = faiss.downcast_index(graph_of(index).storage)
-    flat = faiss.rev_swig_ptr(storage.get_xb(), index.ntotal * index.d)
-    return np.asarray(flat.reshape(index.ntotal, index.d))
-
-
 def lost_rows(
     index: faiss.Index, vectors: NDArray[np.float32], rows: NDArray[np.int64], ef_search: int
 ) -> NDArray[np.int64]:
@@ -116,10 +114,3 @@ def lost_rows(
     scores, ids = index.search(vectors[rows], hits, params=parameters)
     found: NDArray[np.bool_] = ((ids == rows[:, None]) & (scores >= _SELF_SCORE)).any(axis=1)
     return rows[~found]
-
-
-def _id_map(index: faiss.Index) -> faiss.IndexIDMap:
-    import faiss
-
-    whitens = isinstance(index, faiss.IndexPreTransform)
-    return faiss.downcast_index(index.index) if whitens else index

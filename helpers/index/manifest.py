@@ -48,25 +48,20 @@ def describe_environment(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
 def git_commit() -> str | None:
     """Return the commit of this program, None if it is not in a git checkout."""
     try:
-        answer = subprocess.run(
+        answer = subprocess.check_output(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - the user's own git, wherever it is
             cwd=Path(__file__).parent,
-            capture_output=True,
+            stderr=subprocess.DEVNULL,
             text=True,
             timeout=5,
-            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return answer.strip()
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
-    """Return the manifest of the index in `out`.
-
-    Raises:
-        DataError: there is none, or it is no manifest that this version understands.
-    """
+    """Return the manifest of the index in `out`; `DataError` if there is none to rely on."""
     try:
         with open_published(out, MANIFEST) as file:
             document: dict[str, Any] = json.loads(file.read(_LONGEST))
@@ -112,25 +107,28 @@ def rebuild_command(document: dict[str, Any], out: Path) -> str:
 
 def damage(out: Path, manifest: dict[str, Any], names: Iterable[str] = ()) -> str | None:
     """Return what is wrong with these files, or all that the manifest names; None if nothing."""
-    for name in names or manifest["outputs"]:
-        try:
-            with open_published(out, name) as file:
-                problem = mismatch(file, name, manifest)
-        except OSError as error:
-            problem = f"{name}: {error.strerror or error}"
-        if problem is not None:
-            return problem
+    try:
+        for name in names or manifest["outputs"]:
+            open_whole(out, name, manifest).close()
+    except ValueError as error:
+        return str(error)
     return None
 
 
-def mismatch(file: BufferedReader, name: str, manifest: dict[str, Any]) -> str | None:
-    """Return how an open file differs from what the manifest says of `name`, None if it doesn't."""
+def open_whole(out: Path, name: str, manifest: dict[str, Any]) -> BufferedReader:
+    """Open a file, read to its end, or `ValueError` if it is not the one of the manifest."""
     if name not in manifest["outputs"]:
-        return f"{name} is no file of this build"
+        raise ValueError(f"{name} is no file of this build")
     expected = manifest["outputs"][name]
-    size = os.fstat(file.fileno()).st_size
-    if size != expected["bytes"]:
-        return f"{name} has {size:,} bytes, {expected['bytes']:,} expected"
-    if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
-        return f"{name} is damaged or of another build: its SHA-256 differs"
-    return None
+    try:
+        with contextlib.ExitStack() as opened:
+            file = opened.enter_context(open_published(out, name))
+            size = os.fstat(file.fileno()).st_size
+            if size != expected["bytes"]:
+                raise ValueError(f"{name} has {size:,} bytes, {expected['bytes']:,} expected")
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
+                raise ValueError(f"{name} is damaged or of another build: its SHA-256 differs")
+            opened.pop_all()
+            return file
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror or error}") from error

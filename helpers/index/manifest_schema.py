@@ -22,10 +22,6 @@ _SIDE = range(1, _LARGEST + 1)
 _COUNT, _AT_LEAST_1 = range(1 << 63), range(1, 1 << 63)
 
 
-class SchemaError(ValueError):
-    """A manifest is not what it should be; `str()` says where."""
-
-
 def seal(document: dict[str, Any]) -> str:
     """Return the SHA-256 of a manifest without its own digest, whatever its layout."""
     rest = {key: value for key, value in document.items() if key != SEAL}
@@ -74,13 +70,15 @@ _MANIFEST: Fields = {
     },
     "source": dict,
     "statistics": dict,
-    "encoder?": {"key": str, "precision": str, "input": _INPUT},
+    "encoder?": {"key": str, "precision": str, "sha256": _DIGEST, "input": _INPUT},
     f"{SEAL}?": str,
 }
 
 
 def _fits(value: Any, rule: Any) -> bool:
     match rule:
+        case dict():
+            return isinstance(value, dict)
         case type():
             return isinstance(value, rule)
         case range():
@@ -92,32 +90,29 @@ def _fits(value: Any, rule: Any) -> bool:
     return bool(rule(value))
 
 
-def _read(value: Any, wanted: Fields, where: str) -> None:
-    """Raise `SchemaError` unless `value` is an object with these fields."""
-    if not isinstance(value, dict):
-        raise SchemaError(f"{where} is no object")
-    for field, rule in wanted.items():
+def _check(value: Any, rule: Any, where: str) -> None:
+    """Raise `ValueError` unless `value` is what a rule says."""
+    if not _fits(value, rule):
+        raise ValueError(f"{where} is {value!r:.60}")
+    for field, inner in rule.items() if isinstance(rule, dict) else ():
         name = field.removesuffix("?")
-        if name not in value:
-            if name == field:
-                raise SchemaError(f"{where}.{name} is missing")
-        elif isinstance(rule, dict):
-            _read(value[name], rule, f"{where}.{name}")
-        elif not _fits(value[name], rule):
-            raise SchemaError(f"{where}.{name} is {value[name]!r:.60}")
+        if name in value:
+            _check(value[name], inner, f"{where}.{name}")
+        elif name == field:
+            raise ValueError(f"{where}.{name} is missing")
 
 
 def check_manifest(document: Any) -> None:
-    """Raise `SchemaError` unless `document` is a manifest that can be believed.
+    """Raise `ValueError` unless `document` is a manifest that can be believed.
 
     One without a digest, as version 1.1 wrote them, is judged by its fields alone.
     """
-    _read(document, _MANIFEST, "manifest")
+    _check(document, _MANIFEST, "manifest")
     if document["index"]["distinct"] > document["index"]["vectors"]:
-        raise SchemaError("manifest.index.distinct is more than its vectors")
+        raise ValueError("manifest.index.distinct is more than its vectors")
     for name, output in document["outputs"].items():
         if _FILE_NAME.fullmatch(name) is None:
-            raise SchemaError(f"manifest.outputs names {name!r:.60}, which is no file of it")
-        _read(output, _OUTPUT, f"manifest.outputs.{name}")
+            raise ValueError(f"manifest.outputs names {name!r:.60}, which is no file of it")
+        _check(output, _OUTPUT, f"manifest.outputs.{name}")
     if SEAL in document and document[SEAL] != seal(document):
-        raise SchemaError("its own SHA-256 differs: it has been changed")
+        raise ValueError("its own SHA-256 differs: it has been changed")

@@ -4,6 +4,7 @@ A cosine means something else for every model and every whitening, so no figure 
 build measures its own, on distorted views of its own cards, and leaves them in its manifest.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,49 +16,36 @@ from numpy.typing import NDArray
 DEPTH = 32  # nearest rows that are looked at: printings of one card may fill many places
 _STEPS = 40  # thresholds tried for score and for margin
 _PARTS = 10_000  # thresholds have 4 decimals
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What came of the views, each array [n].
-
-    Attributes:
-        score: cosine of the best row, float32.
-        margin: its distance to the best row of another card, float32.
-        right: whether the best row is of the right card.
-        score_without, margin_without: the same if the right card were not there.
-    """
-
-    score: NDArray[np.float32]
-    margin: NDArray[np.float32]
-    right: NDArray[np.bool_]
-    score_without: NDArray[np.float32]
-    margin_without: NDArray[np.float32]
-
-    @property
-    def top_1(self) -> float:
-        """Share of right answers."""
-        return float(self.right.mean())
-
-    @property
-    def quality(self) -> tuple[float, float]:
-        """What to compare two searches by: right answers, then how far they stand out."""
-        spread = float(self.score_without.std()) or 1.0
-        return self.top_1, float(np.median(np.where(self.right, self.margin, 0))) / spread
+#: What came of a view: the cosine of its best row, the distance to the best row of another card,
+#: whether the best row is of the right card, and the first two if the right card were not there.
+ANSWER = np.dtype(
+    {
+        "names": ["score", "margin", "right", "score_without", "margin_without"],
+        "formats": ["f4", "f4", "?", "f4", "f4"],
+    }
+)
 
 
 def judge(
     scores: NDArray[np.float32], found: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> Answers:
-    """Judge the nearest rows of each view.
+) -> NDArray[Any]:
+    """Judge the nearest rows of each view, which is of the card `wanted`; return `ANSWER` [n].
 
-    Args:
-        scores: float32 [n, k], best first.
-        found: int64 [n, k], the card of each of these rows.
-        wanted: int64 [n], the card that the view is of.
+    `scores`, float32 [n, k], are best first, `found`, int64 [n, k], says which card each row shows.
     """
+    answers = np.empty(len(scores), ANSWER)
+    answers["score"], answers["margin"] = best_card(scores, found)
+    answers["right"] = found[:, 0] == wanted
     others = np.where(found == wanted[:, None], -np.inf, scores)
-    return Answers(*best_card(scores, found), found[:, 0] == wanted, *best_card(others, found))
+    answers["score_without"], answers["margin_without"] = best_card(others, found)
+    return answers
+
+
+def quality(answers: NDArray[Any]) -> tuple[float, float]:
+    """Return what to compare two searches by: right answers, then how far they stand out."""
+    spread = float(answers["score_without"].std()) or 1.0
+    margin = float(np.median(np.where(answers["right"], answers["margin"], 0)))
+    return float(answers["right"].mean()), margin / spread
 
 
 def best_card(
@@ -75,43 +63,41 @@ def best_card(
     last = np.where(np.isfinite(scores), scores, np.inf).min(axis=1)
     margin = best - np.where(np.isfinite(rest), rest, last)
     counts = np.isfinite(best)
-    return np.where(counts, best, -1).astype(np.float32), np.where(counts, margin, 0).astype(
-        np.float32
-    )
+    return np.where(counts, best, -1), np.where(counts, margin, 0)
 
 
 def choose_thresholds(
-    answers: Answers, unknown: Answers, precision: float
+    answers: NDArray[Any], unknown: NDArray[Any], precision: float
 ) -> tuple[float, float] | None:
     """Return the least score and margin that keep the most right answers at that precision.
 
     Pictures of what the index does not hold count together as much as the views of what it does.
     Of equally good pairs the higher one wins, since what was not sampled is further from a card
-    rather than nearer. None if no pair reaches the precision.
-
-    Args:
-        answers: to views of cards that the index holds.
-        unknown: to pictures of anything else, as they are without the right card.
-        precision: share of right answers among those that are kept.
+    rather than nearer. None if no pair reaches the precision, the share of right answers among
+    those that are kept. `answers` are to views of cards that the index holds, `unknown` to pictures
+    of anything else, as they are without the right card.
     """
-    best: tuple[int, float, float] | None = None
-    levels = np.linspace(0, 1, _STEPS)
-    score, margin, right = answers.score, answers.margin, answers.right
-    if not right.any():
+    right, most, best = answers[answers["right"]], 0, None
+    if len(right) == 0:
         return None
-    for least in np.quantile(score[right], levels, method="lower"):
-        for distance in np.quantile(margin[right], levels, method="lower"):
-            kept = (score >= least) & (margin >= distance)
-            good = int((kept & right).sum())
-            passed = (unknown.score_without >= least) & (unknown.margin_without >= distance)
-            wrong = passed.mean() * len(right)
-            if good >= precision * (kept.sum() + wrong) and (best is None or good >= best[0]):
-                best = (good, float(least), float(distance))
-    return None if best is None else (_floor(best[1]), _floor(best[2]))
+    levels = np.linspace(0, 1, _STEPS)
+    scores, margins = (
+        np.quantile(right[field], levels, method="lower") for field in ("score", "margin")
+    )
+    for least in itertools.product(scores.tolist(), margins.tolist()):
+        good, kept = _passing(right, least), _passing(answers, least)
+        wrong = _passing(unknown, least, "_without") / len(unknown) * len(answers)
+        if good >= max(most, precision * (kept + wrong)):
+            most, best = good, least
+    if best is None:
+        return None
+    score, margin = (math.floor(each * _PARTS) / _PARTS for each in best)
+    return score, margin
 
 
-def _floor(value: float) -> float:
-    return math.floor(value * _PARTS) / _PARTS
+def _passing(answers: NDArray[Any], least: tuple[float, float], which: str = "") -> int:
+    score, margin = answers[f"score{which}"], answers[f"margin{which}"]
+    return int(((score >= least[0]) & (margin >= least[1])).sum())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ import pytest
 from builds import flip
 from numpy.typing import NDArray
 
-from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore, leftovers, remove
-from helpers.building.resume import open_store
+from helpers.building.checkpoint import KEY_TYPE, MASK, META, VectorStore
+from helpers.building.resume import resume as go_on
 from helpers.errors import WriteError
+from helpers.index.publish import remove_checkpoints
 from helpers.model.unit_vectors import normalize
 from helpers.report import Reporter
 
@@ -57,21 +58,22 @@ def vectors_of(cards: Sequence[int]) -> NDArray[np.float32]:
 
 def interrupted(folder: Path, cards: Sequence[int], done: int, saved: int) -> None:
     """Leave a checkpoint of the first `done` cards behind, of which `saved` are in the mask."""
-    store = VectorStore.create(folder, keys_of(cards), DIM, PARAMETERS)
+    store = VectorStore(folder, keys_of(cards), DIM, PARAMETERS)
+    store.create()
     store.save()
     rows = np.arange(done)
     store.put(rows[:saved], vectors_of(cards[:saved]))
     store.save()
     store.put(rows[saved:], vectors_of(cards[saved:done]))
-    store.close()
 
 
 def resume(
     folder: Path, cards: Sequence[int], parameters: dict[str, Any] | None = None
 ) -> tuple[VectorStore, Said]:
     """Open the store as the next build does."""
-    said = Said()
-    return open_store(folder, keys_of(cards), DIM, parameters or PARAMETERS, said), said
+    said, store = Said(), VectorStore(folder, keys_of(cards), DIM, parameters or PARAMETERS)
+    go_on(store, said)
+    return store, said
 
 
 def assert_right(store: VectorStore, cards: Sequence[int]) -> None:
@@ -79,7 +81,6 @@ def assert_right(store: VectorStore, cards: Sequence[int]) -> None:
     rows = np.flatnonzero(store.done)
     expected = vectors_of([cards[row] for row in rows.tolist()])
     assert np.array_equal(store.read(rows), expected)
-    store.close()
 
 
 def test_a_resumed_build_knows_every_finished_row(tmp_path: Path) -> None:
@@ -98,8 +99,8 @@ def test_a_half_written_row_is_done_again(tmp_path: Path) -> None:
     """A vector without its checksum, as a power cut may leave it, does not count."""
     cards = range(100)
     interrupted(tmp_path, cards, done=60, saved=50)
-    (vectors,) = tmp_path.glob("checkpoint-*.npy")
-    flip(vectors, -(100 - 55) * (16 + 4 * DIM + 4) + 17)
+    (vectors,) = tmp_path.glob("checkpoint-*.rows")
+    flip(vectors, 55 * (16 + 4 * DIM + 4) + 17)
 
     store, _ = resume(tmp_path, cards)
 
@@ -123,7 +124,7 @@ def test_vectors_follow_their_card(tmp_path: Path, change: str) -> None:
     assert int(store.done.sum()) == 20_000 - (change == "removed")
     assert "finished vectors go with their image" in said.text
     assert_right(store, changed)
-    assert len(list(tmp_path.glob("checkpoint-*.npy"))) == 1
+    assert len(list(tmp_path.glob("checkpoint-*.rows"))) == 1
 
 
 def test_another_build_is_never_mixed_in(tmp_path: Path) -> None:
@@ -133,13 +134,12 @@ def test_another_build_is_never_mixed_in(tmp_path: Path) -> None:
     changed = {**OTHER, "weights_sha256": "bb"}
 
     store, said = resume(tmp_path, cards, changed)
-    store.close()
 
     assert not store.done.any()
     assert "preprocessing.fit: was 'pad', is now 'crop'" in said.text
     assert "weights_sha256: was 'aa', is now 'bb'" in said.text
     assert "size" not in said.text
-    assert len(list(tmp_path.glob("checkpoint-*.npy"))) == 2
+    assert len(list(tmp_path.glob("checkpoint-*.rows"))) == 2
 
 
 def test_going_back_finds_the_first_checkpoint(tmp_path: Path) -> None:
@@ -148,7 +148,6 @@ def test_going_back_finds_the_first_checkpoint(tmp_path: Path) -> None:
     interrupted(tmp_path, cards, done=200, saved=200)
     store, _ = resume(tmp_path, cards, OTHER)
     store.put(np.arange(50), vectors_of(cards[:50]))
-    store.close()
 
     store, _ = resume(tmp_path, cards)
     assert int(store.done.sum()) == 200
@@ -164,7 +163,6 @@ def test_a_model_may_be_moved(tmp_path: Path) -> None:
     moved = {**PARAMETERS, "model": "local-dir:/elsewhere", "pretrained": ""}
 
     store, said = resume(tmp_path, range(10), moved)
-    store.close()
 
     assert int(store.done.sum()) == 5
     assert "WARNING" not in said.text
@@ -199,12 +197,12 @@ def flip_middle(path: Path) -> None:
     [
         (MASK, empty, 200, "checkpoint.npz is damaged"),
         (MASK, cut, 200, "checkpoint.npz is damaged"),
-        (MASK, age, 0, "checkpoint.npz has the format 99"),
+        (MASK, age, 200, "it has the format 99"),
         (META, empty, 200, "Resuming at 200"),
-        ("checkpoint-*.npy", flip_middle, 199, "1 vectors of the checkpoint are damaged"),
-        ("checkpoint-*.npy", cut, 0, "unusable, starting anew"),
-        ("checkpoint-*.npy", empty, 0, "unusable, starting anew"),
-        ("checkpoint-*.npy", None, 0, "unusable, starting anew"),
+        ("checkpoint-*.rows", flip_middle, 199, "1 vectors of the checkpoint are damaged"),
+        ("checkpoint-*.rows", cut, 150, "50 vectors of the checkpoint are damaged"),
+        ("checkpoint-*.rows", empty, 0, "unusable, starting anew"),
+        ("checkpoint-*.rows", None, 0, "unusable, starting anew"),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -225,22 +223,42 @@ def test_damage_is_said_and_the_last_good_state_used(
     assert int(store.done.sum()) == left
     assert message in said.text
     assert_right(store, cards)
-    again, said = resume(tmp_path, cards)
-    again.close()
+    _, said = resume(tmp_path, cards)
     assert "WARNING" not in said.text, "the next run finds everything in order"
 
 
 def test_mask_and_meta_both_lost(tmp_path: Path) -> None:
-    """Without either, nobody knows the parameters: nothing is taken."""
+    """The rows tell themselves what is done, and their name with which parameters."""
     interrupted(tmp_path, range(50), done=20, saved=20)
-    empty(tmp_path / MASK)
-    empty(tmp_path / META)
+    (tmp_path / MASK).unlink()
+    (tmp_path / META).unlink()
 
     store, said = resume(tmp_path, range(50))
-    store.close()
 
-    assert not store.done.any()
-    assert "unusable, starting anew" in said.text
+    assert int(store.done.sum()) == 20
+    assert "WARNING" not in said.text
+    assert_right(store, range(50))
+
+
+def test_a_crash_while_rows_are_carried_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of the earlier cards stay until those of the new ones have taken their place."""
+    cards, changed = range(300), [999, *range(300)]
+    interrupted(tmp_path, cards, done=200, saved=200)
+
+    def crash(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("helpers.building.checkpoint.replace_durably", crash)
+        with pytest.raises(RuntimeError):
+            resume(tmp_path, changed)
+
+    assert len(list(tmp_path.iterdir())) == 3
+    store, _ = resume(tmp_path, changed)
+    assert int(store.done.sum()) == 200
+    assert_right(store, changed)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(
@@ -259,7 +277,6 @@ def test_a_full_disk_leaves_the_last_checkpoint(
         patch.setattr("os.fsync", full)
         with pytest.raises(WriteError, match="No space left"):
             store.save()
-    store.close()
 
     store, _ = resume(tmp_path, cards)
     assert int(store.done.sum()) == 200
@@ -268,13 +285,13 @@ def test_a_full_disk_leaves_the_last_checkpoint(
 
 def test_a_checkpoint_costs_the_same_however_much_is_done(tmp_path: Path) -> None:
     """What `save` writes does not grow with the vectors: a bit per row and the parameters."""
-    store = VectorStore.create(tmp_path, keys_of(range(40_000)), DIM, PARAMETERS)
+    store = VectorStore(tmp_path, keys_of(range(40_000)), DIM, PARAMETERS)
+    store.create()
     sizes = []
     for start in (0, 20_000):
         store.put(np.arange(start, start + 20_000), vectors_of(range(start, start + 20_000)))
         store.save()
         sizes.append((tmp_path / MASK).stat().st_size)
-    store.close()
 
     assert sizes[0] == sizes[1] < 10_000
 
@@ -293,10 +310,11 @@ def test_the_meta_says_the_same_to_people(tmp_path: Path) -> None:
 def test_nothing_but_other_files_is_left(tmp_path: Path) -> None:
     """Every file of every checkpoint goes, and nothing else."""
     interrupted(tmp_path, range(50), done=20, saved=20)
-    resume(tmp_path, range(50), OTHER)[0].close()
+    resume(tmp_path, range(50), OTHER)
     (tmp_path / "mine.npy").touch()
-    assert len(leftovers(tmp_path)) == 5
+    (tmp_path / "checkpoint-0123.previous.npz").touch()  # of an earlier version
 
-    remove(leftovers(tmp_path))
+    assert remove_checkpoints(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.npy"]
+    assert not remove_checkpoints(tmp_path)

@@ -20,7 +20,6 @@ from helpers.building import hnsw
 from helpers.building.hnsw import (
     BuiltIndex,
     IndexOptions,
-    SelfCheck,
     build,
     build_index,
     distinct_rows,
@@ -31,8 +30,8 @@ from helpers.errors import DataError, WriteError
 from helpers.index.card_index import CardIndex
 from helpers.index.graph import lost_rows
 from helpers.index.manifest import describe_outputs, write_manifest
-from helpers.index.metadata import MetadataLines
 from helpers.index.publish import INDEX
+from helpers.index.rows import MetadataLines
 from helpers.index.verify import check_index
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening
@@ -68,7 +67,7 @@ def test_distinct_rows() -> None:
     rows, first = distinct_rows(vectors)
 
     assert rows.tolist() == [0, 1, 2, 3]
-    assert first.tolist() == [0, 1, 2, 3, 1, 1]
+    assert first == {4: 1, 5: 1}
 
 
 def test_many_duplicates_hide_nobody(tmp_path: Path) -> None:
@@ -104,9 +103,9 @@ def test_metadata_are_looked_up_by_row(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(card) + "\n" for card in cards))
 
     with path.open("rb") as file:
-        lines = MetadataLines(file)
+        lines = MetadataLines(file, len(cards))
 
-    assert [lines.read(row) for row in range(len(lines))] == cards
+    assert [lines.read(row) for row in range(len(cards))] == cards
     assert lines.copies == {n: [row for row in range(8, 40) if row % 3 == n] for n in range(3)}
 
 
@@ -178,7 +177,7 @@ def test_the_self_check_finds_lost_rows(tmp_path: Path) -> None:
 
     check = self_check(index, vectors, np.arange(100), 60)
 
-    assert (check.asked, check.found) == (100, 0)
+    assert (check["asked"], check["found"]) == (100, 0)
 
 
 def test_what_a_small_search_misses_is_asked_for_again() -> None:
@@ -193,7 +192,7 @@ def test_what_a_small_search_misses_is_asked_for_again() -> None:
 
     lost = [len(lost_rows(index, vectors, rows, ef_search)) for ef_search in (4, 64, 512)]
     assert lost[0] > lost[1] > lost[2] > 0
-    assert [check.of - check.found_at_64, check.of - check.found] == lost[1:]
+    assert [check["of"] - check[at] for at in ("found_at_64", "found")] == lost[1:]
 
 
 def die_of_memory(_: IndexOptions) -> None:
@@ -212,7 +211,7 @@ def test_the_child_process_builds_the_same(tmp_path: Path) -> None:
     built = build_index(ask(tmp_path))
 
     assert built.distinct == 500
-    assert built.self_check.found == 500
+    assert built.self_check["found"] == 500
     assert (tmp_path / INDEX).stat().st_size > 500 * 16 * 4
 
 
@@ -252,16 +251,15 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
     whole = worker_process.call
     monkeypatch.setattr(worker_process, "call", lambda _, options: whole(die_of_memory, options))
 
-    with pytest.raises(DataError, match="could not be built") as caught:
+    with pytest.raises(DataError, match="ended with code -9"):
         build_index(ask(tmp_path))
-    assert "code -9" in caught.value.details
 
 
 def test_an_index_that_loses_rows_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The build fails with the flags that help."""
-    check = SelfCheck(asked=1000, of=1000, found_at_64=990, found=999)
+    check = {"asked": 1000, "of": 1000, "found_at_64": 990, "found": 999}
     monkeypatch.setattr(worker_process, "call", lambda *_: BuiltIndex(1000, {}, check, 1.0))
 
     with pytest.raises(DataError, match="does not find its own rows") as caught:
@@ -293,7 +291,7 @@ def test_full_lists_are_for_those_who_need_them(
         graphs.append(full_lists)
         return new_graph(*shape, full_lists=full_lists)
 
-    checks = [SelfCheck(40, 40, 40 - count, 40 - count) for count in lost]
+    checks = [{"asked": 40, "found": 40 - count} for count in lost]
     monkeypatch.setattr(hnsw, "new_graph", graph)
     monkeypatch.setattr(hnsw, "self_check", lambda *_: checks[len(graphs) - 1])
     vectors = normalize(np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))

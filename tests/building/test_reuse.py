@@ -68,6 +68,7 @@ def test_vectors_of_version_1_1_are_taken_over(
 ) -> None:
     """It resized every picture twice; its builds go on so, until somebody says --no-reuse."""
     old, out = tmp_path / "old", tmp_path / "out"
+    old.mkdir()
     with monkeypatch.context() as patch:
         patch.setattr(build_stage, "_as_before", resizing_twice)
         build(deck, old, model, capsys)

@@ -13,7 +13,6 @@ from helpers.building import whiten
 from helpers.building.views import DISTORTIONS, amounts
 from helpers.building.whiten import by_content, sample_size
 from helpers.index.graph import read_whitening
-from helpers.index.view_answers import Answers
 
 Capture = pytest.CaptureFixture[str]
 
@@ -190,7 +189,7 @@ def test_it_stays_off_where_it_does_not_help(
     deck: Deck, tmp_path: Path, model: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The build says so, and the next one does not try again."""
-    monkeypatch.setattr(Answers, "quality", (0.5, 1.0))
+    monkeypatch.setattr(whiten, "quality", lambda _: (0.5, 1.0))
     out = tmp_path / "out"
 
     result = build(deck, out, model, capsys, "--whiten")

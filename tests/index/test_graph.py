@@ -42,7 +42,7 @@ def built(tmp_path: Path, whitening: Whitening) -> Path:
     np.save(tmp_path / VECTORS, rows)
     options = IndexOptions(tmp_path / VECTORS, tmp_path / INDEX, 16, 80, 60.0, whitening)
     result = build(options)
-    assert result.self_check.found == result.self_check.asked == COUNT - 1
+    assert result.self_check["found"] == result.self_check["asked"] == COUNT - 1
     keys = ("scryfall_id", "image_file", "image_sha256")
     lines = [
         {"name": f"Card {row}", "face_id": str(row), **dict.fromkeys(keys, "x")}

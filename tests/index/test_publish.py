@@ -25,6 +25,13 @@ def a_build(folder: Path, text: str) -> Path:
     return folder
 
 
+def new_staging(out: Path) -> Path:
+    """Make an empty directory for the files of a build, as a killed run leaves it."""
+    folder = out / ".build-0123456789ab"
+    folder.mkdir()
+    return folder
+
+
 def seen(out: Path) -> list[str]:
     """Return what a reader finds in each of the files."""
     found = []
@@ -63,11 +70,11 @@ def test_a_crash_at_any_step_leaves_one_build(
     out: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """Readers see all old or all new files; the next run finishes or clears away."""
-    staging = a_build(publish.new_staging(out), "new")
+    staging = a_build(new_staging(out), "new")
     with monkeypatch.context() as patch:
         crash_at(patch, step)
         with pytest.raises(WriteError):
-            publish.publish(out, staging, [out / "checkpoint.npz"])
+            publish.publish(out, staging)
     wanted = "old" if step == 0 else "new"
     assert seen(out) == [wanted] * len(publish.NAMES)
 
@@ -81,7 +88,7 @@ def test_a_crash_at_any_step_leaves_one_build(
 
 def test_a_crash_before_the_journal_is_cleared_away(out: Path) -> None:
     """Files that were never published vanish with the next run."""
-    a_build(publish.new_staging(out), "new")
+    a_build(new_staging(out), "new")
 
     publish.recover(out)
 
@@ -95,8 +102,8 @@ def test_a_crash_before_the_journal_is_cleared_away(out: Path) -> None:
         {"staging": "../precious", "obsolete": []},
         {"staging": "", "obsolete": []},
         {"staging": ".build-x/../../precious", "obsolete": []},
-        {"staging": ".build-x", "obsolete": ["../precious/file"]},
-        {"staging": ".build-x", "obsolete": ["mtg_meta.jsonl"]},
+        {"staging": ".build-0123456789ab", "obsolete": ["../precious/mtg_meta.jsonl"]},
+        {"staging": ".build-0123456789ab", "obsolete": ["mtg_meta.jsonl"]},
         {"staging": 5, "obsolete": None},
         [],
     ],
@@ -116,15 +123,12 @@ def test_a_journal_cannot_point_outside(out: Path, journal: Any) -> None:
 
 def test_an_old_encoder_goes_with_its_build(out: Path) -> None:
     """A build without an encoder does not leave that of the build before."""
-    staging = a_build(publish.new_staging(out), "new")
+    staging = a_build(new_staging(out), "new")
     (staging / publish.ENCODER).unlink()
 
     publish.publish(out, staging)
 
-    assert {path.name for path in out.iterdir()} == {
-        "checkpoint.npz",
-        *publish.NAMES,
-    } - {publish.ENCODER}
+    assert {path.name for path in out.iterdir()} == set(publish.NAMES) - {publish.ENCODER}
 
 
 @pytest.fixture
@@ -165,7 +169,7 @@ def test_readers_during_thirty_publications(two_builds: tuple[Path, Path], tmp_p
         reader.start()
     assert [answers.get(timeout=60) for _ in readers] == ["ready", "ready"]
     for turn in range(30):
-        staging = publish.new_staging(out)
+        staging = new_staging(out)
         shutil.copytree(two_builds[turn % 2], staging, dirs_exist_ok=True)
         document = manifest(staging)
         document["build_id"] = str(turn)  # none comes twice, by which a reader tells a new one
@@ -185,7 +189,7 @@ def test_a_reader_in_the_middle_of_a_publication(
 ) -> None:
     """With two files moved and two not, a reader gets the new build."""
     out = shutil.copytree(two_builds[0], tmp_path / "out")
-    staging = publish.new_staging(out)
+    staging = new_staging(out)
     shutil.copytree(two_builds[1], staging, dirs_exist_ok=True)
     with monkeypatch.context() as patch:
         crash_at(patch, 3)

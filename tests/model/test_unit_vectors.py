@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from helpers.building.checkpoint import KEY_TYPE, row_key
+from helpers.building.build import write_vectors
+from helpers.building.checkpoint import KEY_TYPE, VectorStore, row_key
 from helpers.errors import DataError, WriteError
-from helpers.index.npy_file import RowFile, reading, vector_type
+from helpers.index.publish import VECTORS
+from helpers.index.rows import map_vectors
 from helpers.model.unit_vectors import check_unit, normalize
 
 
@@ -70,30 +72,36 @@ def test_row_keys_survive_numpy() -> None:
     assert np.array(keys, dtype=KEY_TYPE).tolist() == keys
 
 
-def test_a_row_file_is_an_npy_file(tmp_path: Path) -> None:
-    """Rows written out of order read back in place, by our reader and by numpy."""
-    vectors, order = unit(10_000), np.random.default_rng(1).permutation(10_000)
-    file = RowFile.create(tmp_path / "rows.npy", vector_type(8), 10_000)
+def stored(folder: Path, vectors: NDArray[np.float32]) -> VectorStore:
+    """Put vectors into a store, in seven parts and in no order."""
+    keys = np.array([row_key(str(row), "", b"") for row in range(len(vectors))], dtype=KEY_TYPE)
+    store = VectorStore(folder, keys, vectors.shape[1], {})
+    store.create()
+    order = np.random.default_rng(1).permutation(len(vectors))
     for rows in np.array_split(order, 7):
-        file.write(rows, vectors[rows])
-
-    assert np.array_equal(file.read(order), vectors[order])
-    assert np.array_equal(np.load(tmp_path / "rows.npy"), vectors)
-    assert np.array_equal(np.concatenate([block for _, block in file.blocks()]), vectors)
-    file.close()
-    np.save(tmp_path / "numpy.npy", vectors)
-    assert (tmp_path / "numpy.npy").read_bytes() == (tmp_path / "rows.npy").read_bytes()
+        store.put(rows, vectors[rows])
+    assert np.array_equal(store.read(order), vectors[order])
+    return store
 
 
-@pytest.mark.parametrize(("dim", "count"), [(7, 10), (8, 9), (8, 11)])
-def test_a_row_file_of_another_form_is_refused(tmp_path: Path, dim: int, count: int) -> None:
-    """Opening checks shape and length, which `np.memmap` does not."""
-    np.save(tmp_path / "rows.npy", unit(10))
+def test_what_is_published_is_an_npy_file(tmp_path: Path) -> None:
+    """Rows put out of order are written in order, as numpy itself writes them."""
+    vectors, rows = unit(10_000), np.arange(1, 10_000)
+    write_vectors(tmp_path, stored(tmp_path, vectors), rows)
+
+    np.save(tmp_path / "numpy.npy", vectors[rows])
+    assert (tmp_path / "numpy.npy").read_bytes() == (tmp_path / VECTORS).read_bytes()
+
+
+@pytest.mark.parametrize(("count", "dim"), [(10, 7), (9, 8), (11, 8)])
+def test_vectors_of_another_form_are_refused(tmp_path: Path, count: int, dim: int) -> None:
+    """Opening checks shape and type, which `np.memmap` does not."""
+    np.save(tmp_path / VECTORS, unit(10))
     with (
-        pytest.raises(ValueError, match="does not hold"),
-        reading(tmp_path / "rows.npy", vector_type(dim), count),
+        (tmp_path / VECTORS).open("rb") as file,
+        pytest.raises(ValueError, match="it holds float32"),
     ):
-        pass
+        map_vectors(file, {"vectors": count, "dimension": dim})
 
 
 def test_a_full_disk_is_noticed_at_the_start(
@@ -106,5 +114,5 @@ def test_a_full_disk_is_noticed_at_the_start(
 
     monkeypatch.setattr("os.posix_fallocate", full, raising=False)
     with pytest.raises(WriteError, match="No space left"):
-        RowFile.create(tmp_path / "rows.npy", vector_type(8), 10)
+        stored(tmp_path, unit(10))
     assert list(tmp_path.iterdir()) == []

@@ -7,11 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.index.view_answers import (
-    Answers,
+    ANSWER,
     Thresholds,
     best_card,
     choose_thresholds,
     judge,
+    quality,
 )
 from helpers.model.unit_vectors import normalize
 from helpers.model.whitening import Whitening, learn
@@ -103,12 +104,12 @@ def test_margins_are_to_the_next_card_not_to_the_next_printing() -> None:
 
     answers = judge(scores, found, np.array([5, 6]))
 
-    assert answers.right.tolist() == [True, False]
-    assert answers.score == pytest.approx([0.9, 0.9])
-    assert answers.margin == pytest.approx([0.2, 0.5])
-    assert answers.score_without == pytest.approx([0.7, 0.9])
-    assert answers.margin_without == pytest.approx([0.3, 0.5])
-    assert answers.top_1 == 0.5
+    assert answers["right"].tolist() == [True, False]
+    assert answers["score"] == pytest.approx([0.9, 0.9])
+    assert answers["margin"] == pytest.approx([0.2, 0.5])
+    assert answers["score_without"] == pytest.approx([0.7, 0.9])
+    assert answers["margin_without"] == pytest.approx([0.3, 0.5])
+    assert quality(answers)[0] == 0.5
 
 
 def test_nothing_left_is_no_answer() -> None:
@@ -117,10 +118,10 @@ def test_nothing_left_is_no_answer() -> None:
     assert (score.tolist(), margin.tolist()) == ([-1.0], [0.0])
 
 
-def answers_to(score: list[float], margin: list[float], right: list[bool]) -> Answers:
+def answers_to(score: list[float], margin: list[float], right: list[bool]) -> NDArray[Any]:
     """Return answers of which only these matter."""
-    a, b = np.array(score, np.float32), np.array(margin, np.float32)
-    return Answers(a, b, np.array(right), a, b)
+    values = list(zip(score, margin, right, score, margin, strict=True))
+    return np.array(values, dtype=ANSWER)
 
 
 def test_thresholds_keep_the_most_at_that_precision() -> None:
