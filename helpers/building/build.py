@@ -78,9 +78,7 @@ class Build:
         """Build and publish the index; return its manifest, which notes the `input_state`."""
         inputs, scan, report, start = self._inputs, self._scan, self._report, time.monotonic()
         embedder, encoder, out = self._load(), self._engine.encoder, self._options.out
-        keys = row_keys(inputs.faces, scan)
-        store = VectorStore(out, keys, embedder.dim, embedder.fingerprint)
-        resume(store, report)
+        store = self._open_store(embedder)
         resumed = int(store.done.sum())
         reused = reuse_last_build(inputs, embedder.fingerprint, store, report)
         layout = self._embed(embedder, store)
@@ -109,16 +107,22 @@ class Build:
         return document
 
     def _load(self) -> Embedder:
-        """Load the model, and forget the last checkpoint if that is asked for."""
         options, report = self._options, self._report
         name = f"{options.model.model} {options.model.pretrained}".rstrip()
         report.info(f"Loading {name} ({self._engine.name})")
         embedder = self._engine.open()
         if not options.model.trained:
             report.warning("the weights are random: the index will recognise nothing (tests only)")
-        if not options.resume and publish.remove_checkpoints(options.out):
-            report.info("--no-resume: the checkpoint is removed")
         return embedder
+
+    def _open_store(self, embedder: Embedder) -> VectorStore:
+        """Return the store of the rows, with what a stopped build has done of them."""
+        out, keys = self._options.out, row_keys(self._inputs.faces, self._scan)
+        if not self._options.resume and publish.remove_checkpoints(out):
+            self._report.info("--no-resume: the checkpoint is removed")
+        store = VectorStore(out, keys, embedder.dim, embedder.fingerprint)
+        resume(store, self._report)
+        return store
 
     def _embed(self, embedder: Embedder, store: VectorStore) -> dict[str, int]:
         """Embed what is not done; return batch and threads that were used, if any."""
