@@ -16,6 +16,7 @@ from helpers.report import DOCUMENT_VERSION
 _OUR_NAME = re.compile(r"[0-9a-f]{48}\.(?:jpg|png|webp)")
 _PLACE = 32
 _LIST_NAME = re.compile(r"faces-([a-z_]+)-([a-z_]+)\.jsonl")
+_BULK_NAME = re.compile(r"bulk-([a-z_]+)(?:-\w+)?\.jsonl?(?:\.gz)?")
 
 
 def judge(name: str, known: Sequence[str]) -> str:
@@ -72,11 +73,16 @@ def find_leftovers(cache: ImageCache, *, remove: bool) -> dict[str, Any]:
 def _all_faces(cache: ImageCache) -> Iterator[FaceList]:
     """Yield the faces of each bulk file in each image version that the cache was used for.
 
-    Their lists are written before the first image comes. `DataError` if there is none, or one
-    cannot be read: every image that only it names would look orphaned.
+    Their lists are written before the first image comes. `DataError` if one is missing or cannot
+    be read: every image that only it names would look orphaned.
     """
     names = sorted(path.name for path in cache.directory.iterdir())
     lists = [found for found in map(_LIST_NAME.fullmatch, names) if found]
+    unlisted = {found[1] for found in map(_BULK_NAME.fullmatch, names) if found}
+    unlisted -= {found[1] for found in lists}
+    if unlisted or not lists:
+        kind = min(unlisted, default="KIND")
+        raise _cannot_tell(cache, f"it has no list of the faces of {kind}", f"--kind {kind}")
     for found in lists:
         name, kind, version = found[0], found[1], found[2]
         bulk = cached_bulk(cache.directory, kind)
@@ -86,8 +92,6 @@ def _all_faces(cache: ImageCache) -> Iterator[FaceList]:
             choice = "--bulk-file FILE" if kind == "local" else f"--kind {kind} --refresh-bulk"
             raise _cannot_tell(cache, f"{name} cannot be read", choice)
         yield faces
-    if not lists:
-        raise _cannot_tell(cache, "it holds no list of faces", "--kind KIND")
 
 
 def _cannot_tell(cache: ImageCache, problem: str, choice: str) -> DataError:

@@ -152,6 +152,23 @@ def test_prune_refuses_to_guess(cache: Path, lost: str) -> None:
     assert images(cache) == before
 
 
+def test_prune_refuses_where_one_of_two_lists_is_gone(
+    flags: tuple[object, ...], tmp_path: Path
+) -> None:
+    """The images of the other kind would look orphaned; the command that it names mends that."""
+    cache = tmp_path / "live"
+    assert run("download_images.py", *flags, "--kind", "all_cards").code == 0
+    next(cache.glob("faces-all_cards-*")).unlink()
+    before = images(cache)
+    result = run("scripts/prune_cache.py", "--cache", cache)
+    assert result.code == 5
+    assert "--limit 0 --kind all_cards" in result.err
+    assert images(cache) == before
+    assert run("download_images.py", *flags, "--limit", 0, "--kind", "all_cards").code == 0
+    result = run("scripts/prune_cache.py", "--cache", cache, "--json")
+    assert (result.json()["needed"], result.json()["files"]) == (len(before), [])
+
+
 def test_a_new_scan_is_fetched_and_the_old_one_mentioned(
     flags: tuple[object, ...], tmp_path: Path
 ) -> None:
