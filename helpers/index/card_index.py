@@ -19,7 +19,7 @@ from helpers.index.rows import MetadataLines, map_vectors
 from helpers.model.onnx_embedder import OnnxEmbedder
 from helpers.parallel import cpu_count
 
-_PAUSE = 0.1  # seconds; a publication takes a few milliseconds
+_TRIES, _PAUSE = 20, 0.1  # seconds; a publication takes a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _open_set(
     opened if the build has one.
     """
     before = None
-    while True:
+    for _ in range(_TRIES):
         manifest = read_manifest(out)
         wanted = [name for name in names if name != ENCODER or name in manifest["outputs"]]
         with contextlib.ExitStack() as opened:
@@ -184,3 +184,4 @@ def _open_set(
             raise no_index(out, problem, manifest)
         before = (manifest["build_id"], problem)
         time.sleep(_PAUSE)
+    raise no_index(out, "its files keep changing")
