@@ -138,6 +138,15 @@ def test_prune_keeps_the_images_of_a_local_bulk_file(filled_cache: Path, tmp_pat
     assert document["needed"] == 24
 
 
+def refusal(cache: Path) -> str:
+    """Let `prune_cache.py` refuse, with exit code 5 and nothing removed; return what it says."""
+    before = images(cache)
+    result = run("scripts/prune_cache.py", "--cache", cache)
+    assert result.code == 5
+    assert images(cache) == before
+    return result.err
+
+
 @pytest.mark.parametrize("lost", ["everything", "the note"])
 def test_prune_refuses_to_guess(cache: Path, lost: str) -> None:
     """Without faces to go by every image would look orphaned: exit code 5, nothing removed."""
@@ -145,11 +154,7 @@ def test_prune_refuses_to_guess(cache: Path, lost: str) -> None:
         path.unlink()
     if lost == "everything":
         next(cache.glob("bulk-*.gz")).unlink()
-    before = images(cache)
-    result = run("scripts/prune_cache.py", "--cache", cache)
-    assert result.code == 5
-    assert "would look orphaned; nothing was removed" in result.err
-    assert images(cache) == before
+    assert "would look orphaned; nothing was removed" in refusal(cache)
 
 
 def test_prune_refuses_where_one_of_two_lists_is_gone(
@@ -159,14 +164,10 @@ def test_prune_refuses_where_one_of_two_lists_is_gone(
     cache = tmp_path / "live"
     assert run("download_images.py", *flags, "--kind", "all_cards").code == 0
     next(cache.glob("faces-all_cards-*")).unlink()
-    before = images(cache)
-    result = run("scripts/prune_cache.py", "--cache", cache)
-    assert result.code == 5
-    assert "--limit 0 --kind all_cards" in result.err
-    assert images(cache) == before
+    assert "--limit 0 --kind all_cards" in refusal(cache)
     assert run("download_images.py", *flags, "--limit", 0, "--kind", "all_cards").code == 0
     result = run("scripts/prune_cache.py", "--cache", cache, "--json")
-    assert (result.json()["needed"], result.json()["files"]) == (len(before), [])
+    assert (result.json()["needed"], result.json()["files"]) == (len(images(cache)), [])
 
 
 def test_a_new_scan_is_fetched_and_the_old_one_mentioned(
