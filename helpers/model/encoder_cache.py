@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,10 +87,13 @@ def describe_own(options: ModelOptions, path: Path) -> dict[str, Any]:
 def source_key(options: ModelOptions) -> str:
     """Return what names the weights and the architecture, without loading them.
 
-    A tag stands for its weights, as the hub's client takes it; files count by their content.
+    A tag stands for its weights, as the hub's client takes it; files count by their content;
+    random weights are those that this version of torch draws.
     """
     files = [sha256_file(path) for path in options.files()]
     origin = files or [options.model, options.pretrained]
+    if not options.trained:
+        origin.append(metadata.version("torch"))
     parts = json.dumps([options.architecture_digest(), origin])
     return hashlib.sha256(parts.encode()).hexdigest()[:_KEY_DIGITS]
 

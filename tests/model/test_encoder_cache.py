@@ -13,6 +13,8 @@ from builds import Deck, StoredExport, build, flip, manifest, names, patched, st
 from support import command, environment, imported, run
 
 from helpers.index.publish import ENCODER, NAMES
+from helpers.model.encoder_cache import source_key
+from helpers.model.options import ModelOptions
 
 Capture = pytest.CaptureFixture[str]
 
@@ -48,6 +50,17 @@ def test_an_export_is_not_made_twice(encoded: Deck, flags: list[str]) -> None:
     assert {"onnxruntime", "faiss"} <= packages, "the lists of imports were read, the child's too"
     out = Path(flags[flags.index("--out") + 1])
     assert manifest(out)["encoder"] == manifest(encoded.folder / "out")["encoder"]
+
+
+def test_random_weights_are_those_of_a_version_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version draws other weights; trained ones stay what they are."""
+
+    def key(pretrained: str, torch: str) -> str:
+        monkeypatch.setattr("importlib.metadata.version", lambda _: torch)
+        return source_key(ModelOptions("ViT-B-32", pretrained, "cpu", "fp32", 384, "pad"))
+
+    assert key("random", "2.0") == key("random", "2.0") != key("random", "2.1")
+    assert key("openai", "2.0") == key("openai", "2.1")
 
 
 def test_an_emptied_store_is_no_loss(encoded: Deck, flags: list[str], store: Path) -> None:
