@@ -33,7 +33,11 @@ FLAGS = FlagGroup(
     (
         INDEX,
         Flag(
-            "--parts", _PARTS, "recall,grid,identify", "LIST", "what to measure, or only `photos`"
+            "--parts",
+            _PARTS,
+            "recall,grid,identify",
+            "LIST",
+            "what to measure; `photos` alone asks only about --photos",
         ),
         Flag("--seed", Number(int, 0), 0, "N", "of everything that is random"),
         Flag("--plot", _PNG, None, "FILE", "draw the result into a .png file"),
@@ -45,9 +49,11 @@ FLAGS = FlagGroup(
         ),
         Flag("--sample", Number(int, 1), 100, "N", "cards to distort"),
         SCANS,
-        Flag("--photos", existing_file, None, "FILE", "CSV of labelled photos to ask about"),
+        Flag("--photos", existing_file, None, "FILE", "CSV: file, shows, scryfall_id, kind"),
         Flag(
-            "--ablate", help="ask them again without each stage (5 more runs)", action="store_true"
+            "--ablate",
+            help="ask about the photos again with each stage switched off (5 more runs)",
+            action="store_true",
         ),
     ),
     _contradictions,

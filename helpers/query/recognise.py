@@ -51,8 +51,9 @@ class Recogniser:
         if find.named:
             hits = self._searcher.grouped(find.nearest)
             evidence = Evidence(None, hits[0]["score"], None)
-            verdict, printing = (MATCH, "tied") if find.verified else (UNSURE, None)
-            return Found(verdict, hits, evidence, corners, "title", printing)
+            if find.verified:
+                return Found(MATCH, hits, evidence, corners, "title", "tied")
+            return Found(UNSURE, hits, evidence, corners, "title")
         if find.evidence is None:
             alone = not self._scans.at_hand
             return self._searcher.judged(find.nearest, corners, alone=alone)
