@@ -14,13 +14,6 @@ from helpers.network.policy import may_be_asked
 
 CHUNK = 64 * 1024
 _RETRY = urllib3.Retry(retry_after_max=sys.maxsize)
-#: What the texts of libraries hold, and what that means.
-_REASONS = {
-    "timed out": "no answer in time",
-    "SSL": "TLS failed",
-    "refused": "connection refused",
-    "NameResolutionError": "the host name cannot be resolved",
-}
 
 
 class FetchError(Exception):
@@ -126,5 +119,13 @@ def transient_errors() -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """Return a short reason that groups well in a summary; urllib3's texts hold addresses."""
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
     text = str(error)
-    return next((why for word, why in _REASONS.items() if word in text), "the connection broke off")
+    if "refused" in text:
+        return "connection refused"
+    if "resolve" in text or "getaddrinfo" in text:
+        return "the host name cannot be resolved"
+    return "the connection broke off"
